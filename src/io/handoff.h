@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+
+#include <rte_mbuf.h>
+
+#include "base/error.h"
+
+/*
+ * Packets from the worker that received them to the worker that owns them: a ring with one
+ * producer and one consumer for each ordered pair of workers. Order within a pair is kept.
+ */
+enum { HANDOFF_WORKERS_MAX = 64 };
+
+int handoff_start(unsigned int workers, struct error *error);
+void handoff_stop(void); // workers have stopped; what is left in the rings is freed
+
+/* Worker `from`: returns how many were taken, the first ones; the rest stay the caller's. */
+unsigned int handoff_send(unsigned int from, unsigned int to, struct rte_mbuf **packets,
+			  unsigned int count);
+/* Worker `to`: up to `max` packets from all others, in turns. */
+unsigned int handoff_receive(unsigned int to, struct rte_mbuf **packets, unsigned int max);
+/* Worker `to`, before it sleeps: is something waiting? */
+bool handoff_pending(unsigned int to);
