@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_ip.h>
+
+#include "base/csum.h"
+#include "session/session.h"
+
+/*
+ * Carry out what a session says on one packet: addresses, ports, TTL, and both checksums by what
+ * was computed when the session was made. Scalar stores of eight and four bytes: blending a whole
+ * header in one vector was measured to be slower, because the checksum stores overlap it.
+ */
+enum { CSUM_TCP = 16, CSUM_UDP = 6 }; // offsets in the transport header
+
+/* One less in the TTL byte, as a checksum difference in memory order. */
+#define REWRITE_TTL_DIFFERENCE RTE_BE16(0xfeff)
+
+static inline uint16_t rewrite_difference(uint16_t difference, unsigned int direction)
+{
+	return direction ? (uint16_t)~difference : difference;
+}
+
+/* Also right for UDP's "no checksum" (0 stays 0) and for a sum that happens to become 0. */
+static inline void rewrite_l4_checksum(uint8_t *l4, uint8_t protocol, uint16_t difference)
+{
+	uint16_t *field = (uint16_t *)(l4 + (protocol == IPPROTO_TCP ? CSUM_TCP : CSUM_UDP));
+
+	if (protocol == IPPROTO_TCP) {
+		*field = csum_apply(*field, difference);
+	} else if (*field != 0) {
+		uint16_t sum = csum_apply(*field, difference);
+
+		*field = sum ? sum : 0xffff;
+	}
+}
+
+static inline void rewrite4(uint8_t *l3, uint8_t *l4, const struct session *s,
+			    unsigned int direction, uint8_t protocol)
+{
+	const uint64_t *image = (const uint64_t *)&s->key4[direction ^ 1];
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)l3;
+	uint64_t addresses = image[0] << 32 | image[0] >> 32;
+	uint32_t ports = (uint32_t)image[1] << 16 | (uint32_t)image[1] >> 16;
+	uint32_t difference = rewrite_difference(s->l3_difference, direction) +
+			      (uint32_t)REWRITE_TTL_DIFFERENCE;
+
+	difference = (difference & 0xffff) + (difference >> 16);
+	ip->time_to_live--;
+	ip->hdr_checksum = csum_apply(ip->hdr_checksum, difference);
+	memcpy(&ip->src_addr, &addresses, 8);
+	memcpy(l4, &ports, 4);
+	rewrite_l4_checksum(l4, protocol, rewrite_difference(s->l4_difference, direction));
+}
+
+static inline void rewrite6(uint8_t *l3, uint8_t *l4, struct session *s, unsigned int direction,
+			    uint8_t protocol)
+{
+	const struct key6 *image = session_key6(s, direction ^ 1);
+	struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)l3;
+
+	ip->hop_limits--;
+	memcpy(ip->src_addr, image->destination, 16);
+	memcpy(ip->dst_addr, image->source, 16);
+	memcpy(l4, &image->destination_port, 2);
+	memcpy(l4 + 2, &image->source_port, 2);
+	rewrite_l4_checksum(l4, protocol, rewrite_difference(s->l4_difference, direction));
+}
+
+/* Compute both differences of a session whose keys are filled in. */
+void rewrite_prepare(struct session *s, bool wide);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "io/batch.h"
+#include "session/state.h"
+
+/*
+ * A session: one connection in both directions, decided at its first packet and obeyed afterwards.
+ *
+ * It holds the tuple of each direction as it arrives from the wire. The tuple of one direction,
+ * turned round, is what packets of the other direction are rewritten to: nothing else has to be
+ * stored. IPv4 sessions are one cache line, those with an IPv6 side two; both begin with the same
+ * 32 bytes, so that the path handles them alike.
+ *
+ *   direction 0   from the client: key[0] = client -> VIP,    rewritten to local -> server
+ *   direction 1   from the server: key[1] = server -> local,  rewritten to VIP -> client
+ *
+ * A session belongs to one worker. Only that worker reads and writes it, but for the control
+ * thread's listings, which copy a line twice and take it when both copies are equal.
+ *
+ * What is allowed in each state:
+ *   NONE          the line is free: only the pool reads it
+ *   SYN_SENT ..   the two index entries exist, the keys never change, the rest belongs to the path
+ */
+
+/*
+ * How the index names a session: bit 31 says two cache lines, bit 30 which direction's key the
+ * entry stands for, the rest is the number of the session in its pool, from 1. 0 is "none".
+ */
+enum {
+	ENTRY_WIDE = 1u << 31,
+	ENTRY_REVERSE = 1u << 30,
+	ENTRY_NUMBER = ENTRY_REVERSE - 1,
+};
+
+enum session_flags {
+	SESSION_EXTRA = 1 << 0,	    // sequence numbers are shifted: the extra line says by how much
+	SESSION_LOCAL = 1 << 1,	    // Linux made it: direction 1 is punted
+	SESSION_HALF_OPEN = 1 << 2, // counted in the worker's half_open
+	SESSION_ACTIVE = 1 << 3,    // counted as active at its server, else as inactive
+	SESSION_SERVER_FIN = 1 << 4,   // the server has sent FIN
+	SESSION_CLIENT_FIN = 1 << 5,   // the client has sent FIN
+	SESSION_SERVER_FIRST = 1 << 6, // ... and the server's came first: it keeps TIME_WAIT
+};
+
+struct session {
+	// A free line holds the number of the next free one in its first four bytes.
+	uint16_t l3_difference; // IPv4: of the header checksum, direction 0; the other is ~
+	uint16_t l4_difference; // of the TCP or UDP checksum, likewise
+	uint32_t server;	// number of the real server, 0: none (SESSION_LOCAL)
+	uint16_t nexthop;	// towards the client, valid while epoch == route_epoch
+	uint8_t epoch;
+	uint8_t timeouts; // number of the timeout set
+	uint8_t state;
+	uint8_t flags;
+	uint16_t stamp; // batch.seconds of the last packet
+	uint32_t extra; // number of the extra line, 0: none
+	uint16_t packets[2];
+	uint32_t bytes[2];   // of each direction since the last fold
+	struct key4 key4[2]; // of a wide session: session_key6() stand here
+};
+_Static_assert(sizeof(struct session) == 64, "an IPv4 session is one cache line");
+
+struct session_wide {
+	struct session head; // two struct key6 begin in place of its key4
+	uint8_t more[64];
+};
+_Static_assert(sizeof(struct session_wide) == 128, "an IPv6 session is two cache lines");
+
+/* The extra line: what only few sessions need. */
+struct session_extra {
+	uint32_t next_free;
+	uint32_t sequence_shift; // added to the client's sequence numbers, host byte order
+};
+
+/* A key4 as two words, which is how it is compared and hashed; and where a port stands in them. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "where the ports of a key stand");
+#define KEY4_DESTINATION_PORT (0xffffULL << 16) // in the second word
+
+static inline void key4_words(const struct key4 *k, uint64_t words[2])
+{
+	words[0] = ((const uint64_t *)k)[0];
+	words[1] = ((const uint64_t *)k)[1];
+}
+
+static inline struct key4 key4_make(uint32_t source, uint32_t destination, uint16_t source_port,
+				    uint16_t destination_port, uint32_t zone_protocol)
+{
+	uint64_t words[2] = {
+		source | (uint64_t)destination << 32,
+		source_port | (uint64_t)destination_port << 16 | (uint64_t)zone_protocol << 32,
+	};
+	struct key4 k;
+
+	memcpy(&k, words, sizeof(k));
+	return k;
+}
+
+/* The tuple that packets of a direction are rewritten to. */
+static inline struct key4 key4_turn(const struct key4 *k)
+{
+	return (struct key4){
+		.source = k->destination,
+		.destination = k->source,
+		.source_port = k->destination_port,
+		.destination_port = k->source_port,
+		.zone_protocol = k->zone_protocol,
+	};
+}
+
+struct key6 key6_turn(const struct key6 *k);
+
+static inline struct key6 *session_key6(struct session *s, unsigned int direction)
+{
+	return (struct key6 *)((char *)s + offsetof(struct session, key4)) + direction;
+}
