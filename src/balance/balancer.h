@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdint.h>
+
+#include "balance/counts.h"
+#include "balance/ports.h"
+#include "io/batch.h"
+#include "session/table.h"
+
+/*
+ * What one worker needs to choose servers and make sessions; part of struct worker. Only its
+ * worker reads and writes it.
+ */
+struct service_state {
+	uint32_t position; // rr, wrr: where in the list of servers
+	uint32_t level;	   // wrr: weight of this round
+	uint32_t local;	   // which local address is next
+	uint32_t spare;
+};
+
+struct balancer {
+	unsigned int worker;
+	unsigned int workers;
+	struct table *table;
+	struct ports ports;
+	struct server_count *server_counts;
+	struct service_count *service_counts;
+	struct service_state *service_states; // by service number
+	uint16_t seconds;
+	uint64_t ports_exhausted; // counts connections refused for want of a local port
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/drops.h"
+#include "io/batch.h"
+#include "session/session.h"
+
+struct balancer;
+struct service;
+struct server;
+
+/*
+ * A forwarding mode: one file mode_NAME.c that defines `mode_NAME`, and one word in meson.build.
+ * It exists only at the first packet, when it fills in the other direction's key: what packets of
+ * direction 0 are rewritten to. Returns DROP_none or the reason why no session can be made.
+ */
+struct mode {
+	const char *name;
+	enum drop (*bind)(struct balancer *b, const struct service *service,
+			  const struct server *server, const struct pkt *p, struct session *s);
+};
+
+const struct mode *mode_find(const char *name); // NULL when there is none

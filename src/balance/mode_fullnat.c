@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * FullNAT: the server sees a local address and a local port, so that its answers come back here
+ * from anywhere. Local addresses that stand on the interface towards the server are used in turn;
+ * when one has no port left towards this server, the next is tried.
+ */
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_tcp.h>
+
+#include "balance/balancer.h"
+#include "balance/server.h"
+#include "balance/service_data.h"
+#include "net/nexthop.h"
+#include "session/l4_tcp.h"
+
+static uint16_t fullnat_iface(const struct server *server, uint32_t hash)
+{
+	uint16_t nexthop = path_nexthop(server->path, hash);
+
+	return nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].iface : 0;
+}
+
+static bool fullnat_fits(const struct service_local *local, const struct server *server,
+			 uint16_t iface)
+{
+	return local->addr.family == server->addr.family && (iface == 0 || local->iface == iface);
+}
+
+static int fullnat_port(struct balancer *b, const struct server *server,
+			const struct service_local *local, const struct pkt *p, struct session *s,
+			struct port_history *history)
+{
+	if (p->flags & PKT_IPV6) {
+		struct key6 *key = session_key6(s, 1);
+
+		memcpy(key->source, server->addr.bytes, 16);
+		memcpy(key->destination, local->addr.bytes, 16);
+		key->source_port = server->port;
+		key->zone_protocol = p->key6.zone_protocol;
+		return ports_choose6(&b->ports, b->table, key, b->seconds, history);
+	}
+	s->key4[1] = key4_make(server->addr.v4, local->addr.v4, server->port, 0,
+			       p->key4.zone_protocol);
+	return ports_choose4(&b->ports, b->table, &s->key4[1], b->seconds, history);
+}
+
+/*
+ * The server still remembers an earlier connection on this port: begin this one's sequence numbers
+ * beyond it. Half a window more, for segments of the old one that never arrived here.
+ */
+static void fullnat_shift(struct balancer *b, struct session *s, const struct pkt *p,
+			  const struct port_history *history)
+{
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)pkt_l4(p);
+	struct session_extra *extra = table_extra_allocate(b->table, s);
+
+	if (extra)
+		extra->sequence_shift = history->sequence + UINT16_MAX -
+					rte_be_to_cpu_32(tcp->sent_seq);
+}
+
+static enum drop fullnat_bind(struct balancer *b, const struct service *service,
+			      const struct server *server, const struct pkt *p, struct session *s)
+{
+	struct service_state *state = &b->service_states[service->number];
+	uint16_t iface = fullnat_iface(server, p->hash);
+	enum drop reason = DROP_no_local_address;
+	struct port_history history;
+
+	for (uint32_t i = 0; i < service->local_count; i++) {
+		const struct service_local *local;
+
+		if (++state->local >= service->local_count)
+			state->local = 0;
+		local = &service->locals[state->local];
+		if (!fullnat_fits(local, server, iface))
+			continue;
+		if (fullnat_port(b, server, local, p, s, &history) == 0) {
+			if (history.recent && pkt_protocol(p) == IPPROTO_TCP)
+				fullnat_shift(b, s, p, &history);
+			return DROP_none;
+		}
+		reason = DROP_no_local_port;
+	}
+	if (reason == DROP_no_local_port)
+		b->ports_exhausted++;
+	return reason;
+}
+
+const struct mode mode_fullnat = {.name = "fullnat", .bind = fullnat_bind};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "balance/server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "balance/counts.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "io/rcu.h"
+#include "net/nexthop.h"
+
+/*
+ * A number goes through three states: in use by a service; leaving, while sessions of it live or a
+ * worker may still hold the service that names it; free. The list of leaving numbers is short, so
+ * that reaping looks at few counters.
+ */
+struct leaving {
+	uint32_t server;
+	uint64_t token; // after it no worker can make a session of the server
+};
+
+struct server *server_table;
+uint32_t *server_path;
+
+static struct memory server_memory, path_memory;
+static uint32_t *free_numbers;
+static uint32_t free_count, high;
+static struct leaving *leaving;
+static uint32_t leaving_count, leaving_room;
+
+int server_start(void)
+{
+	free_numbers = calloc(SERVER_MAX, sizeof(*free_numbers));
+	if (!free_numbers)
+		return -ENOMEM;
+	if (memory_map(&server_memory, "servers", SERVER_MAX * sizeof(struct server),
+		       MEMORY_SMALL) < 0)
+		goto free_list;
+	if (memory_map(&path_memory, "server-paths", SERVER_MAX * sizeof(uint32_t), MEMORY_LARGE) <
+	    0)
+		goto unmap_servers;
+	server_table = server_memory.base;
+	server_path = path_memory.base;
+	return 0;
+
+unmap_servers:
+	memory_unmap(&server_memory);
+free_list:
+	free(free_numbers);
+	free_numbers = NULL;
+	return -ENOMEM;
+}
+
+void server_stop(void)
+{
+	memory_unmap(&path_memory);
+	memory_unmap(&server_memory);
+	server_path = NULL;
+	server_table = NULL;
+	free(free_numbers);
+	free_numbers = NULL;
+	free(leaving);
+	leaving = NULL;
+	free_count = high = leaving_count = leaving_room = 0;
+}
+
+uint32_t server_create(const struct addr *addr, uint16_t port, uint8_t protocol, uint32_t service)
+{
+	uint32_t path = path_watch(addr), number;
+
+	if (path == 0)
+		return 0;
+	if (free_count > 0) {
+		number = free_numbers[--free_count];
+	} else if (high + 1 < SERVER_MAX) {
+		number = ++high;
+	} else {
+		path_release(path);
+		return 0;
+	}
+	for (unsigned int i = 0; i < counts_workers(); i++)
+		memset(&counts_servers(i)[number], 0, sizeof(struct server_count));
+	server_table[number] = (struct server){
+		.addr = *addr,
+		.port = port,
+		.protocol = protocol,
+		.in_use = 1,
+		.path = path,
+		.service = service,
+	};
+	server_path[number] = path;
+	return number;
+}
+
+void server_remove(uint32_t server)
+{
+	assert(server_table[server].in_use);
+	if (leaving_count == leaving_room) {
+		uint32_t room = leaving_room ? leaving_room * 2 : 64;
+		struct leaving *more = realloc(leaving, room * sizeof(*more));
+
+		if (!more) {
+			// The number is lost until the next start; nothing else depends on it.
+			log_error("out of memory: server number %u is not freed", server);
+			return;
+		}
+		leaving = more;
+		leaving_room = room;
+	}
+	leaving[leaving_count++] = (struct leaving){.server = server, .token = rcu_token()};
+}
+
+static bool server_is_idle(uint32_t server)
+{
+	for (unsigned int i = 0; i < counts_workers(); i++) {
+		const struct server_count *c = &counts_servers(i)[server];
+
+		if (__atomic_load_n(&c->active, __ATOMIC_RELAXED) ||
+		    __atomic_load_n(&c->inactive, __ATOMIC_RELAXED))
+			return false;
+	}
+	return true;
+}
+
+unsigned int server_reap(void)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < leaving_count; i++) {
+		uint32_t number = leaving[i].server;
+
+		if (!rcu_passed(leaving[i].token) || !server_is_idle(number)) {
+			leaving[kept++] = leaving[i];
+			continue;
+		}
+		path_release(server_path[number]);
+		memset(&server_table[number], 0, sizeof(server_table[number]));
+		free_numbers[free_count++] = number;
+	}
+	leaving_count = kept;
+	return kept;
+}
+
+uint32_t server_highest(void)
+{
+	return high;
+}

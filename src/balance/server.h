@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/error.h"
+
+/*
+ * A real server of one service. Sessions name it by number. The number stays taken while any
+ * session uses it, so that removing a server from its service touches no session: the server is
+ * then "leaving", serves what it has, and is freed when the last session is gone.
+ *
+ * Numbers start at 1. The control thread makes and removes; workers read `server_table`.
+ */
+enum { SERVER_MAX = 1 << 20 };
+
+struct server {
+	struct addr addr;
+	uint16_t port; // network byte order
+	uint8_t protocol;
+	uint8_t in_use;
+	uint32_t path;	  // how to reach it (net/nexthop.h); constant while in use
+	uint32_t service; // number of its service, for the service's own counters
+	uint16_t mss;	  // of its service: clamp both sides' SYN to this, 0: path MTU only
+	uint16_t spare;
+};
+
+extern struct server *server_table; // SERVER_MAX entries, touched as they are used
+extern uint32_t *server_path;	    // path of each, apart and dense: all that a known packet needs
+
+/* Watches the path too. The number, or 0 when the table or the path table is full. */
+uint32_t server_create(const struct addr *addr, uint16_t port, uint8_t protocol, uint32_t service);
+/* Stop using it for new sessions; freed by server_reap() once no worker has a session of it. */
+void server_remove(uint32_t server);
+/* About once a second: free what is no longer used. Returns how many are still leaving. */
+unsigned int server_reap(void);
+
+/* The highest number given out so far. */
+uint32_t server_highest(void);
+
+int server_start(void);
+void server_stop(void);

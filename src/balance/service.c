@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Publishing services. One allocation holds a service with its lists; the hash table maps the key
+ * to it, and replacing the value is one store. Both the old service and the place in the hash
+ * table of one that was withdrawn are freed after a grace period.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_hash.h>
+#include <rte_hash_crc.h>
+
+#include "balance/address_set.h"
+#include "balance/counts.h"
+#include "balance/server.h"
+#include "balance/service_data.h"
+#include "io/rcu.h"
+
+static struct rte_hash *services;
+static uint32_t *free_numbers;
+static uint32_t free_count, high;
+
+int service_start(void)
+{
+	struct rte_hash_parameters parameters = {
+		.name = "weir_services",
+		.entries = SERVICE_MAX,
+		.key_len = sizeof(struct service_key),
+		.hash_func = rte_hash_crc,
+		.socket_id = SOCKET_ID_ANY,
+		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |
+			      RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
+	};
+
+	free_numbers = calloc(SERVICE_MAX, sizeof(*free_numbers));
+	if (!free_numbers)
+		return -ENOMEM;
+	services = rte_hash_create(&parameters);
+	if (!services || address_set_start() < 0) {
+		service_stop();
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void service_stop(void)
+{
+	const void *key;
+	void *service;
+	uint32_t at = 0;
+
+	while (services && rte_hash_iterate(services, &key, &service, &at) >= 0)
+		free(service);
+	rte_hash_free(services);
+	services = NULL;
+	address_set_stop();
+	free(free_numbers);
+	free_numbers = NULL;
+	free_count = high = 0;
+}
+
+uint32_t service_number_take(void)
+{
+	uint32_t number;
+
+	if (free_count > 0)
+		number = free_numbers[--free_count];
+	else if (high + 1 < SERVICE_MAX)
+		number = ++high;
+	else
+		return 0;
+	for (unsigned int i = 0; i < counts_workers(); i++)
+		memset(&counts_services(i)[number], 0, sizeof(struct service_count));
+	return number;
+}
+
+static void number_free(void *arg)
+{
+	free_numbers[free_count++] = (uintptr_t)arg;
+}
+
+void service_number_free(uint32_t number)
+{
+	rcu_defer(number_free, (void *)(uintptr_t)number);
+}
+
+const struct service *service_find(const struct service_key *key)
+{
+	void *service;
+
+	return rte_hash_lookup_data(services, key, &service) < 0 ? NULL : service;
+}
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+	while (b) {
+		uint32_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+static int heavier_first(const void *a, const void *b)
+{
+	const struct service_server *x = a, *y = b;
+
+	if (x->weight != y->weight)
+		return x->weight > y->weight ? -1 : 1;
+	return x->server < y->server ? -1 : 1; // an order that does not depend on the request's
+}
+
+static struct service *service_build(const struct service_spec *spec)
+{
+	struct service *s = calloc(1, sizeof(*s) + spec->server_count * sizeof(*spec->servers) +
+					      spec->local_count * sizeof(*spec->locals));
+	struct service_server *servers;
+	struct service_local *locals;
+
+	if (!s)
+		return NULL;
+	servers = (struct service_server *)(s + 1);
+	locals = (struct service_local *)(servers + spec->server_count);
+	for (unsigned int i = 0; i < spec->server_count; i++) {
+		// A single word that workers read at a SYN: no need to wait for anything.
+		server_table[spec->servers[i].server].mss = spec->mss;
+		if (spec->servers[i].weight == 0)
+			continue;
+		servers[s->server_count++] = spec->servers[i];
+		s->weight_gcd = gcd(s->weight_gcd, spec->servers[i].weight);
+	}
+	qsort(servers, s->server_count, sizeof(*servers), heavier_first);
+	if (spec->local_count > 0)
+		memcpy(locals, spec->locals, spec->local_count * sizeof(*locals));
+	s->key = spec->key;
+	s->number = spec->number;
+	s->scheduler = scheduler_find(spec->scheduler);
+	s->mode = mode_find(spec->mode);
+	s->timeouts = spec->timeouts;
+	s->unknown_tcp = spec->unknown_tcp;
+	s->mss = spec->mss;
+	s->weight_max = s->server_count ? servers[0].weight : 0;
+	s->servers = servers;
+	s->locals = locals;
+	s->local_count = spec->local_count;
+	return s;
+}
+
+/* Say of all addresses of a service that they are used, or are no longer. */
+static void service_forget_addresses(const struct service *s, uint32_t locals)
+{
+	for (uint32_t i = 0; i < locals; i++)
+		address_set_remove(ADDRESS_LOCAL, &s->locals[i].addr);
+}
+
+static int service_note_addresses(const struct service *s)
+{
+	for (uint32_t i = 0; i < s->local_count; i++) {
+		if (address_set_add(ADDRESS_LOCAL, &s->locals[i].addr) < 0) {
+			service_forget_addresses(s, i);
+			return -ENOSPC;
+		}
+	}
+	if (address_set_add(ADDRESS_VIP, &s->key.vip) < 0) {
+		service_forget_addresses(s, s->local_count);
+		return -ENOSPC;
+	}
+	return 0;
+}
+
+static void service_retire(struct service *s)
+{
+	address_set_remove(ADDRESS_VIP, &s->key.vip);
+	service_forget_addresses(s, s->local_count);
+	rcu_defer(free, s);
+}
+
+int service_publish(const struct service_spec *spec, struct error *error)
+{
+	void *old = NULL;
+	struct service *s;
+
+	if (!scheduler_exists(spec->scheduler))
+		return error_set(error, -EINVAL, "scheduler", "there is no scheduler \"%s\"",
+				 spec->scheduler);
+	if (!mode_exists(spec->mode))
+		return error_set(error, -EINVAL, "mode", "there is no forwarding mode \"%s\"",
+				 spec->mode);
+	s = service_build(spec);
+	if (!s)
+		return error_set(error, -ENOMEM, NULL, "out of memory");
+	if (service_note_addresses(s) < 0)
+		goto free_service;
+	rte_hash_lookup_data(services, &spec->key, &old);
+	if (rte_hash_add_key_data(services, &spec->key, s) < 0)
+		goto forget_addresses;
+	if (old)
+		service_retire(old);
+	return 0;
+
+forget_addresses:
+	address_set_remove(ADDRESS_VIP, &s->key.vip);
+	service_forget_addresses(s, s->local_count);
+free_service:
+	free(s);
+	return error_set(error, -ENOSPC, NULL, "the table of services (%d) is full", SERVICE_MAX);
+}
+
+static void position_free(void *arg)
+{
+	rte_hash_free_key_with_position(services, (intptr_t)arg);
+}
+
+int service_withdraw(const struct service_key *key)
+{
+	void *old = NULL;
+	int32_t position;
+
+	if (rte_hash_lookup_data(services, key, &old) < 0)
+		return -ENOENT;
+	position = rte_hash_del_key(services, key);
+	assert(position >= 0);
+	rcu_defer(position_free, (void *)(intptr_t)position);
+	service_retire(old);
+	return 0;
+}

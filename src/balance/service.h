@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/error.h"
+#include "session/timeout.h"
+
+/*
+ * Services as workers see them: immutable once published, found by (zone, VIP, port, protocol) in
+ * a hash table that workers read without a lock. The control thread builds a new one beside,
+ * publishes the pointer, and frees the old one after a grace period.
+ */
+enum { SERVICE_MAX = 1 << 18, SERVICE_SERVERS_MAX = 4096 };
+
+struct service_key {
+	struct addr vip;
+	uint32_t zone;	  // 0: the underlay, else a VNI
+	uint16_t port;	  // host byte order
+	uint8_t protocol; // IPPROTO_TCP, IPPROTO_UDP
+	uint8_t zero;
+};
+
+/* A server of a service: its number from server_create() and its weight (0: drain). */
+struct service_server {
+	uint32_t server;
+	uint32_t weight;
+};
+
+/* A local address that FullNAT may use, and the interface that must carry it. */
+struct service_local {
+	struct addr addr;
+	uint16_t iface;
+};
+
+enum unknown_action { UNKNOWN_RESET, UNKNOWN_DROP };
+
+/* What the control thread asks for. It is copied; nothing in it is kept. */
+struct service_spec {
+	struct service_key key;
+	uint32_t number;		 // from service_number_take(), names the counters
+	const char *scheduler;		 // a word of the schedulers list
+	const char *mode;		 // a word of the modes list: "fullnat"
+	int timeouts;			 // from timeout_acquire()
+	enum unknown_action unknown_tcp; // what a TCP packet that begins nothing gets
+	uint16_t mss; // clamp the MSS option of SYN and SYN-ACK to this; 0: path MTU only
+	const struct service_server *servers;
+	unsigned int server_count;
+	const struct service_local *locals; // all that it may use, of both families
+	unsigned int local_count;
+};
+
+int service_start(void);
+void service_stop(void);
+
+/* Numbers 1 to SERVICE_MAX - 1, with counters at zero; 0 when there is none left. */
+uint32_t service_number_take(void);
+void service_number_free(uint32_t number);
+
+/* Insert or replace. -EINVAL with the field named, -ENOMEM, -ENOSPC. */
+int service_publish(const struct service_spec *spec, struct error *error);
+/* -ENOENT when there is none. */
+int service_withdraw(const struct service_key *key);
+
+/* Is this the name of a scheduler (a forwarding mode) that exists? */
+bool scheduler_exists(const char *name);
+bool mode_exists(const char *name);
+/* All names, NULL at the end, for error messages and completion. */
+const char *const *scheduler_names(void);
+const char *const *mode_names(void);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "balance/scheduler.h"
+#include "balance/mode.h"
+#include "balance/service.h"
+
+/* A published service: what workers read. Never changed, replaced as a whole. */
+struct service {
+	struct service_key key;
+	uint32_t number;
+	const struct scheduler *scheduler;
+	const struct mode *mode;
+	uint8_t timeouts;
+	uint8_t unknown_tcp;
+	uint16_t mss;
+	uint32_t server_count; // those with a weight above zero, heaviest first
+	uint32_t weight_max;
+	uint32_t weight_gcd;
+	const struct service_server *servers;
+	uint32_t local_count;
+	const struct service_local *locals;
+};
+
+/* Worker: NULL when there is none. Valid until the worker's next quiescent state. */
+const struct service *service_find(const struct service_key *key);
