@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Answers that a worker makes itself, in the buffer of the packet that asked for them: a TCP reset
+ * (RFC 9293, 3.10.7.1) and ICMP errors (RFC 792, 1191, 4443). All of them are limited to
+ * ANSWERS_PER_SECOND for each worker, so that nobody can make weir flood a third party.
+ */
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <string.h>
+
+#include <rte_ip.h>
+#include <rte_tcp.h>
+
+#include "base/csum.h"
+#include "path/worker.h"
+#include "session/l4_tcp.h"
+
+enum {
+	ANSWERS_PER_SECOND = 10000,
+	ANSWERS_BURST = 1000,
+	ANSWER_TTL = 64,
+	QUOTE4 = 548,  // so that the whole is at most 576 bytes
+	QUOTE6 = 1232, // so that the whole is at most 1280 bytes
+};
+
+static bool answer_allowed(struct worker *w, uint64_t tsc)
+{
+	struct bucket_tokens *t = &w->answers;
+	uint64_t gained;
+
+	if (tsc - t->last > w->hz) // the bucket is full long before that
+		t->last = tsc - w->hz;
+	gained = (tsc - t->last) * ANSWERS_PER_SECOND / w->hz;
+	t->last += gained * w->hz / ANSWERS_PER_SECOND; // what is less than a token counts later
+	t->tokens = RTE_MIN(t->tokens + gained, (uint64_t)ANSWERS_BURST);
+	if (t->tokens == 0)
+		return false;
+	t->tokens--;
+	return true;
+}
+
+/* The answer is complete at pkt_l3(p): find the way and count what was answered. */
+static void answer_send(struct worker *w, struct batch *b, unsigned int at, enum drop reason)
+{
+	struct pkt *p = &b->pkt[at];
+	bool ipv6 = p->flags & PKT_IPV6;
+
+	w->drops[reason]++;
+	w->stats.answered++;
+	b->nexthop[at] = route_of_address(pkt_l3(p) + (ipv6 ? 24 : 16), ipv6, p->hash);
+	p->drop = reason; // for trace and capture: what is sent is the answer
+	p->fate = FATE_SEND;
+}
+
+static void ipv4_fill(struct rte_ipv4_hdr *ip, uint32_t source, uint32_t destination,
+		      uint8_t protocol, unsigned int length)
+{
+	*ip = (struct rte_ipv4_hdr){
+		.version_ihl = RTE_IPV4_VHL_DEF,
+		.total_length = rte_cpu_to_be_16(length),
+		.time_to_live = ANSWER_TTL,
+		.next_proto_id = protocol,
+		.src_addr = source,
+		.dst_addr = destination,
+	};
+	ip->hdr_checksum = ~csum_fold(csum_bytes(ip, sizeof(*ip)));
+}
+
+static void ipv6_fill(struct rte_ipv6_hdr *ip, const uint8_t source[16],
+		      const uint8_t destination[16], uint8_t protocol, unsigned int length)
+{
+	ip->vtc_flow = RTE_BE32(6u << 28);
+	ip->payload_len = rte_cpu_to_be_16(length - sizeof(*ip));
+	ip->proto = protocol;
+	ip->hop_limits = ANSWER_TTL;
+	memcpy(ip->src_addr, source, 16);
+	memcpy(ip->dst_addr, destination, 16);
+}
+
+/* Bytes of the IP datagram as its own header says; input() has checked that they are there. */
+static unsigned int datagram_length(const struct pkt *p)
+{
+	const uint8_t *l3 = pkt_l3(p);
+
+	return p->flags & PKT_IPV6 ? 40 + (l3[4] << 8 | l3[5]) : l3[2] << 8 | l3[3];
+}
+
+static void reset_fill(struct rte_tcp_hdr *tcp, const struct pkt *p)
+{
+	struct rte_tcp_hdr asked = *(struct rte_tcp_hdr *)pkt_l4(p);
+	uint32_t segment = datagram_length(p) - p->l4 - (asked.data_off >> 4) * 4 +
+			   !!(asked.tcp_flags & TCP_SYN) + !!(asked.tcp_flags & TCP_FIN);
+
+	memset(tcp, 0, sizeof(*tcp));
+	tcp->src_port = asked.dst_port;
+	tcp->dst_port = asked.src_port;
+	tcp->data_off = 5 << 4;
+	if (asked.tcp_flags & TCP_ACK) {
+		tcp->tcp_flags = TCP_RST;
+		tcp->sent_seq = asked.recv_ack;
+	} else {
+		tcp->tcp_flags = TCP_RST | TCP_ACK;
+		tcp->recv_ack = rte_cpu_to_be_32(rte_be_to_cpu_32(asked.sent_seq) + segment);
+	}
+}
+
+void answer_reset(struct worker *w, struct batch *b, unsigned int at)
+{
+	struct pkt *p = &b->pkt[at];
+	unsigned int header = p->flags & PKT_IPV6 ? sizeof(struct rte_ipv6_hdr)
+						  : sizeof(struct rte_ipv4_hdr);
+	unsigned int length = header + sizeof(struct rte_tcp_hdr);
+	struct rte_tcp_hdr reset;
+	uint64_t pseudo;
+
+	if ((p->tcp_flags & TCP_RST) || p->mbuf->nb_segs > 1 || !answer_allowed(w, b->tsc)) {
+		pkt_drop(p, DROP_tcp_not_syn);
+		return;
+	}
+	reset_fill(&reset, p);
+	if (p->flags & PKT_IPV6) {
+		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)pkt_l3(p);
+
+		ipv6_fill(ip, p->key6.destination, p->key6.source, IPPROTO_TCP, length);
+		pseudo = csum_pseudo6(ip->src_addr, IPPROTO_TCP, sizeof(reset));
+	} else {
+		ipv4_fill((struct rte_ipv4_hdr *)pkt_l3(p), p->key4.destination, p->key4.source,
+			  IPPROTO_TCP, length);
+		pseudo = csum_pseudo4(p->key4.source, p->key4.destination, IPPROTO_TCP,
+				      sizeof(reset));
+	}
+	reset.cksum = ~csum_fold(pseudo + csum_bytes(&reset, sizeof(reset)));
+	p->l4 = header;
+	memcpy(pkt_l4(p), &reset, sizeof(reset));
+	p->mbuf->data_len = p->mbuf->pkt_len = p->l3 + length;
+	answer_send(w, b, at, DROP_tcp_reset_sent);
+}
+
+/*
+ * Put an IP and an ICMP header before the packet, which becomes the quoted one. Returns the ICMP
+ * header, type and the rest of it still to be filled in, or NULL when the packet has to be dropped.
+ */
+static uint8_t *icmp_wrap(struct worker *w, struct batch *b, struct pkt *p)
+{
+	bool ipv6 = p->flags & PKT_IPV6;
+	unsigned int header = (ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr)) +
+			      8;
+	unsigned int quote = RTE_MIN(datagram_length(p), (unsigned int)(ipv6 ? QUOTE6 : QUOTE4));
+	uint8_t *l3;
+
+	if (p->mbuf->nb_segs > 1 || !answer_allowed(w, b->tsc))
+		return NULL;
+	p->mbuf->data_len = p->mbuf->pkt_len = p->l3 + quote;
+	if (!rte_pktmbuf_prepend(p->mbuf, header))
+		return NULL;
+	l3 = pkt_l3(p);
+	if (ipv6)
+		ipv6_fill((struct rte_ipv6_hdr *)l3, p->key6.destination, p->key6.source,
+			  IPPROTO_ICMPV6, header + quote);
+	else
+		ipv4_fill((struct rte_ipv4_hdr *)l3, p->key4.destination, p->key4.source,
+			  IPPROTO_ICMP, header + quote);
+	memset(l3 + header - 8, 0, 8);
+	return l3 + header - 8;
+}
+
+static void icmp_finish(struct worker *w, struct batch *b, unsigned int at, uint8_t *icmp,
+			enum drop reason)
+{
+	struct pkt *p = &b->pkt[at];
+	unsigned int length = rte_pktmbuf_mtod(p->mbuf, uint8_t *) + rte_pktmbuf_data_len(p->mbuf) -
+			      icmp;
+	uint64_t sum = csum_bytes(icmp, length);
+	uint16_t field;
+
+	if (p->flags & PKT_IPV6)
+		sum += csum_pseudo6(pkt_l3(p) + 8, IPPROTO_ICMPV6, length);
+	field = ~csum_fold(sum);
+	memcpy(icmp + 2, &field, 2);
+	answer_send(w, b, at, reason);
+}
+
+void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu)
+{
+	struct pkt *p = &b->pkt[at];
+	bool ipv6 = p->flags & PKT_IPV6;
+	uint8_t *icmp;
+
+	if (!ipv6 && !(pkt_l3(p)[6] & 0x40)) {
+		pkt_drop(p, DROP_needs_fragmentation);
+		return;
+	}
+	icmp = icmp_wrap(w, b, p);
+	if (!icmp) {
+		pkt_drop(p, DROP_too_big);
+		return;
+	}
+	icmp[0] = ipv6 ? ICMP6_PACKET_TOO_BIG : ICMP_DEST_UNREACH;
+	icmp[1] = ipv6 ? 0 : ICMP_FRAG_NEEDED;
+	icmp[6] = mtu >> 8;
+	icmp[7] = mtu;
+	icmp_finish(w, b, at, icmp, DROP_too_big);
+}
+
+void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at)
+{
+	struct pkt *p = &b->pkt[at];
+	uint8_t *icmp = icmp_wrap(w, b, p);
+
+	if (!icmp) {
+		pkt_drop(p, DROP_ttl_exceeded);
+		return;
+	}
+	icmp[0] = p->flags & PKT_IPV6 ? ICMP6_TIME_EXCEEDED : ICMP_TIME_EXCEEDED;
+	icmp_finish(w, b, at, icmp, DROP_ttl_exceeded);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Balance: what has no session.
+ *
+ * A packet that another worker owns is handed over before anything else is decided. The first
+ * packet of a connection to a service is given a server and becomes a session, and then goes on
+ * as if it had been known. Two packets of one new flow in one batch: the second finds the session
+ * of the first, because each looks again once any session was made in this batch. What belongs to
+ * no service is for Linux, or is dropped by name.
+ */
+#include <string.h>
+
+#include "balance/address_set.h"
+#include "balance/server.h"
+#include "base/csum.h"
+#include "net/nexthop.h"
+#include "net/route.h"
+#include "path/worker.h"
+#include "session/l4_tcp.h"
+#include "session/rewrite.h"
+
+static bool state_is_active(enum session_state state)
+{
+	return state == STATE_ESTABLISHED || state == STATE_UDP_NORMAL;
+}
+
+static bool state_is_half_open(enum session_state state)
+{
+	return state == STATE_SYN_SENT || state == STATE_SYN_RECV;
+}
+
+/* Count a session in or out (`by` is 1 or -1) where its state says. */
+static void session_count(struct worker *w, struct session *s, int by)
+{
+	struct server_count *server = &w->balancer.server_counts[s->server];
+	struct service_count *service =
+		&w->balancer.service_counts[server_table[s->server].service];
+
+	if (s->flags & SESSION_HALF_OPEN)
+		w->stats.half_open += by;
+	if (s->flags & SESSION_LOCAL)
+		return;
+	if (s->flags & SESSION_ACTIVE) {
+		server->active += by;
+		service->active += by;
+	} else {
+		server->inactive += by;
+		service->inactive += by;
+	}
+}
+
+static void session_enter_state(struct session *s, enum session_state state)
+{
+	s->state = state;
+	s->flags &= ~(SESSION_HALF_OPEN | SESSION_ACTIVE);
+	if (state_is_active(state))
+		s->flags |= SESSION_ACTIVE;
+	else if (state_is_half_open(state))
+		s->flags |= SESSION_HALF_OPEN;
+}
+
+void session_set_state(struct worker *w, struct session *s, enum session_state state)
+{
+	session_count(w, s, -1);
+	session_enter_state(s, state);
+	session_count(w, s, 1);
+}
+
+/* Sessions in use of this width, for the statistics. */
+static uint64_t *session_gauge(struct worker *w, bool wide)
+{
+	return wide ? &w->stats.sessions_wide : &w->stats.sessions;
+}
+
+void session_end(struct worker *w, uint32_t entry)
+{
+	bool wide = entry & ENTRY_WIDE;
+	struct session *s = table_session(&w->table, entry);
+
+	sweep_fold(w, s);
+	session_count(w, s, -1);
+	ports_release(&w->balancer.ports, wide ? (void *)session_key6(s, 1) : (void *)&s->key4[1],
+		      wide, w->batch.seconds);
+	table_remove(&w->table, wide, entry & ENTRY_NUMBER);
+	*session_gauge(w, wide) = w->table.pool[wide].used;
+	w->ended = true;
+}
+
+static struct addr pkt_source(const struct pkt *p)
+{
+	return p->flags & PKT_IPV6 ? addr_v6(p->key6.source) : addr_v4(p->key4.source);
+}
+
+static struct addr pkt_destination(const struct pkt *p)
+{
+	return p->flags & PKT_IPV6 ? addr_v6(p->key6.destination) : addr_v4(p->key4.destination);
+}
+
+static bool source_is_wrong(const struct pkt *p)
+{
+	struct addr source = pkt_source(p);
+
+	if (p->flags & PKT_IPV6) {
+		static const uint8_t loopback[16] = {[15] = 1};
+
+		return addr_is_multicast(&source) || addr_is_unspecified(&source) ||
+		       memcmp(source.bytes, loopback, 16) == 0;
+	}
+	return source.bytes[0] >= 224 || source.bytes[0] == 127 || source.bytes[0] == 0;
+}
+
+/*
+ * Enter a session whose keys are complete. It is now found by both tuples, and the packet that
+ * made it goes on through the known lane.
+ */
+static void session_begin(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+			  uint32_t number)
+{
+	struct pkt *p = &b->pkt[at];
+	bool wide = p->flags & PKT_IPV6;
+
+	rewrite_prepare(s, wide);
+	s->stamp = b->seconds;
+	session_count(w, s, 1);
+	table_insert(&w->table, wide, number);
+	*session_gauge(w, wide) = w->table.pool[wide].used;
+	p->session = number | (wide ? ENTRY_WIDE : 0);
+	p->flags |= PKT_NEW;
+	w->made = true;
+}
+
+static struct session *session_new(struct worker *w, struct pkt *p, uint32_t *number)
+{
+	bool wide = p->flags & PKT_IPV6;
+	struct session *s = table_allocate(&w->table, wide, number);
+
+	if (!s) {
+		pkt_drop(p, DROP_session_table_full);
+		return NULL;
+	}
+	if (wide)
+		*session_key6(s, 0) = p->key6;
+	else
+		s->key4[0] = p->key4;
+	s->epoch = w->epoch - 1; // no next hop yet
+	return s;
+}
+
+static void balance_service(struct worker *w, struct batch *b, unsigned int at,
+			    const struct service *service)
+{
+	struct balancer *balancer = &w->balancer;
+	struct pkt *p = &b->pkt[at];
+	bool wide = p->flags & PKT_IPV6, tcp = pkt_protocol(p) == IPPROTO_TCP;
+	struct session *s;
+	enum drop reason;
+	uint32_t number;
+
+	if (service->server_count == 0) {
+		pkt_drop(p, DROP_no_server);
+		return;
+	}
+	if (tcp && w->stats.half_open >= w->half_open_max) {
+		pkt_drop(p, DROP_half_open_full);
+		return;
+	}
+	s = session_new(w, p, &number);
+	if (!s)
+		return;
+	s->server = service->scheduler->choose(balancer, service, p->hash);
+	s->timeouts = service->timeouts;
+	reason = service->mode->bind(balancer, service, &server_table[s->server], p, s);
+	if (reason != DROP_none) {
+		table_free(&w->table, wide, number);
+		pkt_drop(p, reason);
+		return;
+	}
+	session_enter_state(s,
+			    tcp ? tcp_next_state(STATE_NONE, 0, p->tcp_flags) : STATE_UDP_ONE_WAY);
+	balancer->server_counts[s->server].connections++;
+	balancer->service_counts[service->number].connections++;
+	session_begin(w, b, at, s, number);
+	// Ask for the client's neighbour now, so that it is there when the server answers.
+	route_of_client(w, s, wide, p->hash);
+}
+
+/*
+ * Linux talks from a local address. Its connection gets a session, under its own port when that is
+ * free and under another one otherwise.
+ */
+static void balance_kernel(struct worker *w, struct batch *b, unsigned int at)
+{
+	struct pkt *p = &b->pkt[at];
+	bool wide = p->flags & PKT_IPV6, tcp = pkt_protocol(p) == IPPROTO_TCP;
+	struct ports *ports = &w->balancer.ports;
+	struct port_history ignored;
+	struct session *s;
+	uint32_t number;
+	int result;
+
+	if (p->tcp_flags & TCP_RST) {
+		p->fate = FATE_BARE;
+		return;
+	}
+	s = session_new(w, p, &number);
+	if (!s)
+		return;
+	s->flags = SESSION_LOCAL;
+	if (wide) {
+		struct key6 *key = session_key6(s, 1);
+
+		*key = key6_turn(&p->key6);
+		result = ports_take6(ports, &w->table, key, b->seconds);
+		if (result < 0)
+			result = ports_choose6(ports, &w->table, key, b->seconds, &ignored);
+	} else {
+		s->key4[1] = key4_turn(&p->key4);
+		result = ports_take4(ports, &w->table, &s->key4[1], b->seconds);
+		if (result < 0)
+			result = ports_choose4(ports, &w->table, &s->key4[1], b->seconds, &ignored);
+	}
+	if (result < 0) {
+		table_free(&w->table, wide, number);
+		pkt_drop(p, DROP_no_local_port);
+		return;
+	}
+	session_enter_state(s, !tcp			? STATE_UDP_NORMAL
+			       : p->tcp_flags & TCP_SYN ? STATE_SYN_SENT
+							: STATE_ESTABLISHED);
+	session_begin(w, b, at, s, number);
+}
+
+/* Is the address one of Linux's own, so that the packet is for it? */
+static bool destination_is_local(const struct pkt *p)
+{
+	if (p->flags & PKT_IPV6)
+		return route_lookup6(p->key6.destination, 0, NULL) == NEXTHOP_LOCAL;
+	return route_lookup4(p->key4.destination, 0, NULL) == NEXTHOP_LOCAL;
+}
+
+/* TCP or UDP that no service wants. */
+static void balance_no_service(struct worker *w, struct pkt *p)
+{
+	struct addr destination = pkt_destination(p);
+
+	if (address_set_has(ADDRESS_LOCAL, &destination))
+		pkt_drop(p, DROP_local_no_session);
+	else if (!w->punt_unknown && address_set_has(ADDRESS_VIP, &destination))
+		pkt_drop(p, DROP_vip_no_service);
+	else if (destination_is_local(p))
+		p->fate = FATE_PUNT;
+	else
+		pkt_drop(p, DROP_not_for_us);
+}
+
+void balance_first(struct worker *w, struct batch *b, unsigned int at)
+{
+	struct pkt *p = &b->pkt[at];
+	const struct service *service;
+	struct service_key key;
+
+	if (p->flags & PKT_FROM_KERNEL) {
+		balance_kernel(w, b, at);
+		return;
+	}
+	memset(&key, 0, sizeof(key));
+	key.vip = pkt_destination(p);
+	key.port = rte_be_to_cpu_16(p->flags & PKT_IPV6 ? p->key6.destination_port
+							: p->key4.destination_port);
+	key.protocol = pkt_protocol(p);
+	if (source_is_wrong(p)) {
+		pkt_drop(p, p->flags & PKT_IPV6 ? DROP_ipv6_source : DROP_ipv4_source);
+		return;
+	}
+	service = service_find(&key);
+	if (!service) {
+		balance_no_service(w, p);
+		return;
+	}
+	if (key.protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) != TCP_SYN) {
+		if (service->unknown_tcp == UNKNOWN_RESET)
+			answer_reset(w, b, at);
+		else
+			pkt_drop(p, DROP_tcp_not_syn);
+		return;
+	}
+	balance_service(w, b, at, service);
+}
+
+/* Linux must not answer for these: it would refuse what belongs to a session that it knows not. */
+static bool address_is_ours(const struct addr *addr)
+{
+	return address_set_has(ADDRESS_VIP, addr) || address_set_has(ADDRESS_LOCAL, addr);
+}
+
+/* ICMP that quotes nothing of a session, ARP, neighbour discovery, routing protocols, fragments. */
+static void balance_local(struct worker *w, struct pkt *p)
+{
+	struct addr destination;
+
+	p->fate = FATE_PUNT;
+	if ((p->flags & PKT_MULTICAST) || p->l4 == 0)
+		return; // for every station, or not IP at all: Linux knows
+	destination = pkt_destination(p);
+	if (!addr_is_multicast(&destination) && !destination_is_local(p))
+		pkt_drop(p, DROP_not_for_us);
+	else if (!address_is_ours(&destination))
+		return;
+	else if (pkt_protocol(p) == IPPROTO_TCP || pkt_protocol(p) == IPPROTO_UDP)
+		pkt_drop(p, DROP_ipv4_fragment);
+	else if (pkt_protocol(p) == IPPROTO_FRAGMENT)
+		pkt_drop(p, DROP_ipv6_fragment);
+}
+
+static uint32_t find_one(const struct worker *w, const struct pkt *p)
+{
+	return p->flags & PKT_IPV6 ? table_find6(&w->table, &p->key6, p->hash)
+				   : table_find4(&w->table, &p->key4, p->hash);
+}
+
+static void balance_miss(struct worker *w, struct batch *b, unsigned int at)
+{
+	struct pkt *p = &b->pkt[at];
+	unsigned int owner = owner_of(w, p);
+
+	if (owner != w->index && !(p->flags & PKT_HANDED)) {
+		p->fate = FATE_HAND;
+		b->owner[at] = owner;
+		return;
+	}
+	if (w->made)
+		p->session = find_one(w, p);
+	if (p->session == 0) {
+		if (p->flags & PKT_ICMP_ERROR) {
+			if (destination_is_local(p))
+				p->fate = FATE_PUNT;
+			else
+				pkt_drop(p, DROP_icmp_error_no_session);
+		} else {
+			balance_first(w, b, at);
+		}
+	}
+	if (p->session)
+		lane_add(&b->known, at);
+}
+
+void balance(struct worker *w, struct batch *b)
+{
+	for (unsigned int i = 0; i < b->miss.count; i++)
+		balance_miss(w, b, b->miss.at[i]);
+	for (unsigned int i = 0; i < b->local.count; i++)
+		balance_local(w, &b->pkt[b->local.at[i]]);
+}

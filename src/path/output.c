@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Output: in the order of arrival, give each packet the Ethernet header of its next hop and gather
+ * it for its port, hand it to its owner, to Linux, or drop it and count why. A packet whose next
+ * hop is known but has not answered yet is parked for a moment, as a host would.
+ */
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+
+#include "io/handoff.h"
+#include "net/punt.h"
+#include "net/route.h"
+#include "path/observe.h"
+#include "path/worker.h"
+
+enum { PARK_SECONDS = 1, PARK_LOOKS = 200 /* a second */ };
+
+static void output_drop(struct worker *w, struct rte_mbuf *m, enum drop reason)
+{
+	w->drops[reason]++;
+	rte_pktmbuf_free(m);
+}
+
+static void hand_flush(struct worker *w, unsigned int to)
+{
+	struct transmit *t = &w->hand[to];
+	unsigned int taken = handoff_send(w->index, to, t->packet, t->count);
+
+	w->stats.handed_over += taken;
+	if (unlikely(taken < t->count)) {
+		w->drops[DROP_handoff_full] += t->count - taken;
+		rte_pktmbuf_free_bulk(t->packet + taken, t->count - taken);
+	}
+	t->count = 0;
+	idle_wake(&worker_get(to)->idle);
+}
+
+/*
+ * Give a packet to another worker: one that it owns, or one that is ready to be sent on a queue
+ * that it has and this worker has not.
+ */
+static void hand_add(struct worker *w, unsigned int to, struct rte_mbuf *m, uint16_t iface,
+		     enum hand why)
+{
+	struct transmit *t = &w->hand[to];
+
+	m->port = iface; // how the other worker learns where it came from
+	m->hash.usr = why;
+	t->packet[t->count++] = m;
+	if (t->count == TRANSMIT)
+		hand_flush(w, to);
+}
+
+static void transmit_flush(struct worker *w, unsigned int port)
+{
+	struct transmit *t = &w->transmit[port];
+	const struct port_queue *q = &w->transmit_queue[port];
+	unsigned int sent;
+
+	if (unlikely(w->transmit_by[port] != w->index)) {
+		for (unsigned int i = 0; i < t->count; i++)
+			hand_add(w, w->transmit_by[port], t->packet[i], w->port_iface[port],
+				 HAND_READY);
+		t->count = 0;
+		return;
+	}
+	sent = rte_eth_tx_burst(q->dpdk_port, q->queue, t->packet, t->count);
+	w->stats.sent += sent;
+	if (unlikely(sent < t->count)) {
+		w->stats.send_failed += t->count - sent;
+		w->drops[DROP_transmit_full] += t->count - sent;
+		rte_pktmbuf_free_bulk(t->packet + sent, t->count - sent);
+	}
+	t->count = 0;
+}
+
+static inline void transmit_add(struct worker *w, unsigned int port, struct rte_mbuf *m)
+{
+	struct transmit *t = &w->transmit[port];
+
+	t->packet[t->count++] = m;
+	if (unlikely(t->count == TRANSMIT))
+		transmit_flush(w, port);
+}
+
+static void output_flush(struct worker *w)
+{
+	for (unsigned int port = 0; port < port_count(); port++)
+		if (w->transmit[port].count > 0)
+			transmit_flush(w, port);
+	for (unsigned int to = 0; w->count > 1 && to < w->count; to++)
+		if (w->hand[to].count > 0)
+			hand_flush(w, to);
+}
+
+/* Put the next hop's Ethernet header before the IP header at `l3`. */
+static inline void output_send(struct worker *w, struct rte_mbuf *m, unsigned int l3, bool ipv6,
+			       const struct nexthop *n)
+{
+	uint16_t type = ipv6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	uint8_t *header;
+
+	if (unlikely(n->header_len != l3)) {
+		m->data_off += l3 - n->header_len;
+		m->data_len -= l3 - n->header_len;
+		m->pkt_len -= l3 - n->header_len;
+	}
+	header = rte_pktmbuf_mtod(m, uint8_t *);
+	if (likely(n->header_len == 14)) {
+		memcpy(header, n->header, 12);
+	} else {
+		memcpy(header, n->header, n->header_len - 2);
+	}
+	memcpy(header + n->header_len - 2, &type, 2);
+	transmit_add(w, n->port, m);
+}
+
+static void output_park(struct worker *w, struct batch *b, struct pkt *p)
+{
+	if (w->parked_count == PARKED) {
+		output_drop(w, p->mbuf, DROP_neighbour_queue_full);
+		return;
+	}
+	w->parked[w->parked_count++] = (struct parked){
+		.mbuf = p->mbuf,
+		.deadline = b->tsc + PARK_SECONDS * w->hz,
+		.hash = p->hash,
+		.l3 = p->l3,
+		.ipv6 = p->flags & PKT_IPV6,
+	};
+}
+
+/* A next hop number that is none. */
+static void output_odd(struct worker *w, struct batch *b, unsigned int at)
+{
+	struct pkt *p = &b->pkt[at];
+
+	switch (b->nexthop[at]) {
+	case NEXTHOP_UNRESOLVED:
+		output_park(w, b, p);
+		break;
+	case NEXTHOP_BLACKHOLE:
+		output_drop(w, p->mbuf, DROP_route_blackhole);
+		break;
+	case NEXTHOP_LOCAL: // a client or server that is this host itself
+		if (punt_to_kernel(w->index, p->iface, PUNT_REST, p->mbuf, b->tsc))
+			w->stats.punted++;
+		else
+			output_drop(w, p->mbuf, DROP_punt_policed);
+		break;
+	default:
+		output_drop(w, p->mbuf, DROP_no_route);
+	}
+}
+
+void output_parked(struct worker *w, uint64_t tsc)
+{
+	unsigned int kept = 0;
+
+	// Each look asks for the neighbours again: not in every round of the worker.
+	if (tsc < w->parked_look)
+		return;
+	w->parked_look = tsc + w->hz / PARK_LOOKS;
+	for (unsigned int i = 0; i < w->parked_count; i++) {
+		struct parked k = w->parked[i];
+		const uint8_t *l3 = rte_pktmbuf_mtod_offset(k.mbuf, const uint8_t *, k.l3);
+		uint16_t nexthop = route_of_address(l3 + (k.ipv6 ? 24 : 16), k.ipv6, k.hash);
+
+		if (nexthop >= NEXTHOP_FIRST)
+			output_send(w, k.mbuf, k.l3, k.ipv6, &nexthop_table[nexthop]);
+		else if (tsc > k.deadline)
+			output_drop(w, k.mbuf, DROP_neighbour_unresolved);
+		else
+			w->parked[kept++] = k;
+	}
+	w->parked_count = kept;
+	output_flush(w);
+}
+
+/* What kind of traffic is it, for the policers? */
+static enum punt_class output_class(const struct pkt *p)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->mbuf, const struct rte_ether_hdr *);
+	uint16_t ports[2] = {0, 0};
+
+	if (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_ARP))
+		return PUNT_NEIGHBOUR;
+	if (p->l4 == 0)
+		return PUNT_ROUTING; // LACP, LLDP, IS-IS
+	if (p->flags & PKT_ICMP_ERROR)
+		return PUNT_ICMP; // the key is the quoted packet's
+	if (rte_pktmbuf_data_len(p->mbuf) < p->l3 + p->l4 + 4u)
+		return PUNT_REST;
+	switch (pkt_protocol(p)) {
+	case IPPROTO_ICMPV6:
+		return *pkt_l4(p) >= ND_ROUTER_SOLICIT && *pkt_l4(p) <= ND_REDIRECT ? PUNT_NEIGHBOUR
+										    : PUNT_ICMP;
+	case IPPROTO_ICMP:
+		return PUNT_ICMP;
+	case 89:  // OSPF
+	case 112: // VRRP
+		return PUNT_ROUTING;
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		memcpy(ports, pkt_l4(p), 4);
+		break;
+	default:
+		return PUNT_REST;
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		uint16_t port = rte_be_to_cpu_16(ports[i]);
+
+		// BGP; BFD of one hop, of many, and its echo
+		if (port == 179 || port == 3784 || port == 4784 || port == 3785)
+			return PUNT_ROUTING;
+	}
+	return PUNT_REST;
+}
+
+static void output_punt(struct worker *w, struct batch *b, struct pkt *p)
+{
+	if (punt_to_kernel(w->index, p->iface, output_class(p), p->mbuf, b->tsc))
+		w->stats.punted++;
+	else
+		output_drop(w, p->mbuf, DROP_punt_policed);
+}
+
+static void output_bare(struct worker *w, struct pkt *p)
+{
+	const struct iface *iface = iface_get(p->iface);
+
+	if (iface)
+		transmit_add(w, iface->port, p->mbuf);
+	else
+		output_drop(w, p->mbuf, DROP_iface_down);
+}
+
+void output(struct worker *w, struct batch *b)
+{
+	if (unlikely(observe_active(w)))
+		observe_fates(w, b);
+	for (unsigned int i = 0; i < b->count; i++) {
+		struct pkt *p = &b->pkt[i];
+
+		switch (p->fate) {
+		case FATE_SEND:
+			if (likely(b->nexthop[i] >= NEXTHOP_FIRST))
+				output_send(w, p->mbuf, p->l3, p->flags & PKT_IPV6,
+					    &nexthop_table[b->nexthop[i]]);
+			else
+				output_odd(w, b, i);
+			break;
+		case FATE_PUNT:
+			output_punt(w, b, p);
+			break;
+		case FATE_HAND:
+			hand_add(w, b->owner[i], p->mbuf, p->iface, HAND_OWNER);
+			break;
+		case FATE_BARE:
+			output_bare(w, p);
+			break;
+		case FATE_TAKEN:
+			break;
+		default:
+			output_drop(w, p->mbuf, p->drop);
+		}
+	}
+	output_flush(w);
+}

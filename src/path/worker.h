@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "balance/balancer.h"
+#include "balance/server.h"
+#include "balance/service_data.h"
+#include "io/batch.h"
+#include "io/idle.h"
+#include "io/port.h"
+#include "io/thread.h"
+#include "net/iface.h"
+#include "net/nexthop.h"
+#include "path/workers.h"
+#include "session/table.h"
+
+/*
+ * All state of one core. "w": only the worker writes it while it runs; "c": the control thread
+ * writes it; "start": constant once the worker runs. What control reads of "w" fields it reads as
+ * single words that may be a moment old.
+ */
+enum {
+	TRANSMIT = 2 * BATCH, // packets gathered for one port before they are sent
+	PARKED = 256,	      // packets that wait for a neighbour to answer
+	EXPIRED = 32,	      // sessions that are ended together
+};
+
+/* Why a packet was handed over, in its mbuf's hash.usr. */
+enum hand { HAND_OWNER, HAND_READY };
+
+/* Packets gathered for one port, or for one other worker. */
+struct transmit {
+	struct rte_mbuf *packet[TRANSMIT];
+	unsigned int count;
+};
+
+/* A rewritten packet whose next hop is not known yet. */
+struct parked {
+	struct rte_mbuf *mbuf;
+	uint64_t deadline; // TSC
+	uint32_t hash;
+	uint8_t l3;
+	bool ipv6;
+};
+
+/* A token bucket for what the worker itself sends in answer: resets and ICMP errors. */
+struct bucket_tokens {
+	uint64_t last; // TSC
+	uint32_t tokens;
+};
+
+struct observer;
+struct record;
+
+struct worker {
+	unsigned int index;	// start
+	unsigned int count;	// start: how many workers there are
+	int cpu;		// start
+	uint64_t hz;		// start: of the TSC
+	uint32_t half_open_max; // start
+	bool punt_unknown;	// start: TCP and UDP to a VIP without a service go to Linux
+	struct thread thread;	// start
+	struct idle idle;
+
+	struct {
+		uint16_t dpdk_port, queue, iface;
+	} receive[PORT_MAX]; // start
+	unsigned int receive_count;
+	struct port_queue transmit_queue[PORT_MAX]; // start: by port index
+	uint8_t transmit_by[PORT_MAX];		    // start: the worker that has that queue
+	uint16_t port_iface[PORT_MAX];		    // start: untagged interface of each port
+	const struct iface *iface[IFACE_MAX];	    // start: by index
+	bool repair[IFACE_MAX];			    // start: frames may hold partial checksums
+
+	struct batch batch;		    // w
+	struct table table;		    // w
+	struct balancer balancer;	    // w
+	struct transmit hand[WORKERS_MAX];  // w: by the worker they go to
+	struct transmit transmit[PORT_MAX]; // w: by port index
+	struct parked parked[PARKED];	    // w
+	unsigned int parked_count;	    // w
+	uint64_t parked_look;		    // w: TSC at which they are looked at again
+	uint8_t epoch;			    // w: route_epoch as of this batch
+	bool made;			    // w: a session was made in this batch,
+	bool ended;			    // w: ... was ended: what lookup() found may be gone
+	struct bucket_tokens answers;	    // w
+
+	struct memory service_state_memory; // start
+
+	uint64_t next_second;	   // w: TSC at which `seconds` goes up
+	uint64_t last_sweep;	   // w: TSC
+	uint64_t sweep_debt;	   // w: fraction of a session, times hz, that the next slice owes
+	uint32_t sweep_at[2];	   // w: next number of each pool
+	uint64_t pass;		   // w, atomic: passes over all sessions that are complete
+	uint64_t pass_wanted;	   // c, atomic: hurry until `pass` is this
+	uint32_t expired[EXPIRED]; // w: entries
+	unsigned int expired_count;
+
+	struct observer *observer; // c, atomic: trace or capture is on
+	struct observer *observed; // w: that, as of this batch: it may change in the middle of one
+	struct record *record[BATCH]; // w: of this batch's packets that are observed
+
+	struct worker_stats stats;  // w
+	uint64_t drops[DROP_COUNT]; // w
+} __attribute__((aligned(64)));
+
+struct worker *worker_get(unsigned int index);
+
+/* The five stages, in their order, each in its own file. */
+void input(struct worker *w, struct batch *b);
+void lookup(struct worker *w, struct batch *b);
+void balance(struct worker *w, struct batch *b);
+void forward(struct worker *w, struct batch *b);
+void output(struct worker *w, struct batch *b);
+
+/* worker.c: walk one batch through them. Tests call it too. */
+void worker_batch(struct worker *w, struct batch *b);
+/* worker.c: everything a worker needs but its thread and queues; undone by worker_release(). */
+int worker_prepare(struct worker *w, unsigned int index, const struct workers_config *config);
+void worker_release(struct worker *w);
+/* worker.c: start its thread; ask it to stop and wait for that. */
+int worker_begin(struct worker *w);
+void worker_finish(struct worker *w);
+/* worker.c: bring the clocks up to `tsc`. */
+void worker_clock(struct worker *w, uint64_t tsc);
+
+/* balance.c: treat one packet as the first of its session. On success pkt.session is set. */
+void balance_first(struct worker *w, struct batch *b, unsigned int at);
+/* balance.c: the session is over; free it and its local port. `entry` names it. */
+void session_end(struct worker *w, uint32_t entry);
+/* balance.c: move a session to a state, with all that is counted by state. */
+void session_set_state(struct worker *w, struct session *s, enum session_state state);
+
+/* owner.c: choose how packets find their worker, once the ports are open. */
+void owner_start(unsigned int workers);
+bool owner_is_rss(void);
+unsigned int owner_by_rss(const void *key, bool ipv6);
+/* owner.c: which worker owns the tuple that this packet carries? */
+unsigned int owner_of(const struct worker *w, const struct pkt *p);
+unsigned int owner_of_kernel_packet(const struct rte_mbuf *packet);
+
+/* route.c: the next hop towards the client of a session; asks for the neighbour when unknown. */
+uint16_t route_of_client(struct worker *w, struct session *s, bool ipv6, uint32_t hash);
+/* route.c: the next hop towards an address; for packets without a session. */
+uint16_t route_of_address(const uint8_t *address, bool ipv6, uint32_t hash);
+
+/* The next hop of a session's packet that came from `direction`. */
+static inline uint16_t route_of_session(struct worker *w, const struct pkt *p, struct session *s,
+					unsigned int direction)
+{
+	if (direction == 0)
+		return path_nexthop(server_path[s->server], p->hash);
+	if (likely(s->epoch == w->epoch && s->nexthop != NEXTHOP_UNRESOLVED))
+		return s->nexthop;
+	return route_of_client(w, s, p->flags & PKT_IPV6, p->hash);
+}
+
+/* answer.c: turn a packet into an answer to its sender, or say why not. Fills in fate. */
+void answer_reset(struct worker *w, struct batch *b, unsigned int at);
+void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu);
+void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at);
+
+/* icmp.c: translate an ICMP error about a session's packet. */
+void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+			unsigned int direction);
+
+/* sweep.c: the slice of the table that is due; fold one session's counters. */
+void sweep(struct worker *w, uint64_t tsc);
+void sweep_fold(struct worker *w, struct session *s);
+
+/* output.c: packets whose neighbour has answered meanwhile, or that have waited too long. */
+void output_parked(struct worker *w, uint64_t tsc);

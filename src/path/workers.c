@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The control thread's view of the workers. It reads what they write and never stops them. */
+#include "path/workers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+
+#include "base/log.h"
+#include "io/handoff.h"
+#include "net/punt.h"
+#include "path/worker.h"
+
+enum { WARN_SECONDS = 10 };
+
+static struct worker *workers[WORKERS_MAX];
+static unsigned int worker_total;
+
+struct worker *worker_get(unsigned int index)
+{
+	return workers[index];
+}
+
+unsigned int workers_count(void)
+{
+	return worker_total;
+}
+
+/* The punt thread runs before the workers do. */
+static void wake_worker(unsigned int index)
+{
+	if (__atomic_load_n(&worker_total, __ATOMIC_ACQUIRE) > index)
+		idle_wake(&workers[index]->idle);
+}
+
+int workers_start(const struct workers_config *config, struct error *error)
+{
+	unsigned int started = 0, prepared = 0;
+	int result = 0;
+
+	owner_start(config->count);
+	for (; prepared < config->count; prepared++) {
+		workers[prepared] = rte_zmalloc("worker", sizeof(struct worker), 64);
+		if (!workers[prepared]) {
+			result = -ENOMEM;
+			goto release;
+		}
+		result = worker_prepare(workers[prepared], prepared, config);
+		if (result < 0) {
+			rte_free(workers[prepared]);
+			goto release;
+		}
+	}
+	__atomic_store_n(&worker_total, config->count, __ATOMIC_RELEASE);
+	punt_worker_wake = wake_worker;
+	punt_worker_choose = owner_of_kernel_packet;
+	log_info("session lookup uses %s", table_choose_instructions());
+	for (; started < config->count; started++) {
+		result = worker_begin(workers[started]);
+		if (result < 0)
+			goto finish;
+	}
+	return 0;
+
+finish:
+	while (started-- > 0)
+		worker_finish(workers[started]);
+	worker_total = 0;
+release:
+	while (prepared-- > 0) {
+		worker_release(workers[prepared]);
+		rte_free(workers[prepared]);
+	}
+	return error_set(error, result, "sessions",
+			 "the workers' tables do not fit into memory: %s", strerror(-result));
+}
+
+void workers_stop(void)
+{
+	for (unsigned int i = 0; i < worker_total; i++)
+		worker_finish(workers[i]);
+}
+
+void workers_free(void)
+{
+	unsigned int total = worker_total;
+
+	worker_total = 0;
+	for (unsigned int i = 0; i < total; i++) {
+		worker_release(workers[i]);
+		rte_free(workers[i]);
+	}
+}
+
+uint64_t workers_table_bytes(void)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned int i = 0; i < worker_total; i++) {
+		const struct table *t = &workers[i]->table;
+
+		bytes += t->index_memory.bytes + t->pool[0].memory.bytes + t->pool[1].memory.bytes;
+	}
+	return bytes;
+}
+
+static uint64_t read64(const uint64_t *value)
+{
+	return __atomic_load_n(value, __ATOMIC_RELAXED);
+}
+
+static uint32_t read32(const uint32_t *value)
+{
+	return __atomic_load_n(value, __ATOMIC_RELAXED);
+}
+
+void workers_server_traffic(uint32_t server, struct traffic *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (unsigned int i = 0; i < worker_total; i++) {
+		const struct server_count *c = &counts_servers(i)[server];
+
+		out->connections += read64(&c->connections);
+		out->active += read32(&c->active);
+		out->inactive += read32(&c->inactive);
+		out->packets_in += read64(&c->packets[0]);
+		out->packets_out += read64(&c->packets[1]);
+		out->bytes_in += read64(&c->bytes[0]);
+		out->bytes_out += read64(&c->bytes[1]);
+	}
+}
+
+void workers_service_traffic(uint32_t service, struct traffic *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (unsigned int i = 0; i < worker_total; i++) {
+		const struct service_count *c = &counts_services(i)[service];
+
+		out->connections += read64(&c->connections);
+		out->active += read32(&c->active);
+		out->inactive += read32(&c->inactive);
+		out->packets_in += read64(&c->packets[0]);
+		out->packets_out += read64(&c->packets[1]);
+		out->bytes_in += read64(&c->bytes[0]);
+		out->bytes_out += read64(&c->bytes[1]);
+	}
+}
+
+/*
+ * A pass that is under way has gone past some sessions already: the one after it is the first that
+ * has seen them all. The workers count passes alone, so each is told its own number.
+ */
+uint64_t workers_pass_begin(void)
+{
+	for (unsigned int i = 0; i < worker_total; i++) {
+		uint64_t pass = __atomic_load_n(&workers[i]->pass, __ATOMIC_ACQUIRE);
+
+		__atomic_store_n(&workers[i]->pass_wanted, pass + 2, __ATOMIC_RELEASE);
+		idle_wake(&workers[i]->idle);
+	}
+	return 1;
+}
+
+bool workers_pass_over(uint64_t pass)
+{
+	for (unsigned int i = 0; i < worker_total; i++)
+		if (__atomic_load_n(&workers[i]->pass, __ATOMIC_ACQUIRE) < workers[i]->pass_wanted)
+			return false;
+	return true;
+}
+
+void worker_stats(unsigned int worker, struct worker_stats *out)
+{
+	const struct worker *w = workers[worker];
+
+	*out = w->stats; // single words, each at most a moment old
+	out->local_ports_exhausted = w->balancer.ports_exhausted;
+}
+
+uint64_t worker_drops(unsigned int worker, unsigned int reason)
+{
+	return read64(&workers[worker]->drops[reason]);
+}
+
+/*
+ * Copy a line that its worker may be changing: twice, until both copies are the same. It never
+ * takes many tries, because what changes in every packet is in the line too.
+ */
+static bool session_copy(const struct table *t, uint32_t entry, struct session_wide *out)
+{
+	size_t size = entry & ENTRY_WIDE ? sizeof(struct session_wide) : sizeof(struct session);
+	const struct session *line = table_session(t, entry);
+	struct session_wide again;
+
+	for (unsigned int tries = 0; tries < 8; tries++) {
+		memcpy(out, line, size);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		memcpy(&again, line, size);
+		if (memcmp(out, &again, size) == 0)
+			return out->head.state != STATE_NONE && out->head.state < STATE_COUNT;
+	}
+	return false;
+}
+
+static void session_show_ends(struct session *s, bool wide, struct session_view *out)
+{
+	if (wide) {
+		const struct key6 *k = session_key6(s, 0), *r = session_key6(s, 1);
+
+		out->client = addr_v6(k->source);
+		out->vip = addr_v6(k->destination);
+		out->local = addr_v6(r->destination);
+		out->destination = addr_v6(r->source);
+		out->client_port = rte_be_to_cpu_16(k->source_port);
+		out->vip_port = rte_be_to_cpu_16(k->destination_port);
+		out->local_port = rte_be_to_cpu_16(r->destination_port);
+		out->destination_port = rte_be_to_cpu_16(r->source_port);
+		out->protocol = k->zone_protocol & 0xff;
+		out->zone = k->zone_protocol >> 8;
+		return;
+	}
+	out->client = addr_v4(s->key4[0].source);
+	out->vip = addr_v4(s->key4[0].destination);
+	out->local = addr_v4(s->key4[1].destination);
+	out->destination = addr_v4(s->key4[1].source);
+	out->client_port = rte_be_to_cpu_16(s->key4[0].source_port);
+	out->vip_port = rte_be_to_cpu_16(s->key4[0].destination_port);
+	out->local_port = rte_be_to_cpu_16(s->key4[1].destination_port);
+	out->destination_port = rte_be_to_cpu_16(s->key4[1].source_port);
+	out->protocol = s->key4[0].zone_protocol & 0xff;
+	out->zone = s->key4[0].zone_protocol >> 8;
+}
+
+static bool session_show(const struct worker *w, uint32_t entry, struct session_view *out)
+{
+	struct session_wide copy;
+	struct session *s = &copy.head;
+	uint16_t age, timeout;
+
+	if (!session_copy(&w->table, entry, &copy))
+		return false;
+	memset(out, 0, sizeof(*out));
+	session_show_ends(s, entry & ENTRY_WIDE, out);
+	age = w->batch.seconds - s->stamp;
+	timeout = timeout_table[s->timeouts].seconds[s->state];
+	out->worker = w->index;
+	out->state = s->state;
+	out->server = s->server;
+	out->service = server_table[s->server].service;
+	out->expires = age < timeout ? timeout - age : 0;
+	out->packets_in = s->packets[0];
+	out->packets_out = s->packets[1];
+	out->bytes_in = s->bytes[0];
+	out->bytes_out = s->bytes[1];
+	return true;
+}
+
+/* The cursor: worker in the upper 24 bits, then one bit of width, then the number. */
+bool workers_session_next(uint64_t *cursor, unsigned int budget, struct session_view *out,
+			  bool *found)
+{
+	*found = false;
+	for (; budget > 0; budget--) {
+		unsigned int index = *cursor >> 40, wide = *cursor >> 32 & 1;
+		uint32_t number = *cursor;
+
+		if (index >= worker_total)
+			return false;
+		if (number >=
+		    __atomic_load_n(&workers[index]->table.pool[wide].high, __ATOMIC_RELAXED)) {
+			*cursor = wide ? (uint64_t)(index + 1) << 40
+				       : (uint64_t)index << 40 | 1UL << 32;
+			continue;
+		}
+		(*cursor)++;
+		if (session_show(workers[index], (number + 1) | (wide ? ENTRY_WIDE : 0), out)) {
+			*found = true;
+			return true;
+		}
+	}
+	return true;
+}
+
+/* Say it when connections had to be refused for want of a local port, but not over and over. */
+static void warn_exhausted(void)
+{
+	static uint64_t warned, next;
+	uint64_t exhausted = 0, now = rte_get_tsc_cycles();
+
+	for (unsigned int i = 0; i < worker_total; i++)
+		exhausted += read64(&workers[i]->balancer.ports_exhausted);
+	if (exhausted == warned || now < next)
+		return;
+	log_warning("%lu connections were refused because all local ports towards their server are "
+		    "in use: add local addresses",
+		    exhausted - warned);
+	warned = exhausted;
+	next = now + WARN_SECONDS * rte_get_tsc_hz();
+}
+
+void workers_tick(void)
+{
+	warn_exhausted();
+	if (worker_total < 2)
+		return;
+	for (uint32_t server = 1; server <= server_highest(); server++) {
+		uint32_t load[WORKERS_MAX], sum = 0;
+
+		for (unsigned int i = 0; i < worker_total; i++) {
+			const struct server_count *c = &counts_servers(i)[server];
+
+			load[i] = read32(&c->active) * 256 + read32(&c->inactive);
+			sum += load[i];
+		}
+		for (unsigned int i = 0; i < worker_total; i++)
+			__atomic_store_n(&counts_servers(i)[server].elsewhere, sum - load[i],
+					 __ATOMIC_RELAXED);
+	}
+}
