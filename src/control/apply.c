@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/apply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/claim.h"
+#include "control/config_fields.h"
+#include "control/describe.h"
+#include "control/edit.h"
+#include "control/persist.h"
+#include "control/publish.h"
+
+enum { APPLY_LOGGED = 16 }; // lines, so that a large change does not flood the log
+
+/* The start file's settings with the live ones replaced by those of the last document. */
+static struct config running;
+
+static int addresses_copy(const struct config *config, struct config_address **copy)
+{
+	*copy = calloc(config->address_count + 1, sizeof(**copy));
+	if (*copy == NULL)
+		return -ENOMEM;
+	if (config->address_count > 0)
+		memcpy(*copy, config->addresses, config->address_count * sizeof(**copy));
+	return 0;
+}
+
+int apply_start(const struct config *config, struct error *error)
+{
+	struct config_address *addresses;
+	int status;
+
+	if (addresses_copy(config, &addresses) < 0)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	status = claim_port_addresses(NULL, 0, addresses, config->address_count, error);
+	if (status < 0) {
+		free(addresses);
+		return status;
+	}
+	running = *config;
+	running.addresses = addresses;
+	memset(&running.document, 0, sizeof(running.document));
+	log_set_level(running.log_level);
+	return 0;
+}
+
+void apply_stop(void)
+{
+	free(running.addresses);
+	memset(&running, 0, sizeof(running)); // the rest is the start file's
+}
+
+const struct config *apply_running(void)
+{
+	return &running;
+}
+
+void apply_result_free(struct apply_result *result)
+{
+	json_decref(result->differences);
+	json_decref(result->restart);
+	memset(result, 0, sizeof(*result));
+}
+
+static bool addresses_differ(const struct config *wanted)
+{
+	if (wanted->address_count != running.address_count)
+		return true;
+	for (unsigned int i = 0; i < wanted->address_count; i++) {
+		const struct config_address *a = &wanted->addresses[i];
+		const struct config_address *b = &running.addresses[i];
+
+		if (strcmp(a->iface, b->iface) != 0 || a->prefix.len != b->prefix.len ||
+		    !addr_equal(&a->prefix.addr, &b->prefix.addr))
+			return true;
+	}
+	return false;
+}
+
+/* The settings that are neither services nor local addresses, in words. */
+static void describe_settings(const struct config *wanted, struct describe *d)
+{
+	if (wanted->log_level != running.log_level) {
+		d->changed++;
+		json_array_append_new(d->texts, json_sprintf("~ log_level %s -> %s",
+							     config_log_levels[running.log_level],
+							     config_log_levels[wanted->log_level]));
+	}
+	if (addresses_differ(wanted)) {
+		d->changed++;
+		json_array_append_new(d->texts, json_string("~ addresses of ports"));
+	}
+}
+
+/* Publish the edit and make the settings be as wanted, or leave both. */
+static int apply_all(const struct config *wanted, struct edit *edit, struct error *error)
+{
+	struct config_address *addresses;
+	struct error ignored;
+	int status;
+
+	if (addresses_copy(wanted, &addresses) < 0)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	status = claim_port_addresses(running.addresses, running.address_count, addresses,
+				      wanted->address_count, error);
+	if (status < 0)
+		goto free_addresses;
+	status = publish_edit(edit, error);
+	if (status < 0)
+		goto restore_addresses;
+	free(running.addresses);
+	running.addresses = addresses;
+	running.address_count = wanted->address_count;
+	running.log_level = wanted->log_level;
+	log_set_level(running.log_level);
+	return 0;
+
+restore_addresses:
+	claim_port_addresses(addresses, wanted->address_count, running.addresses,
+			     running.address_count, &ignored);
+free_addresses:
+	free(addresses);
+	return status;
+}
+
+int apply_config(const struct config *wanted, bool dry_run, const char *door,
+		 struct apply_result *result, struct error *error)
+{
+	struct describe d = {.texts = json_array(), .limit = dry_run ? UINT32_MAX : APPLY_TEXTS};
+	struct edit edit = {0};
+	int status;
+
+	memset(result, 0, sizeof(*result));
+	result->restart = config_restart_json(&running, wanted);
+	status = edit_apply(&edit, &wanted->document, error);
+	if (status < 0)
+		goto free_result;
+	describe_settings(wanted, &d);
+	describe_edit(&edit, &d);
+	result->published = !dry_run && !edit_empty(&edit);
+	if (!dry_run)
+		status = apply_all(wanted, &edit, error);
+	if (status < 0)
+		goto free_result;
+	result->added = d.added;
+	result->changed = d.changed;
+	result->removed = d.removed;
+	result->differences = d.texts;
+	edit_free(&edit);
+	if (dry_run)
+		return 0;
+	persist_changed();
+	for (size_t i = 0; i < json_array_size(result->differences) && i < APPLY_LOGGED; i++)
+		log_notice("%s: %s", door,
+			   json_string_value(json_array_get(result->differences, i)));
+	log_notice("%s: applied, %u added, %u changed, %u removed", door, d.added, d.changed,
+		   d.removed);
+	for (size_t i = 0; i < json_array_size(result->restart); i++)
+		log_warning("%s", json_string_value(json_array_get(result->restart, i)));
+	return 0;
+
+free_result:
+	json_decref(d.texts);
+	edit_free(&edit);
+	apply_result_free(result);
+	return status;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/claim.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "control/config.h"
+#include "control/keyed.h"
+#include "net/iface.h"
+#include "net/kernel.h"
+
+/*
+ * A local address must be Linux's own, so that Linux answers ARP and neighbour discovery for it.
+ * The first claim of an address puts it on the interface's TAP as a host prefix, the last release
+ * takes it away, and an address that somebody else had put there is left alone in both.
+ */
+struct claim {
+	struct addr addr; // first: the table's key
+	uint16_t iface;
+	uint32_t users;
+	bool ours; // weir put it on the interface
+};
+
+static struct keyed claims = KEYED_INIT(sizeof(struct addr));
+
+static struct prefix host_prefix(const struct addr *addr)
+{
+	return (struct prefix){.addr = *addr, .len = addr->family == AF_INET ? 32 : 128};
+}
+
+/* Make sure that the address is on the interface; `*ours` says whether it had to be put there. */
+static int address_put(struct iface *iface, const struct prefix *prefix, bool *ours,
+		       struct error *error)
+{
+	struct iface *owner = kernel_address_owner(&prefix->addr);
+	char text[ADDR_TEXT];
+	int status;
+
+	*ours = false;
+	addr_format(&prefix->addr, text);
+	if (owner == iface)
+		return 0;
+	if (owner != NULL)
+		return error_set(error, -EEXIST, "", "%s is an address of %s, not of %s", text,
+				 owner->name, iface->name);
+	status = kernel_address_add(iface, prefix);
+	if (status == -EEXIST)
+		return 0;
+	if (status < 0)
+		return error_set(error, status, "", "Linux refuses the address %s on %s: %s", text,
+				 iface->tap_name, strerror(-status));
+	*ours = true;
+	return 0;
+}
+
+int claim_take(const struct addr *addr, const char *iface_name, uint16_t *index,
+	       struct error *error)
+{
+	struct iface *iface = iface_find(iface_name);
+	struct claim *claim = keyed_find(&claims, addr);
+	struct prefix prefix = host_prefix(addr);
+	char text[ADDR_TEXT];
+	int status;
+
+	if (iface == NULL)
+		return error_set(error, -ENODEV, "", "there is no interface \"%s\"", iface_name);
+	if (index != NULL)
+		*index = iface->index;
+	if (claim != NULL) {
+		if (claim->iface != iface->index)
+			return error_set(error, -EEXIST, "",
+					 "%s is in use as a local address on %s: remove it there "
+					 "first",
+					 addr_format(addr, text), iface_get(claim->iface)->name);
+		claim->users++;
+		return 0;
+	}
+	claim = calloc(1, sizeof(*claim));
+	if (claim == NULL || keyed_reserve(&claims, 1) < 0) {
+		status = error_set(error, -ENOMEM, "", "out of memory");
+		goto free_claim;
+	}
+	claim->addr = *addr;
+	claim->iface = iface->index;
+	claim->users = 1;
+	status = address_put(iface, &prefix, &claim->ours, error);
+	if (status < 0)
+		goto free_claim;
+	keyed_insert(&claims, claim);
+	return 0;
+
+free_claim:
+	free(claim);
+	return status;
+}
+
+static void claim_end(struct claim *claim)
+{
+	struct prefix prefix = host_prefix(&claim->addr);
+	struct iface *iface = iface_get(claim->iface);
+	char text[ADDR_TEXT];
+	int status = 0;
+
+	if (claim->ours && iface != NULL)
+		status = kernel_address_delete(iface, &prefix);
+	if (status < 0 && status != -EADDRNOTAVAIL)
+		log_warning("the address %s could not be taken from %s: %s",
+			    addr_format(&claim->addr, text), iface->tap_name, strerror(-status));
+	keyed_remove(&claims, &claim->addr);
+	free(claim);
+}
+
+void claim_release(const struct addr *addr)
+{
+	struct claim *claim = keyed_find(&claims, addr);
+
+	if (claim != NULL && --claim->users == 0)
+		claim_end(claim);
+}
+
+uint16_t claim_iface(const struct addr *addr)
+{
+	const struct claim *claim = keyed_find(&claims, addr);
+
+	return claim ? claim->iface : 0;
+}
+
+unsigned int claim_count(void)
+{
+	return claims.count;
+}
+
+void claim_stop(void)
+{
+	for (uint32_t i = 0; i < claims.capacity; i++)
+		free(claims.slots[i]);
+	keyed_free(&claims);
+}
+
+/* The addresses of ports */
+
+static bool address_among(const struct config_address *address, const struct config_address *list,
+			  unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		if (strcmp(address->iface, list[i].iface) == 0 &&
+		    address->prefix.len == list[i].prefix.len &&
+		    addr_equal(&address->prefix.addr, &list[i].prefix.addr))
+			return true;
+	}
+	return false;
+}
+
+static int port_address_add(const struct config_address *address, struct error *error)
+{
+	struct iface *iface = iface_find(address->iface);
+	char text[PREFIX_TEXT];
+	int status;
+
+	if (iface == NULL)
+		return error_set(error, -ENODEV, "", "there is no interface \"%s\"",
+				 address->iface);
+	status = kernel_address_add(iface, &address->prefix);
+	if (status < 0 && status != -EEXIST)
+		return error_set(error, status, "", "Linux refuses the address %s on %s: %s",
+				 prefix_format(&address->prefix, text), iface->tap_name,
+				 strerror(-status));
+	return 0;
+}
+
+static void port_address_delete(const struct config_address *address)
+{
+	struct iface *iface = iface_find(address->iface);
+	char text[PREFIX_TEXT];
+	int status = iface ? kernel_address_delete(iface, &address->prefix) : 0;
+
+	if (status < 0 && status != -EADDRNOTAVAIL)
+		log_warning("the address %s could not be taken from %s: %s",
+			    prefix_format(&address->prefix, text), iface->tap_name,
+			    strerror(-status));
+}
+
+int claim_port_addresses(const struct config_address *had, unsigned int had_count,
+			 const struct config_address *wanted, unsigned int wanted_count,
+			 struct error *error)
+{
+	int status = 0;
+	unsigned int i;
+
+	for (i = 0; i < wanted_count && status == 0; i++) {
+		if (!address_among(&wanted[i], had, had_count))
+			status = port_address_add(&wanted[i], error);
+	}
+	if (status < 0) {
+		for (unsigned int k = 0; k + 1 < i; k++) {
+			if (!address_among(&wanted[k], had, had_count))
+				port_address_delete(&wanted[k]);
+		}
+		return status;
+	}
+	for (i = 0; i < had_count; i++) {
+		if (!address_among(&had[i], wanted, wanted_count))
+			port_address_delete(&had[i]);
+	}
+	return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "control/config.h"
+#include "control/decode.h"
+
+/* The fields of the file, into a struct config; what document.c decodes is passed over. */
+extern const struct field config_fields[];
+/* The words of "log_level", in the order of enum log_level; NULL at the end. */
+extern const char *const config_log_levels[];
+
+/* A policer of so many packets per second, with the burst that goes with it. */
+struct punt_policer config_policer(uint32_t packets_per_second);
+/* Is a device's name a PCI address, "0000:03:00.0" or "03:00.0"? */
+bool config_is_pci(const char *device);

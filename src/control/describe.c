@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/describe.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * One line for each object that differs, objects inside a service included, so that a dry run of
+ * a one-word change shows one line. A service that comes or goes is one line with its contents
+ * counted.
+ */
+static void line_add(struct describe *d, unsigned int *counter, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void line_add(struct describe *d, unsigned int *counter, const char *format, ...)
+{
+	char text[512];
+	va_list arguments;
+
+	(*counter)++;
+	if (d->texts == NULL || json_array_size(d->texts) >= d->limit)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	json_array_append_new(d->texts, json_string(text));
+}
+
+/* Local addresses of a service (`where` names it) or of the pool (""). Both arrays are sorted. */
+static void describe_locals(struct describe *d, const char *where, const struct model_local *was,
+			    unsigned int was_count, const struct model_local *is,
+			    unsigned int is_count)
+{
+	unsigned int i = 0, k = 0;
+	char text[ADDR_TEXT];
+
+	while (i < was_count || k < is_count) {
+		int order = i == was_count  ? 1
+			    : k == is_count ? -1
+					    : addr_compare(&was[i].addr, &is[k].addr);
+
+		if (order < 0) {
+			line_add(d, &d->removed, "- local address %s on %s%s",
+				 addr_format(&was[i].addr, text), was[i].iface, where);
+			i++;
+		} else if (order > 0) {
+			line_add(d, &d->added, "+ local address %s on %s%s",
+				 addr_format(&is[k].addr, text), is[k].iface, where);
+			k++;
+		} else {
+			if (strcmp(was[i].iface, is[k].iface) != 0)
+				line_add(d, &d->changed, "~ local address %s%s: %s -> %s",
+					 addr_format(&is[k].addr, text), where, was[i].iface,
+					 is[k].iface);
+			i++;
+			k++;
+		}
+	}
+}
+
+static void describe_servers(struct describe *d, const char *where, const struct model_service *was,
+			     const struct model_service *is)
+{
+	unsigned int i = 0, k = 0;
+	char text[ENDPOINT_TEXT];
+
+	while (i < was->server_count || k < is->server_count) {
+		const struct model_server *old = &was->servers[i], *new = &is->servers[k];
+		int order = i == was->server_count  ? 1
+			    : k == is->server_count ? -1
+						    : model_server_compare(old, new);
+
+		if (order < 0) {
+			line_add(d, &d->removed, "- server %s%s",
+				 endpoint_format(&old->addr, old->port, text), where);
+			i++;
+		} else if (order > 0) {
+			line_add(d, &d->added, "+ server %s%s, weight %u",
+				 endpoint_format(&new->addr, new->port, text), where, new->weight);
+			k++;
+		} else {
+			if (old->weight != new->weight)
+				line_add(d, &d->changed, "~ server %s%s: weight %u -> %u",
+					 endpoint_format(&new->addr, new->port, text), where,
+					 old->weight, new->weight);
+			i++;
+			k++;
+		}
+	}
+}
+
+/* "90", or "default" for what a service leaves to the defaults. */
+static const char *seconds_format(uint16_t seconds, char text[static 8])
+{
+	if (seconds == 0)
+		return "default";
+	snprintf(text, 8, "%u", seconds);
+	return text;
+}
+
+static void describe_timeouts(struct describe *d, const char *where, const struct timeouts *was,
+			      const struct timeouts *is)
+{
+	char old[8], new[8];
+
+	for (unsigned int i = 0; i < STATE_COUNT; i++) {
+		if (was->seconds[i] != is->seconds[i])
+			line_add(d, &d->changed, "~ %stimeouts.%s %s -> %s", where,
+				 document_timeout_name(i), seconds_format(was->seconds[i], old),
+				 seconds_format(is->seconds[i], new));
+	}
+}
+
+static const char *unknown_name(uint8_t action)
+{
+	return action == UNKNOWN_DROP ? "drop" : "reset";
+}
+
+/* A service that was and is. */
+static void describe_service(struct describe *d, const struct model_service *was,
+			     const struct model_service *is)
+{
+	char name[SERVICE_TEXT], of[SERVICE_TEXT + 16], prefix[SERVICE_TEXT + 16];
+
+	model_service_format(&is->key, name);
+	snprintf(of, sizeof(of), " of service %s", name);
+	snprintf(prefix, sizeof(prefix), "service %s: ", name);
+	if (strcmp(was->scheduler, is->scheduler) != 0)
+		line_add(d, &d->changed, "~ %sscheduler %s -> %s", prefix, was->scheduler,
+			 is->scheduler);
+	if (strcmp(was->mode, is->mode) != 0)
+		line_add(d, &d->changed, "~ %smode %s -> %s", prefix, was->mode, is->mode);
+	if (was->unknown_tcp != is->unknown_tcp)
+		line_add(d, &d->changed, "~ %sunknown_tcp %s -> %s", prefix,
+			 unknown_name(was->unknown_tcp), unknown_name(is->unknown_tcp));
+	if (was->mss != is->mss)
+		line_add(d, &d->changed, "~ %smss %u -> %u", prefix, was->mss, is->mss);
+	describe_timeouts(d, prefix, &was->timeouts, &is->timeouts);
+	describe_locals(d, of, was->locals, was->local_count, is->locals, is->local_count);
+	describe_servers(d, of, was, is);
+}
+
+void describe_edit(const struct edit *edit, struct describe *d)
+{
+	const struct model_local *pool;
+	unsigned int pool_count;
+	char name[SERVICE_TEXT];
+
+	for (unsigned int i = 0; i < edit->count; i++) {
+		const struct model_service *was = edit->changes[i].before;
+		const struct model_service *is = edit->changes[i].after;
+
+		if (was == NULL)
+			line_add(d, &d->added, "+ service %s (%s, %s, %u real server%s)",
+				 model_service_format(&is->key, name), is->scheduler, is->mode,
+				 is->server_count, is->server_count == 1 ? "" : "s");
+		else if (is == NULL)
+			line_add(d, &d->removed, "- service %s (%u real server%s)",
+				 model_service_format(&was->key, name), was->server_count,
+				 was->server_count == 1 ? "" : "s");
+		else
+			describe_service(d, was, is);
+	}
+	pool = model_pool(&pool_count);
+	if (edit->pool_given)
+		describe_locals(d, "", pool, pool_count, edit->pool, edit->pool_count);
+	if (edit->timeouts_given)
+		describe_timeouts(d, "", model_timeouts(), &edit->timeouts);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/document.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "control/decode.h"
+#include "control/document_fields.h"
+#include "control/keyed.h"
+
+enum { DOCUMENT_SERVICES = SERVICE_MAX };
+
+/* Whole documents */
+
+static int services_decode(struct decode *d, const json_t *list, struct document *document)
+{
+	const struct document_context *context = d->context;
+	const struct service_key no_key = {.protocol = IPPROTO_TCP};
+	struct keyed seen = KEYED_INIT(sizeof(struct service_key));
+	size_t length, count;
+	int status = decode_list_size(d, list, DOCUMENT_SERVICES, &count);
+
+	if (status < 0)
+		return status;
+	document->services = calloc(count + 1, sizeof(*document->services));
+	if (document->services == NULL || keyed_reserve(&seen, (uint32_t)count) < 0)
+		return decode_fail(d, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		struct model_service *service = model_service_new(&no_key, context->source->origin);
+		unsigned int first = 0;
+
+		length = decode_enter(d, "[%zu]", i);
+		status = service ? document_fields_service(d, json_array_get(list, i), service)
+				 : -ENOMEM;
+		if (status < 0) {
+			model_service_free(service);
+			break;
+		}
+		document->services[document->service_count++] = service;
+		if (keyed_find(&seen, &service->key) != NULL) {
+			while (memcmp(&document->services[first]->key, &service->key,
+				      sizeof(service->key)) != 0)
+				first++;
+			status = decode_fail(d, -EINVAL, "is the same service as services[%u]",
+					     first);
+			break;
+		}
+		keyed_insert(&seen, service);
+		decode_leave(d, length);
+	}
+	keyed_free(&seen);
+	return status;
+}
+
+/* The defaults of all services, which have defaults themselves. */
+static int defaults_decode(struct decode *d, const json_t *section, struct timeouts *timeouts)
+{
+	int status = decode_object(d, section, document_timeout_fields, timeouts);
+
+	for (unsigned int i = 0; i < STATE_COUNT; i++) {
+		if (timeouts->seconds[i] == 0)
+			timeouts->seconds[i] = timeouts_default.seconds[i];
+	}
+	return status;
+}
+
+static int section_decode(struct decode *d, const json_t *json, const char *name,
+			  struct document *document)
+{
+	const json_t *section = json_object_get(json, name);
+	size_t length = decode_enter(d, ".%s", name);
+	int status;
+
+	if (section == NULL || json_is_null(section)) {
+		decode_leave(d, length);
+		return 0;
+	}
+	if (strcmp(name, "services") == 0)
+		status = services_decode(d, section, document);
+	else if (strcmp(name, "timeouts") == 0)
+		status = defaults_decode(d, section, &document->timeouts);
+	else
+		status = document_decode_locals(d, section, &document->pool, &document->pool_count);
+	if (status == 0)
+		decode_leave(d, length);
+	return status;
+}
+
+int document_decode(const json_t *json, const struct document_source *source,
+		    struct document *document, struct error *error)
+{
+	struct document_context context = {.source = source};
+	struct decode d = {.error = error, .context = &context};
+	int status;
+
+	memset(document, 0, sizeof(*document));
+	document->timeouts = timeouts_default;
+	status = section_decode(&d, json, "timeouts", document);
+	if (status == 0)
+		status = section_decode(&d, json, "local_addresses", document);
+	if (status == 0)
+		status = section_decode(&d, json, "services", document);
+	if (status < 0)
+		document_free(document);
+	return status;
+}
+
+void document_free(struct document *document)
+{
+	for (unsigned int i = 0; i < document->service_count; i++)
+		model_service_free(document->services[i]);
+	free(document->services);
+	free(document->pool);
+	memset(document, 0, sizeof(*document));
+}
+
+/* Bodies of requests */
+
+/* An address that stands in the path and not in the body. */
+static int check_path_address(struct decode *d, const char *name, const struct addr *addr)
+{
+	size_t length = decode_enter(d, ".%s", name);
+	int status = document_check_unicast(d, addr);
+
+	decode_leave(d, length);
+	return status;
+}
+
+int document_patch_service(const json_t *body, enum origin origin, struct model_service *service,
+			   struct error *error)
+{
+	const struct document_source source = {.origin = origin};
+	struct document_context context = {.source = &source};
+	struct decode d = {.error = error, .context = &context};
+	const struct service_key key = service->key;
+	int status = check_path_address(&d, "vip", &key.vip);
+
+	if (status == 0)
+		status = document_fields_service(&d, body, service);
+	if (status == 0 && memcmp(&key, &service->key, sizeof(key)) != 0)
+		status = error_set(error, -EINVAL, "",
+				   "vip, port and protocol differ from those in the path");
+	return status;
+}
+
+int document_decode_service(const json_t *body, const struct service_key *key, enum origin origin,
+			    struct model_service **out, struct error *error)
+{
+	struct model_service *service = model_service_new(key, origin);
+	int status;
+
+	if (service == NULL)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	status = document_patch_service(body, origin, service, error);
+	if (status < 0) {
+		model_service_free(service);
+		return status;
+	}
+	*out = service;
+	return 0;
+}
+
+/* A body in which everything may be left out, since the key stands in the path. */
+static int body_decode(struct decode *d, const json_t *body, const struct field *fields,
+		       void *target)
+{
+	struct field optional[32];
+	unsigned int count = 0;
+
+	do {
+		optional[count] = fields[count];
+		optional[count].required = false;
+	} while (fields[count++].name != NULL);
+	return decode_object(d, body, optional, target);
+}
+
+int document_decode_server(const json_t *body, const struct service_key *key,
+			   struct model_server *server, struct error *error)
+{
+	const struct document_source source = {.origin = server->origin};
+	const struct model_service service = {.key = *key};
+	struct document_context context = {.source = &source, .service = &service};
+	struct decode d = {.error = error, .context = &context};
+	const struct model_server wanted = *server;
+	int status = check_path_address(&d, "address", &wanted.addr);
+
+	if (status == 0)
+		status = body_decode(&d, body, document_server_fields, server);
+	if (status == 0)
+		status = document_check_family(&d, server);
+	if (status == 0 && model_server_compare(&wanted, server) != 0)
+		status = error_set(error, -EINVAL, "",
+				   "address and port differ from those in the path");
+	return status;
+}
+
+int document_decode_local(const json_t *body, struct model_local *local, struct error *error)
+{
+	const struct document_source source = {.origin = local->origin};
+	struct document_context context = {.source = &source};
+	struct decode d = {.error = error, .context = &context};
+	const struct addr wanted = local->addr;
+	int status = check_path_address(&d, "address", &wanted);
+
+	if (status == 0)
+		status = body_decode(&d, body, document_local_fields, local);
+	if (status < 0)
+		return status;
+	if (!addr_equal(&wanted, &local->addr))
+		return error_set(error, -EINVAL, "address", "differs from that in the path");
+	if (local->iface[0] == '\0')
+		return error_set(error, -EINVAL, "interface", "is missing");
+	return 0;
+}
+
+/* Keys in paths */
+
+/* An address as a path has it, in brackets or not; the checks are those of a body. */
+static int path_address(const char *text, const char *field, struct addr *addr, struct error *error)
+{
+	char bare[ADDR_TEXT];
+	size_t length = strlen(text);
+
+	if (length > 2 && length < sizeof(bare) && text[0] == '[' && text[length - 1] == ']') {
+		memcpy(bare, text + 1, length - 2);
+		bare[length - 2] = '\0';
+		text = bare;
+	}
+	if (addr_parse(text, addr) < 0)
+		return error_set(error, -EINVAL, field, "\"%.64s\" is no IPv4 or IPv6 address",
+				 text);
+	return 0;
+}
+
+int document_decode_address(const char *text, struct addr *addr, struct error *error)
+{
+	return path_address(text, "address", addr, error);
+}
+
+int document_decode_port(const char *text, uint16_t *port, struct error *error)
+{
+	char *end;
+	unsigned long number;
+
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || number == 0 ||
+	    number > 65535)
+		return error_set(error, -EINVAL, "port", "\"%.32s\" is no port, 1 to 65535", text);
+	*port = (uint16_t)number;
+	return 0;
+}
+
+int document_decode_protocol(const char *text, uint8_t *protocol, struct error *error)
+{
+	if (strcasecmp(text, "tcp") == 0)
+		*protocol = IPPROTO_TCP;
+	else if (strcasecmp(text, "udp") == 0)
+		*protocol = IPPROTO_UDP;
+	else
+		return error_set(error, -EINVAL, "protocol", "\"%.32s\" is none of: tcp, udp",
+				 text);
+	return 0;
+}
+
+int document_decode_key(const char *protocol, const char *vip, const char *port,
+			struct service_key *key, struct error *error)
+{
+	int status;
+
+	memset(key, 0, sizeof(*key));
+	status = document_decode_protocol(protocol, &key->protocol, error);
+	if (status == 0)
+		status = path_address(vip, "vip", &key->vip, error);
+	if (status == 0)
+		status = document_decode_port(port, &key->port, error);
+	return status;
+}

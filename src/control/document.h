@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "base/error.h"
+#include "control/model.h"
+#include "session/timeout.h"
+
+/*
+ * JSON to objects of the model and back. The shape is one for the file, for REST and for what is
+ * persisted, and so are the checks and the sentences.
+ */
+struct document {
+	struct model_service **services;
+	unsigned int service_count;
+	struct model_local *pool; // local addresses for services without own, sorted
+	unsigned int pool_count;
+	struct timeouts timeouts; // complete: defaults where the document says nothing
+};
+
+/* Where a document comes from, which decides about marks and about what may be named. */
+struct document_source {
+	enum origin origin; // what the objects are marked with,
+	bool saved;	    // unless they say it themselves
+	bool (*has_interface)(const char *name, const void *arg); // NULL: ask iface_find()
+	const void *arg;
+};
+
+/*
+ * The sections "services", "local_addresses" and "timeouts" of an object; other names in it are
+ * passed over. 0, -EINVAL, -EOPNOTSUPP or -ENOMEM; then `document` holds nothing.
+ */
+int document_decode(const json_t *json, const struct document_source *source,
+		    struct document *document, struct error *error);
+void document_free(struct document *document);
+
+/*
+ * The bodies of REST requests. The key of an object stands in the request's path; a body may
+ * repeat it but not differ. Fields that listings show and nobody can set are ignored.
+ *
+ * A whole service, with defaults for what the body leaves out; and only what the body names, into
+ * a copy that the caller throws away after an error.
+ */
+int document_decode_service(const json_t *body, const struct service_key *key, enum origin origin,
+			    struct model_service **out, struct error *error);
+int document_patch_service(const json_t *body, enum origin origin, struct model_service *service,
+			   struct error *error);
+/* `server` and `local` hold the key, and what stays where the body is silent. */
+int document_decode_server(const json_t *body, const struct service_key *key,
+			   struct model_server *server, struct error *error);
+int document_decode_local(const json_t *body, struct model_local *local, struct error *error);
+
+/* A key of a path: "tcp", "10.0.0.1", "80". -EINVAL with the field named. */
+int document_decode_key(const char *protocol, const char *vip, const char *port,
+			struct service_key *key, struct error *error);
+int document_decode_protocol(const char *text, uint8_t *protocol, struct error *error);
+int document_decode_address(const char *text, struct addr *addr, struct error *error);
+int document_decode_port(const char *text, uint16_t *port, struct error *error);
+
+/*
+ * The other way: objects as a file has them, and with `marks` the fields that say where they came
+ * from. NULL: no memory.
+ */
+json_t *document_service_json(const struct model_service *service, bool marks);
+json_t *document_server_json(const struct model_server *server, bool marks);
+json_t *document_local_json(const struct model_local *local, bool marks);
+json_t *document_locals_json(const struct model_local *locals, unsigned int count, bool marks);
+/* Only the states that are not 0. */
+json_t *document_timeouts_json(const struct timeouts *timeouts);
+/* "established"; NULL for a state that has no timeout. */
+const char *document_timeout_name(enum session_state state);

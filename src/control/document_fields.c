@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/document_fields.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "control/decode.h"
+
+/*
+ * Everything is checked here that can be known without asking the data plane. Fields of features
+ * that are still to come are known, so that a file written for them is refused with the reason;
+ * a value that only says "off" is taken.
+ */
+static const char *const protocol_words[] = {"tcp", "udp", NULL};
+static const uint8_t protocol_numbers[] = {IPPROTO_TCP, IPPROTO_UDP};
+static const char *const unknown_words[] = {
+	[UNKNOWN_RESET] = "reset",
+	[UNKNOWN_DROP] = "drop",
+	NULL,
+};
+
+/* Lists */
+
+struct list {
+	const char *items;
+	size_t size;
+	int (*compare)(const void *, const void *);
+};
+
+static int list_compare(const void *a, const void *b, void *arg)
+{
+	const struct list *list = arg;
+	unsigned int i = *(const unsigned int *)a, k = *(const unsigned int *)b;
+	int order = list->compare(list->items + i * list->size, list->items + k * list->size);
+
+	return order != 0 ? order : (int)i - (int)k;
+}
+
+/* Sort a list that was decoded in the order of the document; equal entries are refused. */
+static int list_sort(struct decode *d, void **items, size_t count, size_t size,
+		     int (*compare)(const void *, const void *))
+{
+	struct list list = {.items = *items, .size = size, .compare = compare};
+	unsigned int *order = malloc((count + 1) * sizeof(*order));
+	char *sorted = malloc((count + 1) * size);
+	int status = 0;
+
+	if (order == NULL || sorted == NULL) {
+		status = decode_fail(d, -ENOMEM, "out of memory");
+		goto free_all;
+	}
+	for (size_t i = 0; i < count; i++)
+		order[i] = (unsigned int)i;
+	qsort_r(order, count, sizeof(*order), list_compare, &list);
+	for (size_t i = 0; i < count; i++) {
+		memcpy(sorted + i * size, list.items + order[i] * size, size);
+		if (i == 0 || compare(sorted + (i - 1) * size, sorted + i * size) != 0)
+			continue;
+		decode_enter(d, "[%u]", order[i]);
+		status = decode_fail(d, -EINVAL, "is the same as entry [%u] of this list",
+				     order[i - 1]);
+		goto free_all;
+	}
+	free(*items);
+	*items = sorted;
+	sorted = NULL;
+free_all:
+	free(sorted);
+	free(order);
+	return status;
+}
+
+/* Decode all entries of a list of objects into a new array, sorted. */
+static int list_decode(struct decode *d, const json_t *value, size_t maximum, size_t size,
+		       int (*entry)(struct decode *d, const json_t *value, void *item),
+		       int (*compare)(const void *, const void *), void **items,
+		       unsigned int *count)
+{
+	size_t length, entries;
+	int status = decode_list_size(d, value, maximum, &entries);
+	char *array;
+
+	if (status < 0)
+		return status;
+	array = calloc(entries + 1, size);
+	if (array == NULL)
+		return decode_fail(d, -ENOMEM, "out of memory");
+	*items = array;
+	for (size_t i = 0; i < entries; i++) {
+		length = decode_enter(d, "[%zu]", i);
+		status = entry(d, json_array_get(value, i), array + i * size);
+		if (status < 0)
+			goto free_items;
+		decode_leave(d, length);
+	}
+	status = list_sort(d, items, entries, size, compare);
+	if (status < 0)
+		goto free_items;
+	*count = (unsigned int)entries;
+	return 0;
+
+free_items:
+	free(*items);
+	*items = NULL;
+	return status;
+}
+
+/* Marks: read back from what was saved, ignored in what people send. */
+
+static int decode_origin(struct decode *d, const json_t *value, const struct field *field,
+			 void *target)
+{
+	const struct document_context *context = d->context;
+	const char *text = json_string_value(value);
+
+	if (!context->source->saved)
+		return 0;
+	for (unsigned int i = 0; text != NULL && i < ORIGIN_COUNT; i++) {
+		if (strcmp(text, origin_name(i)) == 0) {
+			*((uint8_t *)target + field->offset) = (uint8_t)i;
+			return 0;
+		}
+	}
+	return decode_fail(d, -EINVAL, "is no origin");
+}
+
+static int decode_overridden(struct decode *d, const json_t *value, const struct field *field,
+			     void *target)
+{
+	const struct document_context *context = d->context;
+
+	return context->source->saved ? decode_boolean(d, value, field, target) : 0;
+}
+
+/* Counters of a listing, so that what was read can be sent back. */
+#define COUNTERS_IGNORED                                                                        \
+	{"connections", decode_ignore}, {"active", decode_ignore}, {"inactive", decode_ignore}, \
+		{"packets_in", decode_ignore}, {"packets_out", decode_ignore},                  \
+		{"bytes_in", decode_ignore},                                                    \
+	{                                                                                       \
+		"bytes_out", decode_ignore                                                      \
+	}
+
+/* Addresses */
+
+/* An address that one host can have. */
+int document_check_unicast(struct decode *d, const struct addr *addr)
+{
+	char text[ADDR_TEXT];
+
+	if (addr_is_unspecified(addr) || addr_is_multicast(addr) ||
+	    (addr->family == AF_INET && addr->bytes[0] == 127) ||
+	    (addr->family == AF_INET && addr->v4 == INADDR_NONE) ||
+	    (addr->family == AF_INET6 &&
+	     memcmp(addr->bytes, &in6addr_loopback, sizeof(addr->bytes)) == 0))
+		return decode_fail(d, -EINVAL, "%s is no unicast address", addr_format(addr, text));
+	return 0;
+}
+
+static int decode_unicast(struct decode *d, const json_t *value, const struct field *field,
+			  void *target)
+{
+	int status = decode_address(d, value, field, target);
+
+	if (status < 0)
+		return status;
+	return document_check_unicast(d, (struct addr *)((char *)target + field->offset));
+}
+
+static int decode_interface(struct decode *d, const json_t *value, const struct field *field,
+			    void *target)
+{
+	const struct document_source *source =
+		((const struct document_context *)d->context)->source;
+	int status = decode_text(d, value, field, target);
+	const char *name = (const char *)target + field->offset;
+	bool exists;
+
+	if (status < 0)
+		return status;
+	exists = source->has_interface ? source->has_interface(name, source->arg)
+				       : iface_find(name) != NULL;
+	return exists ? 0 : decode_fail(d, -EINVAL, "there is no interface \"%s\"", name);
+}
+
+const struct field document_local_fields[] = {
+	{"address", decode_unicast, FIELD_OF(struct model_local, addr), .required = true},
+	{"interface", decode_interface, FIELD_OF(struct model_local, iface), .minimum = 1,
+	 .required = true},
+	{"origin", decode_origin, FIELD_OF(struct model_local, origin)},
+	{NULL},
+};
+
+static int local_compare(const void *a, const void *b)
+{
+	return addr_compare(&((const struct model_local *)a)->addr,
+			    &((const struct model_local *)b)->addr);
+}
+
+static int local_entry(struct decode *d, const json_t *value, void *item)
+{
+	const struct document_context *context = d->context;
+	struct model_local *local = item;
+
+	local->origin = (uint8_t)context->source->origin;
+	return decode_object(d, value, document_local_fields, local);
+}
+
+int document_decode_locals(struct decode *d, const json_t *value, struct model_local **locals,
+			   unsigned int *count)
+{
+	void *items = NULL;
+	int status;
+
+	free(*locals);
+	*locals = NULL;
+	*count = 0;
+	status = list_decode(d, value, DOCUMENT_LOCALS, sizeof(struct model_local), local_entry,
+			     local_compare, &items, count);
+	if (status == 0)
+		*locals = items;
+	return status;
+}
+
+static int decode_locals(struct decode *d, const json_t *value, const struct field *field,
+			 void *target)
+{
+	struct model_service *service = target;
+
+	return document_decode_locals(d, value, &service->locals, &service->local_count);
+}
+
+/* Real servers */
+
+const struct field document_server_fields[] = {
+	{"address", decode_unicast, FIELD_OF(struct model_server, addr), .required = true},
+	{"port", decode_integer, FIELD_OF(struct model_server, port), .minimum = 1,
+	 .maximum = 65535, .required = true},
+	{"weight", decode_integer, FIELD_OF(struct model_server, weight), .maximum = 65535},
+	{"origin", decode_origin, FIELD_OF(struct model_server, origin)},
+	{"overridden", decode_overridden, FIELD_OF(struct model_server, overridden)},
+	COUNTERS_IGNORED,
+	{"inhibit", decode_later, .more = "inhibiting a real server"},
+	{"upper_threshold", decode_later, .more = "limiting connections of a real server"},
+	{"lower_threshold", decode_later, .more = "limiting connections of a real server"},
+	{"vni", decode_later, .more = "a real server in a VNI"},
+	{"tunnel", decode_later, .more = "tunnelling to a real server"},
+	{"check", decode_later, .more = "the health checker"},
+	{NULL},
+};
+
+int document_check_family(struct decode *d, const struct model_server *server)
+{
+	const struct document_context *context = d->context;
+	uint8_t family = context->service->key.vip.family;
+
+	if (family == server->addr.family || family == AF_UNSPEC)
+		return 0;
+	decode_enter(d, ".address");
+	return decode_fail(d, -EOPNOTSUPP,
+			   "the VIP is IPv%c and the real server IPv%c: %s is not available yet",
+			   family == AF_INET ? '4' : '6', family == AF_INET ? '6' : '4',
+			   family == AF_INET ? "NAT46" : "NAT64");
+}
+
+static int server_entry(struct decode *d, const json_t *value, void *item)
+{
+	const struct document_context *context = d->context;
+	struct model_server *server = item;
+	int status;
+
+	server->origin = (uint8_t)context->source->origin;
+	server->weight = 1;
+	status = decode_object(d, value, document_server_fields, server);
+	return status < 0 ? status : document_check_family(d, server);
+}
+
+static int server_compare(const void *a, const void *b)
+{
+	return model_server_compare(a, b);
+}
+
+static int decode_servers(struct decode *d, const json_t *value, const struct field *field,
+			  void *target)
+{
+	struct model_service *service = target;
+	void *servers = NULL;
+	int status;
+
+	free(service->servers);
+	service->servers = NULL;
+	service->server_count = 0;
+	status = list_decode(d, value, SERVICE_SERVERS_MAX, sizeof(struct model_server),
+			     server_entry, server_compare, &servers, &service->server_count);
+	if (status == 0)
+		service->servers = servers;
+	return status;
+}
+
+/* Services */
+
+static int decode_protocol(struct decode *d, const json_t *value, const struct field *field,
+			   void *target)
+{
+	const char *text = json_string_value(value);
+	struct service_key *key = &((struct model_service *)target)->key;
+	struct field place = {.size = 1, .more = protocol_words};
+	uint8_t index;
+	int status;
+
+	if (text != NULL && (strcasecmp(text, "sctp") == 0 || strcasecmp(text, "icmp") == 0))
+		return decode_fail(d, -EOPNOTSUPP, "balancing %s is not available yet", text);
+	status = decode_word(d, value, &place, &index);
+	if (status == 0)
+		key->protocol = protocol_numbers[index];
+	return status;
+}
+
+static int decode_service_port(struct decode *d, const json_t *value, const struct field *field,
+			       void *target)
+{
+	if (json_is_integer(value) && json_integer_value(value) == 0)
+		return decode_fail(d, -EOPNOTSUPP,
+				   "a service on any port (0) is not available yet");
+	return decode_integer(d, value, field, target);
+}
+
+/* A word that the data plane knows, or one that it will know, or a mistake. */
+static int decode_choice(struct decode *d, const json_t *value, const struct field *field,
+			 void *target, bool exists(const char *), const char *const *names,
+			 const char *const *later)
+{
+	const char *text = json_string_value(value);
+	char list[128] = "";
+	int status = decode_text(d, value, field, target);
+
+	if (text == NULL || exists(text))
+		return status;
+	for (unsigned int i = 0; names[i] != NULL; i++)
+		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "",
+			 names[i]);
+	for (; *later != NULL; later++) {
+		if (strcmp(*later, text) == 0)
+			return decode_fail(d, -EOPNOTSUPP, "%s is not available yet; there is: %s",
+					   text, list);
+	}
+	return decode_fail(d, -EINVAL, "\"%.32s\" is none of: %s", text, list);
+}
+
+static int decode_scheduler(struct decode *d, const json_t *value, const struct field *field,
+			    void *target)
+{
+	static const char *const later[] = {"lc",      "sed", "nq", "sh",  "dh",
+					    "conhash", "mh",  "fo", "p2c", NULL};
+
+	return decode_choice(d, value, field, target, scheduler_exists, scheduler_names(), later);
+}
+
+static int decode_mode(struct decode *d, const json_t *value, const struct field *field,
+		       void *target)
+{
+	static const char *const later[] = {"dr", "nat", "tunnel", "snat", "nat64", "nat46", NULL};
+
+	return decode_choice(d, value, field, target, mode_exists, mode_names(), later);
+}
+
+/* A number of seconds, or null for the default. */
+static int decode_seconds(struct decode *d, const json_t *value, const struct field *field,
+			  void *target)
+{
+	if (!json_is_null(value))
+		return decode_integer(d, value, field, target);
+	*(uint16_t *)((char *)target + field->offset) = 0;
+	return 0;
+}
+
+#define TIMEOUT(name, state)                                                                       \
+	{                                                                                          \
+		name, decode_seconds, offsetof(struct timeouts, seconds[state]), sizeof(uint16_t), \
+			1, TIMEOUT_MAX                                                             \
+	}
+
+const struct field document_timeout_fields[] = {
+	TIMEOUT("syn_sent", STATE_SYN_SENT),
+	TIMEOUT("syn_recv", STATE_SYN_RECV),
+	TIMEOUT("established", STATE_ESTABLISHED),
+	TIMEOUT("fin_wait", STATE_FIN_WAIT),
+	TIMEOUT("close_wait", STATE_CLOSE_WAIT),
+	TIMEOUT("last_ack", STATE_LAST_ACK),
+	TIMEOUT("time_wait", STATE_TIME_WAIT),
+	TIMEOUT("close", STATE_CLOSE),
+	TIMEOUT("udp_one_way", STATE_UDP_ONE_WAY),
+	TIMEOUT("udp_normal", STATE_UDP_NORMAL),
+	{NULL},
+};
+
+static int decode_timeouts(struct decode *d, const json_t *value, const struct field *field,
+			   void *target)
+{
+	struct timeouts *timeouts = &((struct model_service *)target)->timeouts;
+
+	if (!json_is_null(value)) // a PATCH leaves what it does not name
+		return decode_object(d, value, document_timeout_fields, timeouts);
+	memset(timeouts, 0, sizeof(*timeouts));
+	return 0;
+}
+
+/* The name that the tools of DPVS have for the timeout of what is established. */
+static int decode_conn_timeout(struct decode *d, const json_t *value, const struct field *field,
+			       void *target)
+{
+	struct model_service *service = target;
+	struct field seconds = {.size = 2, .minimum = 1, .maximum = TIMEOUT_MAX};
+	uint16_t number;
+	int status = decode_integer(d, value, &seconds, &number);
+
+	if (status < 0)
+		return status;
+	if (service->key.protocol == IPPROTO_TCP) {
+		service->timeouts.seconds[STATE_ESTABLISHED] = number;
+	} else {
+		service->timeouts.seconds[STATE_UDP_ONE_WAY] = number;
+		service->timeouts.seconds[STATE_UDP_NORMAL] = number;
+	}
+	return 0;
+}
+
+static const struct field service_fields[] = {
+	{"vip", decode_unicast, FIELD_OF(struct model_service, key.vip)},
+	{"port", decode_service_port, FIELD_OF(struct model_service, key.port), .minimum = 1,
+	 .maximum = 65535},
+	{"protocol", decode_protocol},
+	{"scheduler", decode_scheduler, FIELD_OF(struct model_service, scheduler), .minimum = 1},
+	{"mode", decode_mode, FIELD_OF(struct model_service, mode), .minimum = 1},
+	{"unknown_tcp", decode_word, FIELD_OF(struct model_service, unknown_tcp),
+	 .more = unknown_words},
+	{"mss", decode_integer, FIELD_OF(struct model_service, mss), .maximum = 65495},
+	{"timeouts", decode_timeouts},
+	{"conn_timeout", decode_conn_timeout},
+	{"local_addresses", decode_locals},
+	{"servers", decode_servers},
+	{"origin", decode_origin, FIELD_OF(struct model_service, origin)},
+	{"overridden", decode_overridden, FIELD_OF(struct model_service, overridden)},
+	COUNTERS_IGNORED,
+	{"persistent", decode_later, .more = "persistence"},
+	{"netmask", decode_later, .more = "persistence"},
+	{"one_packet", decode_later, .more = "one-packet scheduling"},
+	{"fwmark", decode_later, .more = "a service by firewall mark"},
+	{"port_end", decode_later, .more = "a service on a range of ports"},
+	{"match", decode_later, .more = "SNAT by match"},
+	{"vni", decode_later, .more = "a service in a VNI"},
+	{"zone", decode_later, .more = "a service in a zone"},
+	{"syn_proxy", decode_later},
+	{"proxy_protocol", decode_later},
+	{"client_address", decode_later, .more = "telling real servers the client's address"},
+	{"quic", decode_later, .more = "routing by QUIC connection ID"},
+	{"hash_target", decode_later},
+	{"expire_quiescent", decode_later},
+	{"removed_servers", decode_later},
+	{"dest_check", decode_later},
+	{"check", decode_later, .more = "the health checker"},
+	{"quorum", decode_later},
+	{"allow", decode_later, .more = "an access list"},
+	{"deny", decode_later, .more = "an access list"},
+	{"limits", decode_later, .more = "limiting a service"},
+	{"bps", decode_later, .more = "limiting a service"},
+	{"limit_proportion", decode_later},
+	{"symmetric_return", decode_later},
+	{NULL},
+};
+
+int document_fields_service(struct decode *d, const json_t *json, struct model_service *service)
+{
+	static const struct field *const key_fields = service_fields; // vip, port, protocol
+	struct document_context *context = d->context;
+	int status;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		const json_t *value = json_object_get(json, key_fields[i].name);
+		size_t length = decode_enter(d, ".%s", key_fields[i].name);
+
+		status = value ? key_fields[i].decode(d, value, &key_fields[i], service) : 0;
+		if (status < 0)
+			return status;
+		decode_leave(d, length);
+	}
+	context->service = service;
+	status = decode_object(d, json, service_fields, service);
+	if (status < 0)
+		return status;
+	if (service->key.vip.family == AF_UNSPEC)
+		decode_enter(d, ".vip");
+	else if (service->key.port == 0)
+		decode_enter(d, ".port");
+	else
+		return 0;
+	return decode_fail(d, -EINVAL, "is missing");
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "control/decode.h"
+#include "control/document.h"
+
+/* What document.c and document_fields.c share: the tables of fields of each kind of object. */
+enum { DOCUMENT_LOCALS = 65536 };
+
+/* `context` of the decoder. */
+struct document_context {
+	const struct document_source *source;
+	const struct model_service *service; // whose servers are being decoded
+};
+
+extern const struct field document_local_fields[];   // of a struct model_local
+extern const struct field document_server_fields[];  // of a struct model_server
+extern const struct field document_timeout_fields[]; // of a struct timeouts
+
+/*
+ * Decode a service. The key comes first whatever the order of the fields, because the others are
+ * checked against it.
+ */
+int document_fields_service(struct decode *d, const json_t *json, struct model_service *service);
+/* A list, in place of what was there. */
+int document_decode_locals(struct decode *d, const json_t *value, struct model_local **locals,
+			   unsigned int *count);
+/* An address that one host can have. */
+int document_check_unicast(struct decode *d, const struct addr *addr);
+/* A real server must be of the family of the context's service. */
+int document_check_family(struct decode *d, const struct model_server *server);

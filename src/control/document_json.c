@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/document.h"
+
+/*
+ * Objects of the model as JSON. What has its default value is written all the same where people
+ * look for it (scheduler, mode, weight), and left out where it would only be noise.
+ */
+static const char *const timeout_names[STATE_COUNT] = {
+	[STATE_SYN_SENT] = "syn_sent",	     [STATE_SYN_RECV] = "syn_recv",
+	[STATE_ESTABLISHED] = "established", [STATE_FIN_WAIT] = "fin_wait",
+	[STATE_CLOSE_WAIT] = "close_wait",   [STATE_LAST_ACK] = "last_ack",
+	[STATE_TIME_WAIT] = "time_wait",     [STATE_CLOSE] = "close",
+	[STATE_UDP_ONE_WAY] = "udp_one_way", [STATE_UDP_NORMAL] = "udp_normal",
+};
+
+const char *document_timeout_name(enum session_state state)
+{
+	return timeout_names[state];
+}
+
+json_t *document_timeouts_json(const struct timeouts *timeouts)
+{
+	json_t *object = json_object();
+
+	for (unsigned int i = 0; i < STATE_COUNT; i++) {
+		if (timeout_names[i] != NULL && timeouts->seconds[i] != 0)
+			json_object_set_new(object, timeout_names[i],
+					    json_integer(timeouts->seconds[i]));
+	}
+	return object;
+}
+
+/* Where an object came from, for listings and for what is persisted. */
+static void marks_add(json_t *object, uint8_t origin, bool overridden)
+{
+	json_object_set_new(object, "origin", json_string(origin_name(origin)));
+	if (overridden)
+		json_object_set_new(object, "overridden", json_true());
+}
+
+json_t *document_local_json(const struct model_local *local, bool marks)
+{
+	char text[ADDR_TEXT];
+	json_t *object = json_pack("{s:s, s:s}", "address", addr_format(&local->addr, text),
+				   "interface", local->iface);
+
+	if (marks)
+		marks_add(object, local->origin, false);
+	return object;
+}
+
+json_t *document_locals_json(const struct model_local *locals, unsigned int count, bool marks)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < count; i++)
+		json_array_append_new(list, document_local_json(&locals[i], marks));
+	return list;
+}
+
+json_t *document_server_json(const struct model_server *server, bool marks)
+{
+	char text[ADDR_TEXT];
+	json_t *object = json_pack("{s:s, s:i, s:I}", "address", addr_format(&server->addr, text),
+				   "port", server->port, "weight", (json_int_t)server->weight);
+
+	if (marks)
+		marks_add(object, server->origin, server->overridden);
+	return object;
+}
+
+json_t *document_service_json(const struct model_service *service, bool marks)
+{
+	char text[ADDR_TEXT];
+	json_t *timeouts = document_timeouts_json(&service->timeouts);
+	json_t *servers = json_array();
+	json_t *object = json_pack(
+		"{s:s, s:s, s:i, s:s, s:s, s:s, s:i}", "protocol",
+		service->key.protocol == IPPROTO_TCP ? "tcp" : "udp", "vip",
+		addr_format(&service->key.vip, text), "port", service->key.port, "scheduler",
+		service->scheduler, "mode", service->mode, "unknown_tcp",
+		service->unknown_tcp == UNKNOWN_DROP ? "drop" : "reset", "mss", service->mss);
+
+	if (json_object_size(timeouts) > 0)
+		json_object_set(object, "timeouts", timeouts);
+	json_decref(timeouts);
+	if (marks)
+		marks_add(object, service->origin, service->overridden);
+	if (service->local_count > 0)
+		json_object_set_new(
+			object, "local_addresses",
+			document_locals_json(service->locals, service->local_count, marks));
+	for (unsigned int i = 0; i < service->server_count; i++)
+		json_array_append_new(servers, document_server_json(&service->servers[i], marks));
+	json_object_set_new(object, "servers", servers);
+	return object;
+}

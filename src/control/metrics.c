@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <rte_version.h>
+
+#include "base/drops.h"
+#include "control/claim.h"
+#include "control/loop.h"
+#include "control/model.h"
+#include "control/port_stats.h"
+#include "control/remains.h"
+#include "control/rest.h"
+#include "control/version.h"
+#include "io/pool.h"
+#include "path/workers.h"
+
+/*
+ * GET /metrics, the text format of Prometheus. All lines of one family must stand together, so
+ * the reply goes family by family, and within one of services or servers service by service: ten
+ * thousand services are megabytes, which are made as they are sent. Between two pieces services
+ * may come and go; one that is removed half-way has fewer families, which Prometheus takes.
+ */
+struct metrics {
+	unsigned int family;
+	uint32_t cursor; // of model_next() within a family
+	bool titled;
+};
+
+static void family_add(struct text *text, const char *name, const char *type, const char *help)
+{
+	text_add(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void single_add(struct text *text, const char *name, const char *type, const char *help,
+		       uint64_t value)
+{
+	family_add(text, name, type, help);
+	text_add(text, "%s %llu\n", name, (unsigned long long)value);
+}
+
+/* The daemon itself */
+
+static void daemon_add(struct text *text)
+{
+	family_add(text, "weir_build_info", "gauge", "version of weir and of DPDK");
+	text_add(text, "weir_build_info{version=\"%s\",dpdk=\"%s\"} 1\n", WEIR_VERSION,
+		 rte_version());
+	single_add(text, "weir_uptime_seconds", "gauge", "since the start", loop_uptime() / 1000);
+	single_add(text, "weir_services", "gauge", "virtual services", model_service_count());
+	single_add(text, "weir_servers", "gauge", "real servers of all services",
+		   model_server_count());
+	single_add(text, "weir_servers_leaving", "gauge",
+		   "real servers that were removed and still carry sessions", remains_leaving());
+	single_add(text, "weir_local_addresses", "gauge", "local addresses in use", claim_count());
+	single_add(text, "weir_session_table_bytes", "gauge", "what the session tables take",
+		   workers_table_bytes());
+	single_add(text, "weir_buffer_bytes", "gauge", "what the packet buffers take",
+		   pool_bytes());
+}
+
+/* Workers and drops */
+
+static void workers_add(struct text *text)
+{
+	struct worker_stats stats;
+
+	for (const struct worker_counter *counter = worker_counters; counter->name; counter++) {
+		const char *total = counter->gauge ? "" : "_total";
+
+		text_add(text, "# HELP weir_worker_%s%s %s\n# TYPE weir_worker_%s%s %s\n",
+			 counter->name, total, counter->help, counter->name, total,
+			 counter->gauge ? "gauge" : "counter");
+		for (unsigned int i = 0; i < workers_count(); i++) {
+			worker_stats(i, &stats);
+			text_add(text, "weir_worker_%s%s{worker=\"%u\"} %llu\n", counter->name,
+				 total, i, (unsigned long long)worker_counter(&stats, counter));
+		}
+	}
+}
+
+static void drops_add(struct text *text)
+{
+	family_add(text, "weir_drops_total", "counter",
+		   "packets dropped, by reason (weir_drop_reason_info says what each means)");
+	for (unsigned int i = 0; i < workers_count(); i++) {
+		for (unsigned int reason = 1; reason < DROP_COUNT; reason++)
+			text_add(text, "weir_drops_total{worker=\"%u\",reason=\"%s\"} %llu\n", i,
+				 drop_name(reason), (unsigned long long)worker_drops(i, reason));
+	}
+	family_add(text, "weir_drop_reason_info", "gauge", "what each reason to drop means");
+	for (unsigned int reason = 1; reason < DROP_COUNT; reason++)
+		text_add(text, "weir_drop_reason_info{reason=\"%s\",meaning=\"%s\"} 1\n",
+			 drop_name(reason), drop_sentence(reason));
+}
+
+/* Ports */
+
+#define PORT_COUNTER(name, field, help)                           \
+	{                                                         \
+		name, offsetof(struct rte_eth_stats, field), help \
+	}
+
+static const struct {
+	const char *name;
+	size_t offset;
+	const char *help;
+} port_counters[] = {
+	PORT_COUNTER("packets_in", ipackets, "packets received"),
+	PORT_COUNTER("packets_out", opackets, "packets sent"),
+	PORT_COUNTER("bytes_in", ibytes, "bytes received"),
+	PORT_COUNTER("bytes_out", obytes, "bytes sent"),
+	PORT_COUNTER("missed", imissed, "packets that the device had no room for"),
+	PORT_COUNTER("errors_in", ierrors, "packets received with an error"),
+	PORT_COUNTER("errors_out", oerrors, "packets that could not be sent"),
+	PORT_COUNTER("no_buffer", rx_nombuf, "times that there was no packet buffer"),
+};
+
+static void ports_add(struct text *text)
+{
+	struct rte_eth_stats stats;
+
+	for (size_t k = 0; k < sizeof(port_counters) / sizeof(port_counters[0]); k++) {
+		text_add(text, "# HELP weir_port_%s_total %s\n# TYPE weir_port_%s_total counter\n",
+			 port_counters[k].name, port_counters[k].help, port_counters[k].name);
+		for (unsigned int i = 0; i < port_count(); i++) {
+			const struct port *port = port_get(i);
+			const char *base = (const char *)&stats;
+
+			port_stats_get(port, &stats);
+			text_add(text, "weir_port_%s_total{port=\"%s\"} %llu\n",
+				 port_counters[k].name, port->config.name,
+				 *(const unsigned long long *)(base + port_counters[k].offset));
+		}
+	}
+	family_add(text, "weir_port_up", "gauge", "whether the port has a link");
+	for (unsigned int i = 0; i < port_count(); i++)
+		text_add(text, "weir_port_up{port=\"%s\"} %d\n", port_get(i)->config.name,
+			 port_get(i)->link_up);
+}
+
+/* Services and servers: the same families for both */
+
+#define TRAFFIC(name, type, field, help)                          \
+	{                                                         \
+		name, type, offsetof(struct traffic, field), help \
+	}
+
+static const struct traffic_family {
+	const char *name, *type;
+	size_t offset;
+	const char *help;
+} traffic_families[] = {
+	TRAFFIC("connections_total", "counter", connections, "connections ever made"),
+	TRAFFIC("active", "gauge", active, "established sessions"),
+	TRAFFIC("inactive", "gauge", inactive, "sessions in other states"),
+	TRAFFIC("packets_in_total", "counter", packets_in, "packets from clients"),
+	TRAFFIC("packets_out_total", "counter", packets_out, "packets to clients"),
+	TRAFFIC("bytes_in_total", "counter", bytes_in, "bytes from clients"),
+	TRAFFIC("bytes_out_total", "counter", bytes_out, "bytes to clients"),
+};
+enum { TRAFFIC_FAMILIES = sizeof(traffic_families) / sizeof(traffic_families[0]) };
+
+static unsigned long long traffic_value(const struct traffic *traffic,
+					const struct traffic_family *family)
+{
+	return *(const uint64_t *)((const char *)traffic + family->offset);
+}
+
+static void service_labels(struct text *text, const struct model_service *service)
+{
+	char vip[ADDR_TEXT];
+
+	text_add(text, "protocol=\"%s\",vip=\"%s\",port=\"%u\"",
+		 service->key.protocol == IPPROTO_TCP ? "tcp" : "udp",
+		 addr_format(&service->key.vip, vip), service->key.port);
+}
+
+static void service_add(struct text *text, const struct model_service *service,
+			const struct traffic_family *family)
+{
+	struct traffic traffic;
+
+	workers_service_traffic(service->number, &traffic);
+	text_add(text, "weir_service_%s{", family->name);
+	service_labels(text, service);
+	text_add(text, "} %llu\n", traffic_value(&traffic, family));
+}
+
+/* `family` NULL: the weight. */
+static void servers_add(struct text *text, const struct model_service *service,
+			const struct traffic_family *family)
+{
+	struct traffic traffic;
+	char address[ADDR_TEXT];
+
+	for (unsigned int i = 0; i < service->server_count; i++) {
+		const struct model_server *server = &service->servers[i];
+		unsigned long long value = server->weight;
+
+		if (family != NULL) {
+			workers_server_traffic(server->number, &traffic);
+			value = traffic_value(&traffic, family);
+		}
+		text_add(text, "weir_server_%s{", family ? family->name : "weight");
+		service_labels(text, service);
+		text_add(text, ",server=\"%s\",server_port=\"%u\"} %llu\n",
+			 addr_format(&server->addr, address), server->port, value);
+	}
+}
+
+/* One piece of a family; true when the family is complete. */
+static bool traffic_add(struct metrics *metrics, struct text *text, const char *noun,
+			const struct traffic_family *family,
+			void (*add)(struct text *text, const struct model_service *service,
+				    const struct traffic_family *family))
+{
+	const char *name = family ? family->name : "weight";
+
+	if (!metrics->titled)
+		text_add(text, "# HELP weir_%s_%s %s\n# TYPE weir_%s_%s %s\n", noun, name,
+			 family ? family->help : "share of new connections; 0 drains", noun, name,
+			 family ? family->type : "gauge");
+	metrics->titled = true;
+	while (text->size < STREAM_PIECE) {
+		const struct model_service *service = model_next(&metrics->cursor);
+
+		if (service == NULL)
+			return true;
+		add(text, service, family);
+	}
+	return false;
+}
+
+static enum stream_next metrics_more(void *arg, struct text *text)
+{
+	struct metrics *metrics = arg;
+	unsigned int family = metrics->family;
+	bool complete = true;
+
+	if (family == 0) {
+		daemon_add(text);
+		ports_add(text);
+		workers_add(text);
+		drops_add(text);
+	} else if (family <= TRAFFIC_FAMILIES) {
+		complete = traffic_add(metrics, text, "service", &traffic_families[family - 1],
+				       service_add);
+	} else if (family <= 2 * TRAFFIC_FAMILIES) {
+		complete = traffic_add(metrics, text, "server",
+				       &traffic_families[family - 1 - TRAFFIC_FAMILIES],
+				       servers_add);
+	} else {
+		complete = traffic_add(metrics, text, "server", NULL, servers_add);
+		if (complete)
+			return STREAM_END;
+	}
+	if (complete) {
+		metrics->family++;
+		metrics->cursor = 0;
+		metrics->titled = false;
+	}
+	return STREAM_MORE;
+}
+
+int rest_metrics_get(struct request *request, struct error *error)
+{
+	struct metrics *metrics = calloc(1, sizeof(*metrics));
+
+	if (metrics == NULL)
+		return -ENOMEM;
+	return request_stream(request, "text/plain; version=0.0.4; charset=utf-8", metrics_more,
+			      metrics, free);
+}

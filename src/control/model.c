@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/model.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/keyed.h"
+
+/*
+ * The model holds what was asked for; what the workers run is made from it by publish.c. Both are
+ * changed together and only there, so that what a listing shows is what runs.
+ *
+ * Services are found by key in a hash table and by number in an array: the number is what the
+ * counters go by, and walking by number stands changes between two steps of a long listing.
+ */
+static struct {
+	struct keyed services;
+	struct model_service **by_number;
+	uint32_t numbers; // entries of by_number
+	unsigned int server_count;
+	struct model_local *pool;
+	unsigned int pool_count;
+	struct timeouts timeouts;
+	uint64_t generation;
+} model = {.services = KEYED_INIT(sizeof(struct service_key))};
+
+const char *origin_name(enum origin origin)
+{
+	static const char *const names[ORIGIN_COUNT] = {
+		[ORIGIN_FILE] = "file",
+		[ORIGIN_REST] = "rest",
+		[ORIGIN_IPVS] = "ipvs",
+	};
+
+	return names[origin];
+}
+
+/* Services */
+
+struct model_service *model_service_new(const struct service_key *key, enum origin origin)
+{
+	struct model_service *service = calloc(1, sizeof(*service));
+
+	if (service == NULL)
+		return NULL;
+	service->key = *key;
+	service->origin = origin;
+	service->unknown_tcp = UNKNOWN_RESET;
+	strcpy(service->scheduler, "wlc");
+	strcpy(service->mode, "fullnat");
+	service->timeout_set = -1;
+	return service;
+}
+
+/* A copy of an array, NULL for an empty one. */
+static int array_copy(void **copy, const void *array, size_t count, size_t size)
+{
+	*copy = NULL;
+	if (count == 0)
+		return 0;
+	*copy = malloc(count * size);
+	if (*copy == NULL)
+		return -ENOMEM;
+	memcpy(*copy, array, count * size);
+	return 0;
+}
+
+struct model_service *model_service_copy(const struct model_service *service)
+{
+	struct model_service *copy = malloc(sizeof(*copy));
+	void *servers = NULL, *locals = NULL;
+
+	if (copy == NULL)
+		return NULL;
+	*copy = *service;
+	if (array_copy(&servers, service->servers, service->server_count,
+		       sizeof(*service->servers)) < 0 ||
+	    array_copy(&locals, service->locals, service->local_count, sizeof(*service->locals)) <
+		    0) {
+		free(servers);
+		free(copy);
+		return NULL;
+	}
+	copy->servers = servers;
+	copy->locals = locals;
+	return copy;
+}
+
+void model_service_free(struct model_service *service)
+{
+	if (service == NULL)
+		return;
+	free(service->servers);
+	free(service->locals);
+	free(service);
+}
+
+/* Do the fields of the services themselves differ, servers apart? */
+static bool service_differs(const struct model_service *a, const struct model_service *b)
+{
+	return a->unknown_tcp != b->unknown_tcp || a->mss != b->mss ||
+	       strcmp(a->scheduler, b->scheduler) != 0 || strcmp(a->mode, b->mode) != 0 ||
+	       memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) != 0 ||
+	       !model_locals_equal(a->locals, a->local_count, b->locals, b->local_count);
+}
+
+bool model_service_equal(const struct model_service *a, const struct model_service *b)
+{
+	if (service_differs(a, b) || a->server_count != b->server_count)
+		return false;
+	for (unsigned int i = 0; i < a->server_count; i++) {
+		if (model_server_compare(&a->servers[i], &b->servers[i]) != 0 ||
+		    a->servers[i].weight != b->servers[i].weight)
+			return false;
+	}
+	return true;
+}
+
+bool model_service_same_origins(const struct model_service *a, const struct model_service *b)
+{
+	if (a->origin != b->origin || a->overridden != b->overridden ||
+	    a->server_count != b->server_count || a->local_count != b->local_count)
+		return false;
+	for (unsigned int i = 0; i < a->server_count; i++) {
+		if (a->servers[i].origin != b->servers[i].origin ||
+		    a->servers[i].overridden != b->servers[i].overridden)
+			return false;
+	}
+	for (unsigned int i = 0; i < a->local_count; i++) {
+		if (a->locals[i].origin != b->locals[i].origin)
+			return false;
+	}
+	return true;
+}
+
+static bool servers_missing(const struct model_service *before, const struct model_service *after)
+{
+	for (unsigned int i = 0; i < before->server_count; i++) {
+		const struct model_server *server = &before->servers[i];
+
+		if (server->origin == ORIGIN_FILE &&
+		    model_service_find_server(after, &server->addr, server->port) == NULL)
+			return true;
+	}
+	return false;
+}
+
+void model_service_mark(const struct model_service *before, struct model_service *after)
+{
+	bool of_file = before->origin == ORIGIN_FILE;
+
+	after->origin = before->origin;
+	after->overridden = before->overridden || (of_file && service_differs(before, after)) ||
+			    (of_file && servers_missing(before, after));
+	for (unsigned int i = 0; i < after->server_count; i++) {
+		struct model_server *server = &after->servers[i];
+		const struct model_server *old = model_service_find_server(before, &server->addr,
+									   server->port);
+
+		if (old == NULL)
+			continue;
+		server->origin = old->origin;
+		server->overridden = old->overridden ||
+				     (old->origin == ORIGIN_FILE && old->weight != server->weight);
+	}
+	for (unsigned int i = 0; i < after->local_count; i++) {
+		struct model_local *local = &after->locals[i];
+		const struct model_local *old = model_local_find(before->locals,
+								 before->local_count, &local->addr);
+
+		if (old != NULL && strcmp(old->iface, local->iface) == 0)
+			local->origin = old->origin;
+	}
+}
+
+char *model_service_format(const struct service_key *key, char text[static SERVICE_TEXT])
+{
+	char endpoint[ENDPOINT_TEXT];
+
+	snprintf(text, SERVICE_TEXT, "%s %s", key->protocol == IPPROTO_TCP ? "tcp" : "udp",
+		 endpoint_format(&key->vip, key->port, endpoint));
+	return text;
+}
+
+struct timeouts model_service_timeouts(const struct model_service *service,
+				       const struct timeouts *defaults)
+{
+	struct timeouts effective = *defaults;
+
+	for (unsigned int i = 0; i < STATE_COUNT; i++) {
+		if (service->timeouts.seconds[i] != 0)
+			effective.seconds[i] = service->timeouts.seconds[i];
+	}
+	return effective;
+}
+
+/* Sorted arrays of servers and of local addresses */
+
+int model_server_compare(const struct model_server *a, const struct model_server *b)
+{
+	int order = addr_compare(&a->addr, &b->addr);
+
+	return order != 0 ? order : (int)a->port - (int)b->port;
+}
+
+static int local_compare(const struct model_local *a, const struct model_local *b)
+{
+	return addr_compare(&a->addr, &b->addr);
+}
+
+static int server_compare_items(const void *a, const void *b)
+{
+	return model_server_compare(a, b);
+}
+
+static int local_compare_items(const void *a, const void *b)
+{
+	return local_compare(a, b);
+}
+
+/* Where the item stands in a sorted array, or where it would have to. */
+static unsigned int sorted_place(const void *array, unsigned int count, size_t size,
+				 const void *item, int (*compare)(const void *, const void *),
+				 bool *found)
+{
+	unsigned int low = 0, high = count;
+
+	*found = false;
+	while (low < high) {
+		unsigned int middle = (low + high) / 2;
+		int order = compare((const char *)array + middle * size, item);
+
+		if (order == 0) {
+			*found = true;
+			return middle;
+		}
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Put an item into a sorted array, in the place of an equal one when there is one. -ENOMEM. */
+static int sorted_put(void **array, unsigned int *count, size_t size, const void *item,
+		      int (*compare)(const void *, const void *))
+{
+	bool found;
+	unsigned int place = sorted_place(*array, *count, size, item, compare, &found);
+	char *larger;
+
+	if (!found) {
+		larger = realloc(*array, (*count + 1) * size);
+		if (larger == NULL)
+			return -ENOMEM;
+		*array = larger;
+		memmove(larger + (place + 1) * size, larger + place * size,
+			(*count - place) * size);
+		(*count)++;
+	}
+	memcpy((char *)*array + place * size, item, size);
+	return 0;
+}
+
+static int sorted_remove(void *array, unsigned int *count, size_t size, const void *item,
+			 int (*compare)(const void *, const void *))
+{
+	bool found;
+	unsigned int place = sorted_place(array, *count, size, item, compare, &found);
+	char *hole = (char *)array + place * size;
+
+	if (!found)
+		return -ENOENT;
+	(*count)--;
+	memmove(hole, hole + size, (*count - place) * size);
+	return 0;
+}
+
+int model_service_put_server(struct model_service *service, const struct model_server *server)
+{
+	void *servers = service->servers;
+	int status;
+
+	if (service->server_count >= SERVICE_SERVERS_MAX &&
+	    model_service_find_server(service, &server->addr, server->port) == NULL)
+		return -ENOSPC;
+	status = sorted_put(&servers, &service->server_count, sizeof(*server), server,
+			    server_compare_items);
+	service->servers = servers;
+	return status;
+}
+
+struct model_server *model_service_find_server(const struct model_service *service,
+					       const struct addr *addr, uint16_t port)
+{
+	struct model_server key = {.addr = *addr, .port = port};
+	bool found;
+	unsigned int place = sorted_place(service->servers, service->server_count, sizeof(key),
+					  &key, server_compare_items, &found);
+
+	return found ? &service->servers[place] : NULL;
+}
+
+int model_service_remove_server(struct model_service *service, const struct addr *addr,
+				uint16_t port)
+{
+	struct model_server key = {.addr = *addr, .port = port};
+
+	return sorted_remove(service->servers, &service->server_count, sizeof(key), &key,
+			     server_compare_items);
+}
+
+int model_local_put(struct model_local **locals, unsigned int *count,
+		    const struct model_local *local)
+{
+	void *array = *locals;
+	int status = sorted_put(&array, count, sizeof(*local), local, local_compare_items);
+
+	*locals = array;
+	return status;
+}
+
+struct model_local *model_local_find(struct model_local *locals, unsigned int count,
+				     const struct addr *addr)
+{
+	struct model_local key = {.addr = *addr};
+	bool found;
+	unsigned int place = sorted_place(locals, count, sizeof(key), &key, local_compare_items,
+					  &found);
+
+	return found ? &locals[place] : NULL;
+}
+
+int model_local_remove(struct model_local *locals, unsigned int *count, const struct addr *addr)
+{
+	struct model_local key = {.addr = *addr};
+
+	return sorted_remove(locals, count, sizeof(key), &key, local_compare_items);
+}
+
+bool model_locals_equal(const struct model_local *a, unsigned int a_count,
+			const struct model_local *b, unsigned int b_count)
+{
+	if (a_count != b_count)
+		return false;
+	for (unsigned int i = 0; i < a_count; i++) {
+		if (local_compare(&a[i], &b[i]) != 0 || strcmp(a[i].iface, b[i].iface) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The whole */
+
+void model_start(void)
+{
+	model.timeouts = timeouts_default;
+}
+
+void model_stop(void)
+{
+	for (uint32_t i = 0; i < model.services.capacity; i++)
+		model_service_free(model.services.slots[i]);
+	keyed_free(&model.services);
+	free(model.by_number);
+	free(model.pool);
+	model.by_number = NULL;
+	model.pool = NULL;
+	model.numbers = 0;
+	model.server_count = 0;
+	model.pool_count = 0;
+}
+
+struct model_service *model_find(const struct service_key *key)
+{
+	return keyed_find(&model.services, key);
+}
+
+struct model_service *model_next(uint32_t *cursor)
+{
+	while (*cursor < model.numbers) {
+		struct model_service *service = model.by_number[(*cursor)++];
+
+		if (service != NULL)
+			return service;
+	}
+	return NULL;
+}
+
+struct model_service *model_by_number(uint32_t number)
+{
+	return number < model.numbers ? model.by_number[number] : NULL;
+}
+
+unsigned int model_service_count(void)
+{
+	return model.services.count;
+}
+
+unsigned int model_server_count(void)
+{
+	return model.server_count;
+}
+
+const struct model_local *model_pool(unsigned int *count)
+{
+	*count = model.pool_count;
+	return model.pool;
+}
+
+const struct timeouts *model_timeouts(void)
+{
+	return &model.timeouts;
+}
+
+uint64_t model_generation(void)
+{
+	return model.generation;
+}
+
+int model_reserve(uint32_t highest_number, uint32_t services)
+{
+	struct model_service **larger;
+	uint32_t numbers = model.numbers ? model.numbers : 64;
+
+	if (keyed_reserve(&model.services, services) < 0)
+		return -ENOMEM;
+	if (highest_number < model.numbers)
+		return 0;
+	while (numbers <= highest_number)
+		numbers *= 2;
+	larger = realloc(model.by_number, numbers * sizeof(struct model_service *));
+	if (larger == NULL)
+		return -ENOMEM;
+	memset(larger + model.numbers, 0, (numbers - model.numbers) * sizeof(*larger));
+	model.by_number = larger;
+	model.numbers = numbers;
+	return 0;
+}
+
+struct model_service *model_replace(struct model_service *service)
+{
+	struct model_service *old = model_take(&service->key);
+
+	keyed_insert(&model.services, service); // model_reserve() made room
+	model.by_number[service->number] = service;
+	model.server_count += service->server_count;
+	return old;
+}
+
+struct model_service *model_take(const struct service_key *key)
+{
+	struct model_service *old = keyed_remove(&model.services, key);
+
+	model.generation++;
+	if (old != NULL) {
+		model.by_number[old->number] = NULL;
+		model.server_count -= old->server_count;
+	}
+	return old;
+}
+
+struct model_local *model_set_pool(struct model_local *pool, unsigned int count)
+{
+	struct model_local *old = model.pool;
+
+	model.pool = pool;
+	model.pool_count = count;
+	model.generation++;
+	return old;
+}
+
+void model_set_timeouts(const struct timeouts *timeouts)
+{
+	model.timeouts = *timeouts;
+	model.generation++;
+}

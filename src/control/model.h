@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "balance/service.h"
+#include "base/addr.h"
+#include "base/error.h"
+#include "net/iface.h"
+#include "session/timeout.h"
+
+/*
+ * The one model: what every door together asked for. Control thread only. An object is never
+ * changed in place: a change is an edit (control/edit.h), which holds the object as it will be,
+ * and which is published whole or not at all. Reading is by the functions below.
+ */
+enum origin { ORIGIN_FILE, ORIGIN_REST, ORIGIN_IPVS, ORIGIN_COUNT };
+
+enum { MODEL_WORD = 16 };
+
+/* A real server of a service. */
+struct model_server {
+	struct addr addr;
+	uint16_t port; // host byte order
+	uint8_t origin;
+	bool overridden; // from the file, then changed through another door
+	uint32_t weight;
+	uint32_t number; // from server_create(); 0 until published
+};
+
+/* A local address, of a service or of the pool. */
+struct model_local {
+	struct addr addr;
+	char iface[IFACE_NAME];
+	uint8_t origin;
+};
+
+/* A virtual service. Servers and local addresses are sorted by address (and port). */
+struct model_service {
+	struct service_key key; // first: what the table finds it by
+	uint8_t origin;
+	bool overridden;
+	uint8_t unknown_tcp; // enum unknown_action
+	uint16_t mss;
+	char scheduler[MODEL_WORD];
+	char mode[MODEL_WORD];
+	struct timeouts timeouts; // 0: as the default of the whole model
+	struct model_server *servers;
+	unsigned int server_count;
+	struct model_local *locals;
+	unsigned int local_count;
+	bool editing;	 // an edit under way names it
+	uint32_t number; // from service_number_take(); 0 until published
+	int timeout_set; // from timeout_acquire(); -1 until published
+};
+
+const char *origin_name(enum origin origin);
+
+/* Default values, no servers. NULL: no memory. */
+struct model_service *model_service_new(const struct service_key *key, enum origin origin);
+struct model_service *model_service_copy(const struct model_service *service);
+void model_service_free(struct model_service *service);
+/* Would it be published the same? Numbers and origins are not compared. */
+bool model_service_equal(const struct model_service *a, const struct model_service *b);
+/* Are all origins and marks the same as well? */
+bool model_service_same_origins(const struct model_service *a, const struct model_service *b);
+/*
+ * For a door that is not the file: `after` and what it shares with `before` keep the origin that
+ * they had; what is the file's and now differs is marked as overridden.
+ */
+void model_service_mark(const struct model_service *before, struct model_service *after);
+/* "tcp 10.0.0.100:80" */
+enum { SERVICE_TEXT = ENDPOINT_TEXT + 24 };
+char *model_service_format(const struct service_key *key, char text[static SERVICE_TEXT]);
+
+/* Insert or replace, find, remove. -ENOMEM, -ENOSPC (SERVICE_SERVERS_MAX); NULL; -ENOENT. */
+int model_service_put_server(struct model_service *service, const struct model_server *server);
+struct model_server *model_service_find_server(const struct model_service *service,
+					       const struct addr *addr, uint16_t port);
+int model_service_remove_server(struct model_service *service, const struct addr *addr,
+				uint16_t port);
+int model_server_compare(const struct model_server *a, const struct model_server *b);
+
+/* The same for an array of local addresses, of a service or the pool. */
+int model_local_put(struct model_local **locals, unsigned int *count,
+		    const struct model_local *local);
+struct model_local *model_local_find(struct model_local *locals, unsigned int count,
+				     const struct addr *addr);
+int model_local_remove(struct model_local *locals, unsigned int *count, const struct addr *addr);
+bool model_locals_equal(const struct model_local *a, unsigned int a_count,
+			const struct model_local *b, unsigned int b_count);
+
+void model_start(void);
+void model_stop(void);
+
+struct model_service *model_find(const struct service_key *key);
+/* In the order of creation: `*cursor` starts at 0; NULL at the end. Stands changes in between. */
+struct model_service *model_next(uint32_t *cursor);
+struct model_service *model_by_number(uint32_t number);
+unsigned int model_service_count(void);
+unsigned int model_server_count(void);
+const struct model_local *model_pool(unsigned int *count);
+const struct timeouts *model_timeouts(void);
+/* The timeouts that a service runs with. */
+struct timeouts model_service_timeouts(const struct model_service *service,
+				       const struct timeouts *defaults);
+/* Raised whenever something changed that is persisted. */
+uint64_t model_generation(void);
+
+/* For publish.c alone: take in what has been published. Takes the ownership. */
+int model_reserve(uint32_t highest_number, uint32_t services);
+struct model_service *model_replace(struct model_service *service); // gives the old one back
+struct model_service *model_take(const struct service_key *key);
+struct model_local *model_set_pool(struct model_local *pool, unsigned int count);
+void model_set_timeouts(const struct timeouts *timeouts);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/restore.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "control/edit.h"
+#include "control/persist.h"
+#include "control/publish.h"
+#include "control/keyed.h"
+
+/*
+ * Was the saved model made on this very file? Then it is the state to go back to, changes to the
+ * file's objects included. Otherwise the file is applied to it: everything marked "file" is
+ * replaced by what the file says now.
+ */
+
+/* Services */
+
+static int one_service(const struct model_service *service, struct error *error)
+{
+	struct model_service *copy = model_service_copy(service);
+	struct edit edit = {0};
+	int status;
+
+	if (copy == NULL || edit_service(&edit, NULL, copy) < 0)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	status = publish_edit(&edit, error);
+	edit_free(&edit);
+	return status;
+}
+
+/* Must this object be there for weir to start? */
+static bool is_required(const struct model_service *service)
+{
+	if (service->origin != ORIGIN_FILE || service->overridden)
+		return false;
+	for (unsigned int i = 0; i < service->server_count; i++) {
+		if (service->servers[i].origin != ORIGIN_FILE || service->servers[i].overridden)
+			return false;
+	}
+	for (unsigned int i = 0; i < service->local_count; i++) {
+		if (service->locals[i].origin != ORIGIN_FILE)
+			return false;
+	}
+	return true;
+}
+
+static int restore_services(const struct document *document, struct error *error)
+{
+	for (unsigned int i = 0; i < document->service_count; i++) {
+		int status = one_service(document->services[i], error);
+
+		if (status < 0 && is_required(document->services[i]))
+			return status;
+		if (status < 0)
+			log_warning("what was saved is left out: %s", error->text);
+	}
+	return 0;
+}
+
+/* The pool */
+
+static int publish_pool(const struct model_local *pool, unsigned int count,
+			const struct timeouts *timeouts, struct error *error)
+{
+	struct edit edit = {.timeouts_given = true, .timeouts = *timeouts};
+	int status;
+
+	if (edit_pool(&edit, pool, count) < 0)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	status = publish_edit(&edit, error);
+	edit_free(&edit);
+	return status;
+}
+
+/* Only what is the file's. */
+static int publish_pool_of_file(const struct document *document, struct error *error)
+{
+	struct model_local *pool = calloc(document->pool_count + 1, sizeof(*pool));
+	unsigned int count = 0;
+	int status;
+
+	if (pool == NULL)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	for (unsigned int i = 0; i < document->pool_count; i++) {
+		if (document->pool[i].origin == ORIGIN_FILE)
+			pool[count++] = document->pool[i];
+	}
+	status = publish_pool(pool, count, &document->timeouts, error);
+	free(pool);
+	return status;
+}
+
+static int restore_pool(const struct document *document, struct error *error)
+{
+	int status = publish_pool(document->pool, document->pool_count, &document->timeouts, error);
+
+	if (status == 0)
+		return 0;
+	status = publish_pool_of_file(document, error);
+	if (status == 0)
+		log_warning("saved local addresses are left out: %s", error->text);
+	return status;
+}
+
+static int restore_document(const struct document *document, struct error *error)
+{
+	int status = restore_pool(document, error);
+
+	return status < 0 ? status : restore_services(document, error);
+}
+
+/* What there is to restore: `saved` as it is, or the file applied to it. */
+int restore_model(const struct config *config, struct error *error)
+{
+	struct document saved = {0};
+	uint64_t digest = 0;
+	int status = persist_load(config->state_dir, &saved, &digest, error);
+
+	if (status == -ENOENT)
+		return restore_document(&config->document, error);
+	if (status < 0) {
+		log_warning("what was saved in %s is not taken: %s%s%s", config->state_dir,
+			    error->field, error->field[0] ? ": " : "", error->text);
+		return restore_document(&config->document, error);
+	}
+	if (digest != config->digest) {
+		status = document_merge(&saved, &config->document);
+		if (status < 0)
+			error_set(error, status, "", "out of memory");
+	}
+	if (status == 0)
+		status = restore_document(&saved, error);
+	document_free(&saved);
+	return status;
+}
