@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "place.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "client.h"
+
+/* Append "/ADDRESS/PORT" to the path. */
+static enum exit_code endpoint_append(const struct arguments *arguments, unsigned int position,
+				      char path[static PLACE_TEXT])
+{
+	const char *word = arguments->positional[position];
+	size_t length = strlen(path);
+	struct addr addr;
+	uint16_t port;
+	char text[ADDR_TEXT];
+
+	if (endpoint_parse(word, &addr, &port) < 0)
+		return usage_error(arguments->command,
+				   "\"%s\" is not ADDRESS:PORT (IPv6: [ADDRESS]:PORT)", word);
+	snprintf(path + length, PLACE_TEXT - length, "/%s/%u", addr_format(&addr, text), port);
+	return EXIT_OK;
+}
+
+enum exit_code place_service(const struct arguments *arguments, unsigned int first,
+			     char path[static PLACE_TEXT])
+{
+	const char *protocol = arguments->positional[first];
+
+	if (strcmp(protocol, "tcp") && strcmp(protocol, "udp"))
+		return usage_error(arguments->command, "\"%s\" is not a protocol: tcp or udp",
+				   protocol);
+	snprintf(path, PLACE_TEXT, "/v1/services/%s", protocol);
+	return endpoint_append(arguments, first + 1, path);
+}
+
+enum exit_code place_server(const struct arguments *arguments, unsigned int position,
+			    char path[static PLACE_TEXT])
+{
+	strcat(path, "/servers");
+	return endpoint_append(arguments, position, path);
+}
+
+enum exit_code place_local_address(const struct arguments *arguments, unsigned int position,
+				   char path[static PLACE_TEXT])
+{
+	const char *word = arguments->positional[position];
+	size_t length = strlen(path);
+	struct addr addr;
+	char text[ADDR_TEXT];
+
+	if (addr_parse(word, &addr) < 0)
+		return usage_error(arguments->command, "\"%s\" is not an address", word);
+	snprintf(path + length, PLACE_TEXT - length, "/local_addresses/%s",
+		 addr_format(&addr, text));
+	return EXIT_OK;
+}
+
+enum exit_code place_add(struct client *client, const struct arguments *arguments, const char *path,
+			 json_t *body)
+{
+	enum exit_code code = body ? client_exists(client, path) : EXIT_USAGE;
+
+	if (code == EXIT_OK) {
+		fprintf(stderr, "weirctl: it exists already; change it with `weirctl %s set`\n",
+			arguments->command->noun);
+		code = EXIT_REFUSED;
+	} else if (code == EXIT_REFUSED) {
+		code = client_request(client, "PUT", path, body, NULL);
+	}
+	json_decref(body);
+	return code;
+}
+
+enum exit_code place_set(struct client *client, const struct arguments *arguments, const char *path)
+{
+	json_t *body = arguments_body(arguments);
+	enum exit_code code = EXIT_USAGE;
+
+	if (!body)
+		return EXIT_USAGE;
+	if (!json_object_size(body))
+		usage_error(arguments->command, "nothing to set: give at least one option");
+	else
+		code = client_request(client, "PATCH", path, body, NULL);
+	json_decref(body);
+	return code;
+}
+
+enum exit_code place_delete(struct client *client, const char *path)
+{
+	return client_request(client, "DELETE", path, NULL, NULL);
+}
+
+json_t *answer_array(json_t *answer, const char *name)
+{
+	json_t *inside = json_object_get(answer, name);
+
+	return inside ? inside : answer;
+}

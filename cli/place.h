@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <jansson.h>
+
+#include "command.h"
+
+/* From words of the command line to paths of the REST API, and what commands do with these. */
+
+enum { PLACE_TEXT = 256 };
+
+/* "tcp", "10.0.0.1:80" at `first` -> "/v1/services/tcp/10.0.0.1/80". */
+enum exit_code place_service(const struct arguments *arguments, unsigned int first,
+			     char path[static PLACE_TEXT]);
+/* Append "/servers/A/P" for the endpoint at `position`. */
+enum exit_code place_server(const struct arguments *arguments, unsigned int position,
+			    char path[static PLACE_TEXT]);
+/* Append "/local_addresses/A" to what is in `path` ("/v1" for the pool). */
+enum exit_code place_local_address(const struct arguments *arguments, unsigned int position,
+				   char path[static PLACE_TEXT]);
+
+/* PUT the options as a new object; refused when there is one already. */
+enum exit_code place_add(struct client *client, const struct arguments *arguments, const char *path,
+			 json_t *body);
+/* PATCH the options that were given. */
+enum exit_code place_set(struct client *client, const struct arguments *arguments,
+			 const char *path);
+enum exit_code place_delete(struct client *client, const char *path);
+
+/* An array out of an answer that is either the array itself or an object with it as `name`. */
+json_t *answer_array(json_t *answer, const char *name);

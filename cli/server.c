@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client.h"
+#include "command.h"
+#include "place.h"
+#include "table.h"
+
+static const struct option list_options[] = {
+	{"fresh", 0, OPTION_FLAG, NULL, "fresh",
+	 "wait until packet and byte counters are exact (at most a second)", NULL},
+	{0},
+};
+
+static const struct option server_options[] = {
+	{"weight", 'w', OPTION_NUMBER, "NUMBER", "weight",
+	 "share of new connections; 0 drains: nothing new, what is there goes on", NULL},
+	{0},
+};
+
+static const struct column server_columns[] = {
+	{"PROTOCOL", "protocol", false, 0},	 {"SERVICE", "vip+vip_port", false, 0},
+	{"SERVER", "address+port", false, 0},	 {"WEIGHT", "weight", true, 0},
+	{"ACTIVE", "active", true, 0},		 {"INACTIVE", "inactive", true, 0},
+	{"CONNECTIONS", "connections", true, 0}, {"PACKETS-IN", "packets_in", true, 0},
+	{"PACKETS-OUT", "packets_out", true, 0}, {"BYTES-IN", "bytes_in", true, 0},
+	{"BYTES-OUT", "bytes_out", true, 0},	 {0},
+};
+
+/* The real servers of a service as rows that also name the service. */
+static void server_rows_append(json_t *rows, const json_t *service)
+{
+	size_t i;
+	json_t *server;
+
+	json_array_foreach (json_object_get(service, "servers"), i, server) {
+		json_t *row = json_pack("{s:O, s:O, s:O}", "protocol",
+					json_object_get(service, "protocol"), "vip",
+					json_object_get(service, "vip"), "vip_port",
+					json_object_get(service, "port"));
+		json_object_update(row, server);
+		json_array_append_new(rows, row);
+	}
+}
+
+static enum exit_code server_list(struct client *client, const struct arguments *arguments)
+{
+	char path[PLACE_TEXT] = "/v1/services", target[PLACE_TEXT + 16];
+	enum exit_code code = EXIT_OK;
+	json_t *answer, *rows, *service;
+	size_t i;
+
+	if (arguments->positional_count == 1)
+		return usage_error(arguments->command, "PROTOCOL needs VIP:PORT after it");
+	if (arguments->positional_count)
+		code = place_service(arguments, 0, path);
+	if (code != EXIT_OK)
+		return code;
+	char *query = arguments_query(arguments);
+	snprintf(target, sizeof(target), "%s%s", path, query);
+	free(query);
+	code = client_get(client, target, &answer);
+	if (code != EXIT_OK)
+		return code;
+	rows = json_array();
+	if (arguments->positional_count)
+		server_rows_append(rows, answer);
+	else
+		json_array_foreach (answer_array(answer, "services"), i, service)
+			server_rows_append(rows, service);
+	if (arguments->json)
+		json_print(rows);
+	else
+		table_print(rows, server_columns);
+	json_decref(rows);
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+static enum exit_code server_place(const struct arguments *arguments, char path[static PLACE_TEXT])
+{
+	enum exit_code code = place_service(arguments, 0, path);
+
+	return code == EXIT_OK ? place_server(arguments, 2, path) : code;
+}
+
+static enum exit_code server_add(struct client *client, const struct arguments *arguments)
+{
+	char path[PLACE_TEXT];
+	enum exit_code code = server_place(arguments, path);
+
+	return code == EXIT_OK ? place_add(client, arguments, path, arguments_body(arguments))
+			       : code;
+}
+
+static enum exit_code server_set(struct client *client, const struct arguments *arguments)
+{
+	char path[PLACE_TEXT];
+	enum exit_code code = server_place(arguments, path);
+
+	return code == EXIT_OK ? place_set(client, arguments, path) : code;
+}
+
+static enum exit_code server_delete(struct client *client, const struct arguments *arguments)
+{
+	char path[PLACE_TEXT];
+	enum exit_code code = server_place(arguments, path);
+
+	return code == EXIT_OK ? place_delete(client, path) : code;
+}
+
+const struct command server_commands[] = {
+	{"server", "list", "[PROTOCOL] [VIP:PORT]", list_options,
+	 "the real servers of all services, or of one, with their counters", server_list},
+	{"server", "add", "PROTOCOL VIP:PORT SERVER:PORT", server_options, "add a real server",
+	 server_add},
+	{"server", "set", "PROTOCOL VIP:PORT SERVER:PORT", server_options,
+	 "change a real server; no session is touched", server_set},
+	{"server", "delete", "PROTOCOL VIP:PORT SERVER:PORT", NULL,
+	 "remove a real server; its sessions go on until they end", server_delete},
+	{0},
+};

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "client.h"
+#include "command.h"
+#include "place.h"
+#include "table.h"
+
+#define SERVICE_OPTIONS                                                                            \
+	{"scheduler", 's',	   OPTION_TEXT,                                                    \
+	 "NAME",      "scheduler", "how a real server is chosen: rr, wrr or wlc",                  \
+	 "rr wrr wlc"},                                                                            \
+		{"mode", 'm', OPTION_TEXT, "NAME", "mode", "forwarding mode: fullnat", "fullnat"}, \
+		{"unknown-tcp", 0,                                                                 \
+		 OPTION_TEXT,	"reset|drop",                                                      \
+		 "unknown_tcp", "what a TCP packet gets that belongs to no session and is no SYN", \
+		 "reset drop"},                                                                    \
+		{"mss",                                                                            \
+		 0,                                                                                \
+		 OPTION_NUMBER,                                                                    \
+		 "BYTES",                                                                          \
+		 "mss",                                                                            \
+		 "clamp the MSS option of both SYNs to this; 0: only as the MTU needs",            \
+		 NULL},                                                                            \
+	{                                                                                          \
+		"timeout", 't', OPTION_LIST, "STATE=SECONDS", "timeouts",                          \
+			"timeout of one state; may be given several times",                        \
+			"syn_sent= syn_recv= established= fin_wait= close_wait= last_ack= "        \
+			"time_wait= close= udp_one_way= udp_normal="                               \
+	}
+
+static const struct option list_options[] = {
+	{"fresh", 0, OPTION_FLAG, NULL, "fresh",
+	 "wait until packet and byte counters are exact (at most a second)", NULL},
+	{0},
+};
+
+static const struct option add_options[] = {
+	SERVICE_OPTIONS,
+	{"local-address", 'l', OPTION_TEXT, "ADDRESS@INTERFACE", NULL,
+	 "a local address of this service's own, instead of the pool's; may be given several times",
+	 NULL},
+	{"server", 'r', OPTION_TEXT, "ADDRESS:PORT[,WEIGHT]", NULL,
+	 "a real server to begin with; may be given several times", NULL},
+	{0},
+};
+
+static const struct option set_options[] = {SERVICE_OPTIONS, {0}};
+
+static const struct column service_columns[] = {
+	{"PROTOCOL", "protocol", false, 0},
+	{"SERVICE", "vip+port", false, 0},
+	{"SCHEDULER", "scheduler", false, 0},
+	{"MODE", "mode", false, 0},
+	{"SERVERS", "servers#", true, 0},
+	{"ACTIVE", "active", true, 0},
+	{"INACTIVE", "inactive", true, 0},
+	{"CONNECTIONS", "connections", true, 0},
+	{"PACKETS-IN", "packets_in", true, 0},
+	{"PACKETS-OUT", "packets_out", true, 0},
+	{"BYTES-IN", "bytes_in", true, 0},
+	{"BYTES-OUT", "bytes_out", true, 0},
+	{0},
+};
+
+static enum exit_code service_list(struct client *client, const struct arguments *arguments)
+{
+	char *query = arguments_query(arguments), path[PLACE_TEXT];
+	json_t *answer;
+
+	snprintf(path, sizeof(path), "/v1/services%s", query);
+	free(query);
+	enum exit_code code = client_get(client, path, &answer);
+	if (code != EXIT_OK)
+		return code;
+	if (arguments->json)
+		json_print(answer);
+	else
+		table_print(answer_array(answer, "services"), service_columns);
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+static enum exit_code service_show(struct client *client, const struct arguments *arguments)
+{
+	char path[PLACE_TEXT], *query;
+	json_t *answer;
+	enum exit_code code = place_service(arguments, 0, path);
+
+	if (code != EXIT_OK)
+		return code;
+	query = arguments_query(arguments);
+	strncat(path, query, sizeof(path) - strlen(path) - 1);
+	free(query);
+	code = client_get(client, path, &answer);
+	if (code != EXIT_OK)
+		return code;
+	if (arguments->json)
+		json_print(answer);
+	else
+		object_print(answer, 0);
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+/* "192.168.1.2:80,100" as an entry of "servers". */
+static enum exit_code server_option_put(const struct arguments *arguments, json_t *body,
+					const char *value)
+{
+	const char *comma = strchr(value, ',');
+	char endpoint[ENDPOINT_TEXT], text[ADDR_TEXT], *end = NULL;
+	long weight = comma ? strtol(comma + 1, &end, 10) : 1;
+	struct addr addr;
+	uint16_t port;
+
+	snprintf(endpoint, sizeof(endpoint), "%.*s",
+		 comma ? (int)(comma - value) : (int)strlen(value), value);
+	if (endpoint_parse(endpoint, &addr, &port) < 0 || (comma && (!comma[1] || *end)))
+		return usage_error(arguments->command,
+				   "--server: \"%s\" is not ADDRESS:PORT or ADDRESS:PORT,WEIGHT",
+				   value);
+	json_array_append_new(json_object_get(body, "servers"),
+			      json_pack("{s:s, s:i, s:i}", "address", addr_format(&addr, text),
+					"port", port, "weight", (int)weight));
+	return EXIT_OK;
+}
+
+/* "192.168.1.200@dpdk1" as an entry of "local_addresses". */
+static enum exit_code local_option_put(const struct arguments *arguments, json_t *body,
+				       const char *value)
+{
+	const char *at = strchr(value, '@');
+	char address[ADDR_TEXT];
+	struct addr addr;
+
+	snprintf(address, sizeof(address), "%.*s", at ? (int)(at - value) : 0, value);
+	if (!at || !at[1] || addr_parse(address, &addr) < 0)
+		return usage_error(arguments->command,
+				   "--local-address: \"%s\" is not ADDRESS@INTERFACE", value);
+	json_array_append_new(json_object_get(body, "local_addresses"),
+			      json_pack("{s:s, s:s}", "address", address, "interface", at + 1));
+	return EXIT_OK;
+}
+
+static enum exit_code service_add(struct client *client, const struct arguments *arguments)
+{
+	char path[PLACE_TEXT];
+	enum exit_code code = place_service(arguments, 0, path);
+	json_t *body = code == EXIT_OK ? arguments_body(arguments) : NULL;
+
+	if (!body)
+		return EXIT_USAGE;
+	for (unsigned int i = 0; i < arguments->given_count && code == EXIT_OK; i++) {
+		const char *name = arguments->given[i].option->name;
+		bool server = !strcmp(name, "server");
+
+		if (!server && strcmp(name, "local-address"))
+			continue;
+		const char *field = server ? "servers" : "local_addresses";
+		if (!json_object_get(body, field))
+			json_object_set_new(body, field, json_array());
+		code = (server ? server_option_put : local_option_put)(arguments, body,
+								       arguments->given[i].value);
+	}
+	if (code != EXIT_OK) {
+		json_decref(body);
+		return code;
+	}
+	return place_add(client, arguments, path, body);
+}
+
+static enum exit_code service_set(struct client *client, const struct arguments *arguments)
+{
+	char path[PLACE_TEXT];
+	enum exit_code code = place_service(arguments, 0, path);
+
+	return code == EXIT_OK ? place_set(client, arguments, path) : code;
+}
+
+static enum exit_code service_delete(struct client *client, const struct arguments *arguments)
+{
+	char path[PLACE_TEXT];
+	enum exit_code code = place_service(arguments, 0, path);
+
+	return code == EXIT_OK ? place_delete(client, path) : code;
+}
+
+const struct command service_commands[] = {
+	{"service", "list", "", list_options, "all virtual services with their counters",
+	 service_list},
+	{"service", "show", "PROTOCOL VIP:PORT", list_options,
+	 "one service with its settings and its real servers", service_show},
+	{"service", "add", "PROTOCOL VIP:PORT", add_options, "make a service", service_add},
+	{"service", "set", "PROTOCOL VIP:PORT", set_options,
+	 "change settings of a service; its sessions go on", service_set},
+	{"service", "delete", "PROTOCOL VIP:PORT", NULL, "remove a service", service_delete},
+	{0},
+};
