@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "fake_net.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/route.h"
+
+enum { ROUTES = 32, PATHS = 1024 };
+
+struct route {
+	struct prefix prefix;
+	uint16_t nexthop, iface;
+};
+
+struct iface fake_iface[FAKE_IFACES];
+struct nexthop *nexthop_table;
+struct path *path_table;
+uint16_t *path_single; // all zero: every path is looked up slot by slot
+uint8_t route_epoch;
+
+unsigned int fake_neigh_requests;
+struct addr fake_neigh_last;
+void (*fake_neigh_hook)(void);
+bool (*fake_punt)(uint16_t iface, enum punt_class class, struct rte_mbuf *packet);
+void (*punt_worker_wake)(unsigned int worker);
+unsigned int (*punt_worker_choose)(const struct rte_mbuf *packet);
+
+static struct nexthop nexthops[FAKE_NEXTHOPS];
+static struct route routes[ROUTES];
+static unsigned int route_count;
+static struct path paths[PATHS];
+static uint16_t singles[PATHS];
+static struct {
+	struct addr destination;
+	unsigned int users;
+} watched[PATHS];
+
+void fake_start(void)
+{
+	nexthop_table = nexthops;
+	path_table = paths;
+	path_single = singles;
+	memset(nexthops, 0, sizeof(nexthops));
+	memset(fake_iface, 0, sizeof(fake_iface));
+	memset(paths, 0, sizeof(paths));
+	memset(watched, 0, sizeof(watched));
+	route_count = 0;
+	fake_neigh_requests = 0;
+	fake_neigh_hook = NULL;
+}
+
+void fake_iface_up(unsigned int index, const char *name, uint16_t port, uint8_t last_of_mac)
+{
+	struct iface *iface = &fake_iface[index];
+
+	*iface = (struct iface){
+		.index = index,
+		.port = port,
+		.tap_fd = -1,
+		.mtu = 1500,
+		.up = true,
+		.mac = {{2, 0, 0, 0, 0, last_of_mac}},
+	};
+	snprintf(iface->name, sizeof(iface->name), "%s", name);
+}
+
+void fake_nexthop(uint16_t number, uint16_t iface, uint8_t last_of_mac, uint16_t mtu)
+{
+	struct nexthop *n = &nexthops[number];
+
+	assert(number < FAKE_NEXTHOPS);
+	memset(n, 0, sizeof(*n));
+	memcpy(n->header, (uint8_t[]){2, 0, 0, 0, 0x0c, last_of_mac}, 6);
+	memcpy(n->header + 6, &fake_iface[iface].mac, 6);
+	n->header_len = 14;
+	n->port = fake_iface[iface].port;
+	n->iface = iface;
+	n->mtu = mtu;
+}
+
+void fake_route(const char *prefix, uint16_t nexthop, uint16_t iface)
+{
+	struct prefix parsed;
+	unsigned int i;
+
+	if (prefix_parse(prefix, &parsed) < 0)
+		abort();
+	for (i = 0; i < route_count; i++)
+		if (routes[i].prefix.len == parsed.len &&
+		    addr_equal(&routes[i].prefix.addr, &parsed.addr))
+			break;
+	assert(i < ROUTES);
+	routes[i] = (struct route){.prefix = parsed, .nexthop = nexthop, .iface = iface};
+	if (i == route_count)
+		route_count++;
+}
+
+static uint16_t lookup(const struct addr *destination, uint16_t *iface)
+{
+	const struct route *best = NULL;
+
+	for (unsigned int i = 0; i < route_count; i++)
+		if (prefix_contains(&routes[i].prefix, destination) &&
+		    (!best || routes[i].prefix.len > best->prefix.len))
+			best = &routes[i];
+	if (best && iface && best->nexthop == NEXTHOP_UNRESOLVED)
+		*iface = best->iface;
+	return best ? best->nexthop : NEXTHOP_NONE;
+}
+
+uint16_t route_lookup4(uint32_t destination, uint32_t hash, uint16_t *iface)
+{
+	struct addr addr = addr_v4(destination);
+
+	return lookup(&addr, iface);
+}
+
+uint16_t route_lookup6(const uint8_t destination[16], uint32_t hash, uint16_t *iface)
+{
+	struct addr addr = addr_v6(destination);
+
+	return lookup(&addr, iface);
+}
+
+static void path_fill(unsigned int path)
+{
+	for (unsigned int i = 0; i < PATH_SLOTS; i++)
+		paths[path].nexthop[i] = lookup(&watched[path].destination, NULL);
+}
+
+void fake_routes_changed(void)
+{
+	for (unsigned int i = 1; i < PATHS; i++)
+		if (watched[i].users)
+			path_fill(i);
+	route_epoch++;
+}
+
+uint32_t path_watch(const struct addr *destination)
+{
+	unsigned int empty = 0;
+
+	for (unsigned int i = PATHS - 1; i > 0; i--) {
+		if (watched[i].users == 0) {
+			empty = i;
+		} else if (addr_equal(&watched[i].destination, destination)) {
+			watched[i].users++;
+			return i;
+		}
+	}
+	if (empty) {
+		watched[empty].destination = *destination;
+		watched[empty].users = 1;
+		path_fill(empty);
+	}
+	return empty;
+}
+
+void path_release(uint32_t path)
+{
+	assert(watched[path].users > 0);
+	watched[path].users--;
+}
+
+unsigned int fake_paths(void)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < PATHS; i++)
+		count += watched[i].users;
+	return count;
+}
+
+void neigh_request(uint16_t iface, const struct addr *destination)
+{
+	fake_neigh_requests++;
+	fake_neigh_last = *destination;
+	if (fake_neigh_hook)
+		fake_neigh_hook();
+}
+
+struct iface *iface_get(unsigned int index)
+{
+	return index < FAKE_IFACES && fake_iface[index].index ? &fake_iface[index] : NULL;
+}
+
+bool punt_to_kernel(unsigned int worker, uint16_t iface, enum punt_class class,
+		    struct rte_mbuf *packet, uint64_t now)
+{
+	return fake_punt(iface, class, packet);
+}
+
+unsigned int punt_from_kernel(unsigned int worker, struct rte_mbuf **packets, unsigned int max)
+{
+	return 0;
+}
+
+bool punt_pending(unsigned int worker)
+{
+	return false;
+}
+
+void punt_wake(unsigned int worker)
+{
+}

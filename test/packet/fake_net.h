@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#include "base/addr.h"
+#include "net/iface.h"
+#include "net/nexthop.h"
+#include "net/punt.h"
+
+/*
+ * What stands in for net/ in packet tests: interfaces, routes and next hops that a test sets, no
+ * Linux behind them. Punted packets are given to a function of the lab.
+ */
+enum { FAKE_IFACES = 4, FAKE_NEXTHOPS = 64 };
+
+extern struct iface fake_iface[FAKE_IFACES]; // by index; 0 is none
+
+void fake_start(void); // no routes, no next hops, interfaces down
+void fake_iface_up(unsigned int index, const char *name, uint16_t port, uint8_t last_of_mac);
+void fake_nexthop(uint16_t number, uint16_t iface, uint8_t last_of_mac, uint16_t mtu);
+/* Prefix by longest match; a next hop of NEXTHOP_UNRESOLVED is on link of `iface`. */
+void fake_route(const char *prefix, uint16_t nexthop, uint16_t iface);
+/* What the kernel mirror does after any change: paths follow, the epoch is raised. */
+void fake_routes_changed(void);
+
+/* Neighbours that were asked for since fake_start(), and the last of them. */
+extern unsigned int fake_neigh_requests;
+extern struct addr fake_neigh_last;
+/* Called in the middle of a batch, when a neighbour is asked for. */
+extern void (*fake_neigh_hook)(void);
+
+/* Takes the packet and returns true, or refuses it as the policers do. */
+extern bool (*fake_punt)(uint16_t iface, enum punt_class class, struct rte_mbuf *packet);
+
+unsigned int fake_paths(void); // how many are watched

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Sessions as the tables have them, and whether all counters say the same. */
+#include "lab_parts.h"
+
+#include <string.h>
+
+void lab_sessions_visit(struct worker *w, void (*visit)(struct worker *w, uint32_t entry))
+{
+	for (unsigned int wide = 0; wide < 2; wide++) {
+		for (uint32_t i = 1; i <= w->table.pool[wide].high; i++) {
+			uint32_t entry = i | (wide ? ENTRY_WIDE : 0);
+
+			if (table_session(&w->table, entry)->state != STATE_NONE)
+				visit(w, entry);
+		}
+	}
+}
+
+/* Each packet that was put or made here has gone exactly one way. */
+void lab_flow_check(struct worker *w)
+{
+	uint64_t gone = w->stats.sent + w->stats.punted + w->stats.handed_over + w->parked_count;
+
+	for (unsigned int i = 0; i < DROP_COUNT; i++)
+		gone += w->drops[i];
+	assert_int_equal(lab.received[w->index] + w->stats.answered, gone);
+	assert_int_equal(w->drops[DROP_none], 0);
+	assert_int_equal(w->stats.send_failed, w->drops[DROP_transmit_full]);
+}
+
+unsigned int lab_sessions(void)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < lab.workers; i++)
+		count += lab.worker[i].table.pool[0].used + lab.worker[i].table.pool[1].used;
+	return count;
+}
+
+static struct session *session_seen;
+
+static void session_note(struct worker *w, uint32_t entry)
+{
+	session_seen = table_session(&w->table, entry);
+}
+
+struct session *lab_session(void)
+{
+	assert_int_equal(lab_sessions(), 1);
+	for (unsigned int i = 0; i < lab.workers; i++)
+		lab_sessions_visit(&lab.worker[i], session_note);
+	return session_seen;
+}
+
+void lab_expect_state(enum session_state state, const char *file, int line)
+{
+	enum session_state now = lab_session()->state;
+
+	if (now != state) {
+		print_error("state %s, not %s\n", session_state_name(now),
+			    session_state_name(state));
+		_fail(file, line);
+	}
+}
+
+/* What the sessions say, to be compared with what was counted meanwhile. */
+static struct {
+	uint32_t half_open, ports;
+	uint32_t active[256], inactive[256]; // by server
+	uint32_t service_active[256], service_inactive[256];
+} sum;
+
+static void session_sum(struct worker *w, uint32_t entry)
+{
+	struct session *s = table_session(&w->table, entry);
+	bool wide = entry & ENTRY_WIDE;
+
+	sum.half_open += s->state == STATE_SYN_SENT || s->state == STATE_SYN_RECV;
+	sum.ports++;
+	assert_true(s->server < 256);
+	if (s->server) {
+		uint32_t service = server_table[s->server].service;
+
+		if (s->state == STATE_ESTABLISHED || s->state == STATE_UDP_NORMAL) {
+			sum.active[s->server]++;
+			sum.service_active[service]++;
+		} else {
+			sum.inactive[s->server]++;
+			sum.service_inactive[service]++;
+		}
+	}
+	for (unsigned int d = 0; d < 2; d++) {
+		uint32_t found = wide ? table_find6(&w->table, session_key6(s, d),
+						    key6_hash(session_key6(s, d)))
+				      : table_find4(&w->table, &s->key4[d], key4_hash(&s->key4[d]));
+
+		assert_int_equal(found, entry | (d ? ENTRY_REVERSE : 0));
+	}
+}
+
+void lab_check(void)
+{
+	for (unsigned int i = 0; i < lab.workers; i++) {
+		struct worker *w = &lab.worker[i];
+		uint32_t ports = 0;
+
+		memset(&sum, 0, sizeof(sum));
+		lab_sessions_visit(w, session_sum);
+		lab_flow_check(w);
+		assert_int_equal(w->stats.half_open, sum.half_open);
+		assert_int_equal(w->stats.sessions, w->table.pool[0].used);
+		assert_int_equal(w->stats.sessions_wide, w->table.pool[1].used);
+		assert_int_equal(sum.ports, w->table.pool[0].used + w->table.pool[1].used);
+		for (uint32_t pair = 1; pair <= w->balancer.ports.pair_high; pair++)
+			ports += w->balancer.ports.pairs[pair].used;
+		assert_int_equal(ports, sum.ports);
+		for (unsigned int server = 1; server < 256; server++) {
+			assert_int_equal(w->balancer.server_counts[server].active,
+					 sum.active[server]);
+			assert_int_equal(w->balancer.server_counts[server].inactive,
+					 sum.inactive[server]);
+			assert_int_equal(w->balancer.service_counts[server].active,
+					 sum.service_active[server]);
+			assert_int_equal(w->balancer.service_counts[server].inactive,
+					 sum.service_inactive[server]);
+		}
+	}
+}

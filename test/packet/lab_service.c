@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Services of the lab, published as the control thread does it. */
+#include "lab_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "balance/service.h"
+#include "io/rcu.h"
+
+enum { SERVICES = 16, DEPARTED = 64 };
+
+static struct {
+	struct service_key key;
+	uint32_t number;
+	int timeouts;
+	struct service_server servers[LAB_LIST];
+	char endpoint[LAB_LIST][ENDPOINT_TEXT];
+	unsigned int server_count;
+} services[SERVICES];
+
+static uint32_t departed[DEPARTED]; // numbers of services that were withdrawn
+static unsigned int departed_count;
+
+/* The place of a service in our list, or an empty one. */
+static unsigned int service_place(const struct service_key *key)
+{
+	unsigned int empty = SERVICES;
+
+	for (unsigned int i = 0; i < SERVICES; i++) {
+		if (services[i].number == 0)
+			empty = RTE_MIN(empty, i);
+		else if (memcmp(&services[i].key, key, sizeof(*key)) == 0)
+			return i;
+	}
+	assert_true(empty < SERVICES);
+	return empty;
+}
+
+static struct service_key service_key(const char *vip, uint8_t protocol)
+{
+	struct service_key key;
+
+	memset(&key, 0, sizeof(key));
+	assert_int_equal(endpoint_parse(vip, &key.vip, &key.port), 0);
+	key.protocol = protocol ? protocol : IPPROTO_TCP;
+	return key;
+}
+
+/* The number of a server that the service has already, or a new one. */
+static uint32_t service_server(unsigned int place, const char *endpoint)
+{
+	struct addr addr;
+	uint16_t port;
+	uint32_t number;
+
+	for (unsigned int i = 0; i < services[place].server_count; i++)
+		if (strcmp(services[place].endpoint[i], endpoint) == 0)
+			return services[place].servers[i].server;
+	assert_int_equal(endpoint_parse(endpoint, &addr, &port), 0);
+	number = server_create(&addr, rte_cpu_to_be_16(port), services[place].key.protocol,
+			       services[place].number);
+	assert_int_not_equal(number, 0);
+	return number;
+}
+
+static void servers_leave(const struct service_server *before, unsigned int before_count,
+			  const struct service_server *now, unsigned int now_count)
+{
+	for (unsigned int i = 0; i < before_count; i++) {
+		bool stays = false;
+
+		for (unsigned int j = 0; j < now_count; j++)
+			stays |= now[j].server == before[i].server;
+		if (!stays)
+			server_remove(before[i].server);
+	}
+}
+
+static unsigned int locals_fill(const struct lab_service *spec, bool ipv6,
+				struct service_local locals[LAB_LIST])
+{
+	unsigned int count = 0;
+
+	for (; count < LAB_LIST && (count == 0 || spec->locals[count]); count++) {
+		const char *text = spec->locals[count];
+
+		memset(&locals[count], 0, sizeof(locals[count]));
+		text = text ? text : ipv6 ? LOCAL6 : LOCAL;
+		assert_int_equal(addr_parse(text, &locals[count].addr), 0);
+		locals[count].iface = SERVERS;
+	}
+	return count;
+}
+
+uint32_t lab_service(const struct lab_service *spec)
+{
+	struct service_key key = service_key(spec->vip, spec->protocol);
+	unsigned int place = service_place(&key), count = 0;
+	bool ipv6 = key.vip.family == AF_INET6;
+	struct service_server servers[LAB_LIST];
+	char endpoint[LAB_LIST][ENDPOINT_TEXT];
+	struct service_local locals[LAB_LIST];
+	struct error error = {0};
+	struct service_spec published;
+
+	if (services[place].number == 0) {
+		services[place].key = key;
+		services[place].number = service_number_take();
+		services[place].timeouts = timeout_acquire(spec->timeouts ? spec->timeouts
+									  : &timeouts_default);
+	}
+	for (; count < LAB_LIST && (count == 0 || spec->servers[count]); count++) {
+		const char *text = spec->servers[count];
+
+		text = text ? text : ipv6 ? "[" SERVER6 "]:80" : SERVER ":80";
+		snprintf(endpoint[count], sizeof(endpoint[count]), "%s", text);
+		servers[count].server = service_server(place, text);
+		servers[count].weight = spec->drained[count]   ? 0
+					: spec->weights[count] ? spec->weights[count]
+							       : 1;
+	}
+	published = (struct service_spec){
+		.key = key,
+		.number = services[place].number,
+		.scheduler = spec->scheduler ? spec->scheduler : "rr",
+		.mode = "fullnat",
+		.timeouts = services[place].timeouts,
+		.unknown_tcp = spec->drop_unknown ? UNKNOWN_DROP : UNKNOWN_RESET,
+		.mss = spec->mss,
+		.servers = servers,
+		.server_count = count,
+		.locals = locals,
+		.local_count = locals_fill(spec, ipv6, locals),
+	};
+	assert_int_equal(service_publish(&published, &error), 0);
+	servers_leave(services[place].servers, services[place].server_count, servers, count);
+	memcpy(services[place].servers, servers, sizeof(servers));
+	memcpy(services[place].endpoint, endpoint, sizeof(endpoint));
+	services[place].server_count = count;
+	rcu_poll();
+	return services[place].number;
+}
+
+/* The number is given back later: sessions still count on it. */
+static void service_withdraw_at(unsigned int place)
+{
+	assert_int_equal(service_withdraw(&services[place].key), 0);
+	servers_leave(services[place].servers, services[place].server_count, NULL, 0);
+	timeout_release(services[place].timeouts);
+	assert_true(departed_count < DEPARTED);
+	departed[departed_count++] = services[place].number;
+	memset(&services[place], 0, sizeof(services[place]));
+	rcu_poll();
+}
+
+void lab_withdraw(const char *vip, uint8_t protocol)
+{
+	struct service_key key = service_key(vip, protocol);
+
+	service_withdraw_at(service_place(&key));
+}
+
+void lab_withdraw_all(void)
+{
+	for (unsigned int i = 0; i < SERVICES; i++)
+		if (services[i].number)
+			service_withdraw_at(i);
+	while (departed_count > 0)
+		service_number_free(departed[--departed_count]);
+}
+
+uint32_t lab_server(const char *endpoint)
+{
+	for (unsigned int i = 0; i < SERVICES; i++)
+		for (unsigned int j = 0; j < services[i].server_count; j++)
+			if (strcmp(services[i].endpoint[j], endpoint) == 0)
+				return services[i].servers[j].server;
+	fail_msg("no server %s", endpoint);
+	return 0;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Two workers: who owns what, and how packets get there. */
+#include "lab.h"
+
+#include <string.h>
+
+#include "balance/ports.h"
+#include "io/handoff.h"
+
+static unsigned int owner_of_client(uint16_t port)
+{
+	uint64_t before = lab.worker[0].stats.handed_over;
+
+	lab.w = &lab.worker[0];
+	put(.from = CLIENT, .from_port = port, .to = VIP ":80", .tcp = SYN);
+	run();
+	return lab.worker[0].stats.handed_over > before ? 1 : 0;
+}
+
+/* A flow that arrives at either worker ends at its owner, and so do the replies. */
+static void test_flow(void **state)
+{
+	unsigned int owned[2] = {0};
+
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80");
+	for (uint16_t port = 1000; port < 1100; port++) {
+		unsigned int owner = owner_of_client(port);
+
+		owned[owner]++;
+		if (owner == 1)
+			lab_take_over(1);
+		lab.w = &lab.worker[owner];
+		expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN);
+		assert_int_equal(lab.remembered % 2, owner);
+		// The server's answer comes in at the other worker, which hands it over unchanged.
+		lab.w = &lab.worker[1 - owner];
+		put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = SYN | ACK);
+		run();
+		lab_take_over(owner);
+		expect(.from = VIP ":80", .to = CLIENT, .to_port = port, .tcp = SYN | ACK);
+	}
+	assert_in_range(owned[0], 30, 70);
+	assert_int_equal(lab_sessions(), 100);
+	assert_int_equal(lab.worker[0].stats.sessions, owned[0]);
+	assert_int_equal(lab.worker[1].stats.sessions, owned[1]);
+	lab_check();
+}
+
+/* What has been handed over is not handed over again, and is as good as received. */
+static void test_handed_once(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80");
+	for (uint16_t port = 1000; port < 1020; port++) {
+		put(.from = CLIENT, .from_port = port, .to = VIP ":80", .tcp = SYN, .handed = true);
+		run();
+		expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN);
+	}
+	assert_int_equal(lab.w->stats.handed_over, 0);
+	put(.from = SERVER ":80", .to = LOCAL ":1025", .tcp = ACK, .handed = true);
+	put(.from = SERVER ":80", .to = LOCAL ":1024", .tcp = ACK, .handed = true);
+	run();
+	expect_drops(local_no_session, 2);
+}
+
+/* ICMP errors follow the flow that they are about. */
+static void test_icmp(void **state)
+{
+	struct packet of_client = {.from = VIP ":80", .to = CLIENT, .tcp = ACK};
+	struct packet of_server = {.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK};
+
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80");
+	for (uint16_t port = 1000; port < 1020; port++) {
+		unsigned int owner = owner_of_client(port);
+
+		if (owner == 1)
+			lab_take_over(1);
+		expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN);
+		of_client.to_port = port;
+		lab.w = &lab.worker[1 - owner];
+		put(.from = "10.1.9.9", .to = VIP, .icmp = 3, .code = 1, .quote = &of_client);
+		put(.from = "192.168.9.9", .to = LOCAL, .icmp = 3, .code = 1, .quote = &of_server);
+		run();
+		lab_take_over(owner);
+		expect(.from = LOCAL, .to = SERVER, .icmp = 3, .code = 1,
+		       .quote = &(struct packet){
+			       .from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK});
+		expect(.from = VIP, .to = CLIENT, .icmp = 3, .code = 1,
+		       .quote = &(struct packet){
+			       .from = CLIENT, .from_port = port, .to = VIP ":80", .tcp = ACK});
+	}
+}
+
+/* Every worker uses all ports that are its own, none of the other's, and they are half each. */
+static void test_all_ports(void **state)
+{
+	enum { HALF = (65536 - PORTS_FIRST) / 2 };
+
+	lab_resize(2, 2 * HALF, 0, 0);
+	service(.vip = VIP ":80");
+	for (unsigned int worker = 0; worker < 2; worker++) {
+		lab.w = &lab.worker[worker];
+		for (unsigned int i = 0; i < HALF; i++) {
+			put(.from = CLIENT, .from_port = i + 1, .to = VIP ":80", .tcp = SYN,
+			    .handed = true);
+			if (lab.w->batch.count == BATCH || i == HALF - 1) {
+				run();
+				lab_forget();
+			}
+		}
+		assert_int_equal(lab.w->stats.sessions, HALF);
+		put(.from = CLIENT ":65000", .to = VIP ":80", .tcp = SYN, .handed = true);
+		run();
+		expect_drop(no_local_port);
+		for (uint32_t s = 1; s <= lab.w->table.pool[0].high; s++) {
+			uint16_t port =
+				rte_be_to_cpu_16(lab.w->table.narrow[s].key4[1].destination_port);
+
+			assert_int_equal(port % 2, worker);
+			assert_true(port >= PORTS_FIRST);
+		}
+	}
+}
+
+/* What Linux sends is given to the worker that owns the port, however short the packet is. */
+static void test_kernel(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80");
+	for (uint16_t port = 33000; port < 33002; port++) {
+		const struct packet packets[] = {
+			{.from = LOCAL, .from_port = port, .to = SERVER ":80", .tcp = SYN},
+			{.from = LOCAL,
+			 .from_port = port,
+			 .to = SERVER ":80",
+			 .tcp = ACK,
+			 OPTIONS4("\1\1\1\1")},
+			{.from = LOCAL, .from_port = port, .to = SERVER ":80"},
+			{.from = LOCAL, .from_port = port, .to = SERVER ":80", .payload = 1},
+			{.from = LOCAL, .from_port = port, .to = SERVER ":80", .payload = 500},
+			{.from = LOCAL6, .from_port = port, .to = "[" SERVER6 "]:80", .tcp = SYN},
+			{.from = LOCAL6, .from_port = port, .to = "[" SERVER6 "]:80"},
+		};
+
+		for (unsigned int i = 0; i < sizeof(packets) / sizeof(*packets); i++) {
+			struct packet p = packets[i];
+			struct rte_mbuf *m;
+
+			p.kernel = true;
+			m = lab_packet(&p);
+			if (owner_of_kernel_packet(m) != port % 2)
+				print_error("port %u, packet %u\n", port, i);
+			assert_int_equal(owner_of_kernel_packet(m), port % 2);
+			rte_pktmbuf_free(m);
+		}
+	}
+	// What has no ports is anybody's.
+	for (unsigned int cut = 0; cut < 54; cut++) {
+		struct rte_mbuf *m = lab_packet(&(struct packet){.kernel = true,
+								 .from = LOCAL ":3",
+								 .to = SERVER ":80",
+								 .tcp = SYN,
+								 .cut = cut});
+
+		assert_in_range(owner_of_kernel_packet(m), 0, 1);
+		rte_pktmbuf_free(m);
+	}
+}
+
+/* Linux's port is taken by its owner; at another worker it would have to change. */
+static void test_kernel_session(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80");
+	lab.w = &lab.worker[1];
+	put(.kernel = true, .from = LOCAL ":33001", .to = SERVER ":80", .tcp = SYN);
+	run();
+	expect(.from = LOCAL ":33001", .to = SERVER ":80", .tcp = SYN, .ttl = 64);
+	lab.w = &lab.worker[0];
+	put(.from = SERVER ":80", .to = LOCAL ":33001", .tcp = SYN | ACK);
+	run();
+	lab_take_over(1);
+	expect_punt(PUNT_REST, .from = SERVER ":80", .to = LOCAL ":33001", .tcp = SYN | ACK);
+}
+
+/* A ring that is full drops by name. */
+static void test_ring_full(void **state)
+{
+	unsigned int put_count = 0;
+
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80");
+	while (lab.w->drops[DROP_handoff_full] == 0) {
+		put(.from = SERVER ":80", .to = LOCAL ":1025", .tcp = ACK);
+		if (lab.w->batch.count == BATCH)
+			run();
+		assert_true(++put_count < 5000);
+	}
+	lab.drops_seen[0][DROP_handoff_full] = lab.w->drops[DROP_handoff_full];
+	while (handoff_pending(1))
+		lab_take_over(1);
+	assert_int_equal(lab.worker[0].stats.handed_over, lab.worker[1].stats.taken_over);
+	expect_drops(local_no_session, lab.worker[1].stats.taken_over);
+}
+
+/* A device with one transmit queue, which is worker 0's: what worker 1 sends goes through it. */
+static void test_shared_queue(void **state)
+{
+	struct worker *w;
+
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80");
+	w = &lab.worker[1];
+	w->transmit_by[0] = w->transmit_by[1] = 0;
+	lab.w = w;
+	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = SYN, .handed = true);
+	put(.kernel = true, .from = LOCAL ":33001", .to = SERVER ":80", .tcp = SYN);
+	put(.from = CLIENT ":4001", .to = VIP ":80", .tcp = ACK, .handed = true);
+	run();
+	expect_drop(tcp_reset_sent);
+	expect_nothing();
+	lab_take_over(0);
+	expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN);
+	expect(.from = LOCAL ":33001", .to = SERVER ":80", .tcp = SYN, .ttl = 64);
+	expect(.from = VIP ":80", .to = CLIENT ":4001", .tcp = RST, .ttl = 64, .may_fragment = true,
+	       .no_window = true);
+	assert_int_equal(w->stats.sent, 0);
+	assert_int_equal(w->stats.handed_over, 3);
+	assert_int_equal(lab.worker[0].stats.sent, 3);
+	assert_int_equal(lab_sessions(), 2);
+}
+
+/* Devices that spread by Toeplitz: both ports with one key and an uneven table of 64 places. */
+static void rss_on(bool on)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct port *port = port_get(i);
+
+		port->rss = on;
+		port->rss_key_len = 40;
+		port->rss_reta_size = 64;
+		for (unsigned int byte = 0; byte < 40; byte++)
+			port->rss_key[byte] = byte * 37 + 11;
+		for (unsigned int place = 0; place < 64; place++)
+			port->rss_reta[place] = place % 3 ? 0 : 1;
+	}
+	owner_start(2);
+	assert_int_equal(owner_is_rss(), on);
+	lab_resize(2, 1000, 1000, 0);
+}
+
+static uint32_t toeplitz_slowly(const uint8_t *key, const uint8_t *bytes, unsigned int length)
+{
+	uint32_t hash = 0;
+
+	for (unsigned int bit = 0; bit < length * 8; bit++) {
+		uint64_t window = 0;
+
+		if (!(bytes[bit / 8] & 0x80 >> bit % 8))
+			continue;
+		for (unsigned int i = 0; i < 5; i++)
+			window = window << 8 | key[bit / 8 + i];
+		hash ^= window >> (8 - bit % 8);
+	}
+	return hash;
+}
+
+/* The queue on which a device would put a TCP packet. */
+static unsigned int rss_queue(const struct packet *p)
+{
+	const struct port *port = port_get(0);
+	uint8_t frame[PACKET_MAX], tuple[36];
+	unsigned int length = 12;
+
+	packet_build(p, lab.remembered, frame);
+	if (frame[12] == 0x86) {
+		length = 36;
+		memcpy(tuple, frame + 14 + 8, 32);
+		memcpy(tuple + 32, frame + 14 + 40, 4);
+	} else {
+		memcpy(tuple, frame + 14 + 12, 8);
+		memcpy(tuple + 8, frame + 14 + 20, 4);
+	}
+	return port->rss_reta[toeplitz_slowly(port->rss_key, tuple, length) % port->rss_reta_size];
+}
+
+/* Local ports are chosen so that the device itself brings the reply: nothing is handed over. */
+static void rss_brings_replies(const char *client, const struct ends *e)
+{
+	unsigned int owned[2] = {0};
+
+	service(.vip = e->vip);
+	for (uint16_t port = 1000; port < 1100; port++) {
+		struct packet syn = {.from = client, .from_port = port, .to = e->vip, .tcp = SYN};
+		struct packet answer = {.from = e->server, .to = e->local, .tcp = SYN | ACK};
+		unsigned int owner = rss_queue(&syn);
+
+		owned[owner]++;
+		lab.w = &lab.worker[owner];
+		lab_put(&syn);
+		run();
+		expect(.from = e->local_any, .to = e->server, .tcp = SYN);
+		assert_int_equal(rss_queue(&answer), owner);
+		lab_put(&answer);
+		run();
+		expect(.from = e->vip, .to = client, .to_port = port, .tcp = SYN | ACK);
+		// What arrives elsewhere all the same is handed over.
+		lab.w = &lab.worker[1 - owner];
+		lab_put(&answer);
+		run();
+		lab_take_over(owner);
+		expect(.from = e->vip, .to = client, .to_port = port, .tcp = SYN | ACK);
+	}
+	assert_true(owned[0] > owned[1] && owned[1] > 15);
+	assert_int_equal(lab.worker[0].stats.handed_over + lab.worker[1].stats.handed_over, 100);
+}
+
+static void test_rss4(void **state)
+{
+	rss_on(true);
+	rss_brings_replies(CLIENT, &ends4);
+}
+
+static void test_rss6(void **state)
+{
+	rss_on(true);
+	rss_brings_replies(CLIENT6, &ends6);
+}
+
+/* Linux's packets go to the worker that gets the answer. */
+static void test_rss_kernel(void **state)
+{
+	rss_on(true);
+	for (uint16_t port = 33000; port < 33100; port++) {
+		struct packet out = {.kernel = true,
+				     .from = port % 2 ? LOCAL : LOCAL6,
+				     .from_port = port,
+				     .to = port % 2 ? SERVER ":80" : "[" SERVER6 "]:80",
+				     .tcp = SYN};
+		struct packet answer = {
+			.from = out.to, .to = out.from, .to_port = port, .tcp = SYN | ACK};
+		struct rte_mbuf *m = lab_packet(&out);
+
+		assert_int_equal(owner_of_kernel_packet(m), rss_queue(&answer));
+		rte_pktmbuf_free(m);
+	}
+}
+
+static int rss_end(void **state)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		port_get(i)->rss = false;
+	owner_start(2);
+	return lab_end(state);
+}
+
+#define rss_test(name) cmocka_unit_test_setup_teardown(name, lab_begin, rss_end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		lab_test(test_flow),	   lab_test(test_handed_once),
+		lab_test(test_icmp),	   lab_test(test_all_ports),
+		lab_test(test_kernel),	   lab_test(test_kernel_session),
+		lab_test(test_ring_full),  lab_test(test_shared_queue),
+		rss_test(test_rss4),	   rss_test(test_rss6),
+		rss_test(test_rss_kernel),
+	};
+
+	return cmocka_run_group_tests_name("workers", tests, lab_start, lab_stop);
+}

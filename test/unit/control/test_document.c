@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a document may say, and the field and sentence of each refusal. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fakes.h"
+
+static int decode(const char *text, struct error *error)
+{
+	const struct document_source source = {.origin = ORIGIN_FILE};
+	struct document document;
+	json_t *json = json_of(text);
+	int status = document_decode(json, &source, &document, error);
+
+	if (status == 0)
+		document_free(&document);
+	json_decref(json);
+	return status;
+}
+
+#define SERVICE(more) "{'services':[{'vip':'10.0.0.1','port':80" more "}]}"
+#define SERVER(more)  SERVICE(",'servers':[{'address':'10.1.0.1','port':80},{" more "}]")
+
+static const struct {
+	const char *text, *field, *sentence;
+	int code;
+} refusals[] = {
+	{"{'services':5}", "services", "must be a list", -EINVAL},
+	{"{'services':[5]}", "services[0]", "must be a mapping", -EINVAL},
+	{"{'services':[{}]}", "services[0].vip", "is missing", -EINVAL},
+	{"{'services':[{'port':80}]}", "services[0].vip", "is missing", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1'}]}", "services[0].port", "is missing", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.300','port':80}]}", "services[0].vip", "no IPv4", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1:80','port':80}]}", "services[0].vip", "no IPv4", -EINVAL},
+	{"{'services':[{'vip':5,'port':80}]}", "services[0].vip", "must be text", -EINVAL},
+	{"{'services':[{'vip':'0.0.0.0','port':80}]}", "services[0].vip", "unicast", -EINVAL},
+	{"{'services':[{'vip':'::','port':80}]}", "services[0].vip", "unicast", -EINVAL},
+	{"{'services':[{'vip':'::1','port':80}]}", "services[0].vip", "unicast", -EINVAL},
+	{"{'services':[{'vip':'127.0.0.1','port':80}]}", "services[0].vip", "unicast", -EINVAL},
+	{"{'services':[{'vip':'224.0.0.1','port':80}]}", "services[0].vip", "unicast", -EINVAL},
+	{"{'services':[{'vip':'ff02::1','port':80}]}", "services[0].vip", "unicast", -EINVAL},
+	{"{'services':[{'vip':'255.255.255.255','port':80}]}", "services[0].vip", "unicast",
+	 -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':0}]}", "services[0].port", "any port", -EOPNOTSUPP},
+	{"{'services':[{'vip':'10.0.0.1','port':65536}]}", "services[0].port", "1 to 65535",
+	 -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':-1}]}", "services[0].port", "1 to 65535", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':'80'}]}", "services[0].port", "not the text",
+	 -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':80.5}]}", "services[0].port", "a fraction",
+	 -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':null}]}", "services[0].port", "nothing", -EINVAL},
+	{SERVICE(",'protocol':'sctp'"), "services[0].protocol", "not available yet", -EOPNOTSUPP},
+	{SERVICE(",'protocol':'tpc'"), "services[0].protocol", "tcp, udp", -EINVAL},
+	{SERVICE(",'scheduler':'best'"), "services[0].scheduler", "rr, wrr, wlc", -EINVAL},
+	{SERVICE(",'scheduler':'mh'"), "services[0].scheduler", "not available yet", -EOPNOTSUPP},
+	{SERVICE(",'scheduler':'an algorithm with a long name'"), "services[0].scheduler",
+	 "is none of", -EINVAL},
+	{SERVICE(",'scheduler':''"), "services[0].scheduler", "none of", -EINVAL},
+	{SERVICE(",'mode':'dr'"), "services[0].mode", "not available yet", -EOPNOTSUPP},
+	{SERVICE(",'mode':'teleport'"), "services[0].mode", "fullnat", -EINVAL},
+	{SERVICE(",'unknown_tcp':'ignore'"), "services[0].unknown_tcp", "reset, drop", -EINVAL},
+	{SERVICE(",'mss':70000"), "services[0].mss", "out of range", -EINVAL},
+	{SERVICE(",'timeouts':5"), "services[0].timeouts", "mapping", -EINVAL},
+	{SERVICE(",'timeouts':{'established':0}"), "services[0].timeouts.established", "1 to 64800",
+	 -EINVAL},
+	{SERVICE(",'timeouts':{'established':64801}"), "services[0].timeouts.established",
+	 "1 to 64800", -EINVAL},
+	{SERVICE(",'timeouts':{'estabilshed':5}"), "services[0].timeouts.estabilshed",
+	 "did you mean \"established\"?", -EINVAL},
+	{SERVICE(",'conn_timeout':0"), "services[0].conn_timeout", "1 to 64800", -EINVAL},
+	{SERVICE(",'shceduler':'rr'"), "services[0].shceduler", "did you mean \"scheduler\"?",
+	 -EINVAL},
+	{SERVICE(",'colour':'red'"), "services[0].colour", "unknown field", -EINVAL},
+	{SERVICE(",'persistent':360"), "services[0].persistent", "persistence is not available",
+	 -EOPNOTSUPP},
+	{SERVICE(",'netmask':32"), "services[0].netmask", "not available", -EOPNOTSUPP},
+	{SERVICE(",'one_packet':true"), "services[0].one_packet", "not available", -EOPNOTSUPP},
+	{SERVICE(",'syn_proxy':true"), "services[0].syn_proxy", "syn_proxy is not available yet",
+	 -EOPNOTSUPP},
+	{SERVICE(",'proxy_protocol':'v2'"), "services[0].proxy_protocol", "not available",
+	 -EOPNOTSUPP},
+	{SERVICE(",'quic':true"), "services[0].quic", "not available", -EOPNOTSUPP},
+	{SERVICE(",'expire_quiescent':true"), "services[0].expire_quiescent", "not available",
+	 -EOPNOTSUPP},
+	{SERVICE(",'dest_check':true"), "services[0].dest_check", "not available", -EOPNOTSUPP},
+	{SERVICE(",'hash_target':'qid'"), "services[0].hash_target", "not available", -EOPNOTSUPP},
+	{SERVICE(",'allow':['10.0.0.0/8']"), "services[0].allow", "not available", -EOPNOTSUPP},
+	{SERVICE(",'deny':['10.0.0.0/8']"), "services[0].deny", "not available", -EOPNOTSUPP},
+	{SERVICE(",'limits':{'connections':5}"), "services[0].limits", "not available",
+	 -EOPNOTSUPP},
+	{SERVICE(",'vni':7"), "services[0].vni", "not available", -EOPNOTSUPP},
+	{SERVICE(",'bps':7"), "services[0].bps", "not available", -EOPNOTSUPP},
+	{SERVICE(",'limit_proportion':7"), "services[0].limit_proportion", "not available",
+	 -EOPNOTSUPP},
+	{SERVICE(",'quorum':2"), "services[0].quorum", "not available", -EOPNOTSUPP},
+	{"{'services':[{'fwmark':7}]}", "services[0].fwmark", "not available", -EOPNOTSUPP},
+	{SERVICE(",'servers':'all'"), "services[0].servers", "must be a list", -EINVAL},
+	{SERVER("'port':80"), "services[0].servers[1].address", "is missing", -EINVAL},
+	{SERVER("'address':'10.1.0.2'"), "services[0].servers[1].port", "is missing", -EINVAL},
+	{SERVER("'address':'10.1.0.2','port':0"), "services[0].servers[1].port", "1 to 65535",
+	 -EINVAL},
+	{SERVER("'address':'10.1.0.2','port':80,'weight':70000"), "services[0].servers[1].weight",
+	 "70000 is out of range, 0 to 65535", -EINVAL},
+	{SERVER("'address':'10.1.0.2','port':80,'weight':-1"), "services[0].servers[1].weight",
+	 "out of range", -EINVAL},
+	{SERVER("'address':'10.1.0.2','port':80,'weigth':1"), "services[0].servers[1].weigth",
+	 "did you mean \"weight\"?", -EINVAL},
+	{SERVER("'address':'10.1.0.1','port':80"), "services[0].servers[1]", "entry [0]", -EINVAL},
+	{SERVER("'address':'fd00::1','port':80"), "services[0].servers[1].address",
+	 "NAT46 is not available yet", -EOPNOTSUPP},
+	{"{'services':[{'servers':[{'address':'10.0.0.9','port':80}],'vip':'fd00::1','port':80}]}",
+	 "services[0].servers[0].address", "NAT64 is not available yet", -EOPNOTSUPP},
+	{SERVER("'address':'10.1.0.2','port':80,'upper_threshold':5"),
+	 "services[0].servers[1].upper_threshold", "not available", -EOPNOTSUPP},
+	{SERVER("'address':'10.1.0.2','port':80,'lower_threshold':5"),
+	 "services[0].servers[1].lower_threshold", "not available", -EOPNOTSUPP},
+	{SERVER("'address':'10.1.0.2','port':80,'inhibit':true"), "services[0].servers[1].inhibit",
+	 "not available", -EOPNOTSUPP},
+	{SERVER("'address':'224.1.0.2','port':80"), "services[0].servers[1].address", "unicast",
+	 -EINVAL},
+	{SERVICE(",'local_addresses':[{'address':'10.2.0.1'}]"),
+	 "services[0].local_addresses[0].interface", "is missing", -EINVAL},
+	{SERVICE(",'local_addresses':[{'address':'10.2.0.1','interface':'eth9'}]"),
+	 "services[0].local_addresses[0].interface", "no interface \"eth9\"", -EINVAL},
+	{SERVICE(",'local_addresses':[{'address':'10.2.0.1','interface':'an interface of a long "
+		 "name'}]"),
+	 "services[0].local_addresses[0].interface", "too long", -EINVAL},
+	{"{'local_addresses':[{'address':'10.2.0.1','interface':'dpdk0'},"
+	 "{'address':'10.2.0.2','interface':'dpdk0'},{'address':'10.2.0.1','interface':'dpdk1'}]}",
+	 "local_addresses[2]", "entry [0]", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':80},{'vip':'10.0.0.1','port':80,'protocol':'udp'},"
+	 "{'vip':'10.0.0.1','port':80,'protocol':'TCP'}]}",
+	 "services[2]", "services[0]", -EINVAL},
+	{"{'timeouts':{'fin_wait':true}}", "timeouts.fin_wait", "whole number", -EINVAL},
+};
+
+static void test_refusals(void **state)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		struct error error = {0};
+
+		if (decode(refusals[i].text, &error) == 0)
+			fail_msg("taken: %s", refusals[i].text);
+		if (strcmp(error.field, refusals[i].field) != 0 ||
+		    strstr(error.text, refusals[i].sentence) == NULL ||
+		    error.code != refusals[i].code)
+			fail_msg("%s:\n\"%s\" %s (%d)", refusals[i].text, error.field, error.text,
+				 error.code);
+	}
+}
+
+/* What only says "off", what listings add, and empty sections are no reason to refuse. */
+static void test_harmless(void **state)
+{
+	static const char *const texts[] = {
+		"{}",
+		"{'services':null,'local_addresses':null,'timeouts':null}",
+		"{'services':[],'local_addresses':[],'timeouts':{}}",
+		"{'timeouts':{'close':null}}",
+		SERVICE(",'syn_proxy':false,'persistent':0,'allow':[],'limits':{},'quic':null,"
+			"'proxy_protocol':'disable'"),
+		SERVICE(",'origin':'rest','overridden':true,'connections':5,'active':1,'bytes_in':"
+			"7"),
+		SERVER("'address':'10.1.0.2','port':80,'origin':'file','packets_in':3,'inhibit':"
+		       "false"),
+		SERVICE(",'servers':null,'local_addresses':null,'timeouts':null"),
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct error error = {0};
+
+		if (decode(texts[i], &error) < 0)
+			fail_msg("%s: %s: %s", texts[i], error.field, error.text);
+	}
+}
+
+static void test_values(void **state)
+{
+	struct document d = document_of(
+		"{'timeouts':{'established':600},'local_addresses':[{'address':'10.2.0.9','"
+		"interface':"
+		"'dpdk1.kni'}],'services':[{'vip':'fd00::1','port':53,'protocol':'udp','conn_"
+		"timeout':7,"
+		"'mss':1400,'unknown_tcp':'drop','scheduler':'wrr','servers':["
+		"{'address':'fd00::3','port':53,'weight':0},{'address':'fd00::2','port':53}]}]}");
+	const struct model_service *s = d.services[0];
+
+	assert_int_equal(d.timeouts.seconds[STATE_ESTABLISHED], 600);
+	assert_int_equal(d.timeouts.seconds[STATE_SYN_RECV], 30);
+	assert_int_equal(d.pool_count, 1);
+	assert_string_equal(d.pool[0].iface, "dpdk1.kni");
+	assert_int_equal(d.service_count, 1);
+	assert_int_equal(s->key.protocol, IPPROTO_UDP);
+	assert_int_equal(s->timeouts.seconds[STATE_UDP_NORMAL], 7);
+	assert_int_equal(s->timeouts.seconds[STATE_UDP_ONE_WAY], 7);
+	assert_int_equal(s->timeouts.seconds[STATE_ESTABLISHED], 0);
+	assert_int_equal(s->mss, 1400);
+	assert_int_equal(s->unknown_tcp, UNKNOWN_DROP);
+	assert_string_equal(s->scheduler, "wrr");
+	// Sorted, whatever the order of the document.
+	assert_int_equal(s->servers[0].addr.bytes[15], 2);
+	assert_int_equal(s->servers[0].weight, 1);
+	assert_int_equal(s->servers[1].weight, 0);
+	document_free(&d);
+}
+
+/* What is written is read back the same. */
+static void test_round_trip(void **state)
+{
+	struct document d = document_of(
+		"{'services':[{'vip':'10.0.0.1','port':80,'scheduler':'rr','mss':1200,'timeouts':"
+		"{'close':9},'unknown_tcp':'drop','local_addresses':[{'address':'10.2.0.1','"
+		"interface':"
+		"'dpdk0'}],'servers':[{'address':'10.1.0.1','port':81,'weight':0},{'address':"
+		"'10.1.0.1','port':80,'weight':65535}]}]}");
+	struct model_service *again;
+	struct error error = {0};
+	json_t *json = document_service_json(d.services[0], true);
+
+	assert_int_equal(
+		document_decode_service(json, &d.services[0]->key, ORIGIN_REST, &again, &error), 0);
+	assert_true(model_service_equal(d.services[0], again));
+	assert_int_equal(again->origin, ORIGIN_REST);
+	model_service_free(again);
+	json_decref(json);
+	document_free(&d);
+}
+
+static void test_bodies(void **state)
+{
+	struct service_key key = key_of("tcp", "10.0.0.1", 80);
+	struct model_server server = {.port = 80, .weight = 3};
+	struct model_service *service;
+	struct error error = {0};
+	json_t *body = json_of("{'vip':'10.0.0.2'}");
+
+	// The key of the body must be that of the path.
+	assert_int_equal(document_decode_service(body, &key, ORIGIN_REST, &service, &error),
+			 -EINVAL);
+	json_decref(body);
+	body = json_of("{'servers':[{'address':'10.1.0.1','port':80}],'scheduler':'rr'}");
+	assert_int_equal(document_decode_service(body, &key, ORIGIN_REST, &service, &error), 0);
+	json_decref(body);
+	body = json_of("{'mss':1000}");
+	assert_int_equal(document_patch_service(body, ORIGIN_REST, service, &error), 0);
+	json_decref(body);
+	body = json_of("{'timeouts':{'close':5,'fin_wait':6}}");
+	assert_int_equal(document_patch_service(body, ORIGIN_REST, service, &error), 0);
+	json_decref(body);
+	body = json_of("{'timeouts':{'close':null,'last_ack':7}}");
+	assert_int_equal(document_patch_service(body, ORIGIN_REST, service, &error), 0);
+	json_decref(body);
+	assert_int_equal(service->timeouts.seconds[STATE_CLOSE], 0);
+	assert_int_equal(service->timeouts.seconds[STATE_FIN_WAIT], 6);
+	assert_int_equal(service->timeouts.seconds[STATE_LAST_ACK], 7);
+	assert_int_equal(service->mss, 1000);
+	assert_string_equal(service->scheduler, "rr");
+	assert_int_equal(service->server_count, 1);
+	model_service_free(service);
+	// An address of the path is checked like one of a body.
+	addr_parse("224.0.0.1", &key.vip);
+	body = json_of("{}");
+	assert_int_equal(document_decode_service(body, &key, ORIGIN_REST, &service, &error),
+			 -EINVAL);
+	assert_string_equal(error.field, "vip");
+	key = key_of("tcp", "10.0.0.1", 80);
+	addr_parse("10.1.0.1", &server.addr);
+	assert_int_equal(document_decode_server(body, &key, &server, &error), 0);
+	assert_int_equal(server.weight, 3);
+	addr_parse("fd00::1", &server.addr);
+	assert_int_equal(document_decode_server(body, &key, &server, &error), -EOPNOTSUPP);
+	json_decref(body);
+}
+
+static void test_keys_of_paths(void **state)
+{
+	struct service_key key, expected = key_of("udp", "fd00::1", 53);
+	struct error error = {0};
+
+	assert_int_equal(document_decode_key("udp", "fd00::1", "53", &key, &error), 0);
+	assert_memory_equal(&key, &expected, sizeof(key));
+	assert_int_equal(document_decode_key("UDP", "[fd00::1]", "53", &key, &error), 0);
+	assert_memory_equal(&key, &expected, sizeof(key));
+	assert_int_equal(document_decode_key("tcp", "fd00::1", "0", &key, &error), -EINVAL);
+	assert_int_equal(document_decode_key("tcp", "fd00::1", "65536", &key, &error), -EINVAL);
+	assert_int_equal(document_decode_key("tcp", "fd00::1", "80x", &key, &error), -EINVAL);
+	assert_int_equal(document_decode_key("tcp", "fd00::1", " 80", &key, &error), -EINVAL);
+	assert_int_equal(document_decode_key("tcp", "fd00::1", "", &key, &error), -EINVAL);
+	assert_string_equal(error.field, "port");
+	assert_int_equal(document_decode_key("tcp", "[]", "80", &key, &error), -EINVAL);
+	assert_string_equal(error.field, "vip");
+	assert_int_equal(document_decode_key("icmp", "fd00::1", "80", &key, &error), -EINVAL);
+	assert_string_equal(error.field, "protocol");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_harmless),
+		cmocka_unit_test(test_values),	 cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_bodies),	 cmocka_unit_test(test_keys_of_paths),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
