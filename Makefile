@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A thin door to meson and the scripts in tools/. `make help` lists the targets.
+BUILD ?= build
+JOBS ?= $(shell nproc)
+DESTDIR ?=
+
+.PHONY: all demo test bench fuzz soak lint format install clean help
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD) -j $(JOBS)
+
+$(BUILD)/build.ninja:
+	tools/install-dependencies build
+	meson setup $(BUILD)
+
+demo: ## balance real traffic between namespaces and show it (root)
+	tools/install-dependencies demo
+	$(MAKE) all
+	WEIR_BUILD=$(abspath $(BUILD)) tools/demo
+
+test: ## everything that CI runs (root)
+	tools/install-dependencies test
+	tools/run-tests
+
+bench: ## measure the packet path; CASES="..." FLOWS="..." SECONDS=N narrow it (root)
+	tools/install-dependencies build
+	$(MAKE) all
+	bench/run
+
+fuzz: ## run every fuzzer for SECONDS=N (default 600) each
+	tools/install-dependencies test
+	tools/run-tests --only fuzz --fuzz-seconds $(or $(SECONDS),600)
+
+soak: ## the end-to-end tests with ten times the load, and an hour of change (root)
+	tools/install-dependencies test
+	$(MAKE) all
+	tools/run-tests --only soak
+
+lint: ## layers, sizes, format, documents
+	tools/lint
+
+format: ## clang-format the whole tree
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all ## into DESTDIR and meson's prefix
+	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) build-asan build-clang build-fuzz
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
