@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdint.h>
+
+/*
+ * The block of shared memory between the replay device and bench/control.py. Python writes
+ * `traffic` before the program under test starts, and `phase` while it runs; the device writes the
+ * rest. Everything is a 64-bit word or bytes, so that both sides agree without padding; control.py
+ * holds the same lists, checked by `size`.
+ */
+enum {
+	CONTROL_MAGIC = 0x72696577,
+	CONTROL_SAMPLES = 16384, // ring, one each 5 ms
+	CONTROL_CAPTURES = 2048, // ring
+	CONTROL_FRAME = 104,
+};
+
+enum control_phase {
+	PHASE_IDLE,
+	PHASE_SETUP,	   // every flow once: SYN, SYN-ACK, ACK; or a datagram and its answer
+	PHASE_INBOUND,	   // clients send on established flows, for ever
+	PHASE_OUTBOUND,	   // servers do
+	PHASE_CONNECTIONS, // new connections: SYN, SYN-ACK, ACK, RST
+	PHASE_DRAIN,	   // finish what PHASE_CONNECTIONS has begun, begin nothing
+};
+
+/* Addresses: 16 bytes, IPv4 in the last four; the number of a client or VIP is added to these. */
+struct control_traffic {
+	uint64_t magic, size;
+	uint64_t family;   // 4 or 6
+	uint64_t protocol; // 6 or 17
+	uint64_t flows;
+	uint64_t packets; // frames in the list that is played for ever, at least `flows`
+	uint64_t zipf;	  // exponent in thousandths, 0: uniform
+	uint64_t seed;
+	uint64_t services, vip_ports,
+		first_port;   // service s: VIP s / vip_ports, port s % vip_ports
+	uint64_t clients;     // addresses that the flows use
+	uint64_t new_client;  // number of the first client of PHASE_CONNECTIONS
+	uint64_t new_clients; // and of how many there are
+	uint64_t window;      // flows or connections that may wait for an answer
+	uint64_t held;	      // transmitted buffers kept before they are freed, as by a NIC
+	uint8_t client[16], vip[16];
+};
+
+struct control_state {
+	uint64_t tsc_hz;
+	uint64_t entered;     // phase that the device is in
+	uint64_t thread;      // of the polling thread
+	uint64_t received[2]; // frames given to the program, by side
+	uint64_t sent[2];     // frames of the protocol under test that it sent
+	uint64_t others[2];   // all other frames that it sent
+	uint64_t no_buffer;
+	uint64_t learnt;      // flows that a server has seen
+	uint64_t established; // flows or connections whose client has seen the answer
+	uint64_t begun;	      // new connections
+	uint64_t ended;	      // connections whose RST was played
+	uint64_t built;	      // frames of the servers' list that are there; all: the set-up is over
+	uint64_t samples, captures; // ever written
+};
+
+struct control_sample {
+	uint64_t phase;
+	uint64_t tsc, cpu;	   // before the probe; cpu: ns of the polling thread
+	uint64_t tsc_end, cpu_end; // after it: here the next interval begins
+	uint64_t probe;		   // TSC ticks that a fixed piece of arithmetic took
+	uint64_t received, sent;   // both sides
+	uint64_t ended;
+};
+
+struct control_capture {
+	uint64_t side, phase, length;
+	uint8_t frame[CONTROL_FRAME];
+};
+
+struct control {
+	struct control_traffic traffic;
+	volatile uint64_t phase; // wanted
+	struct control_state state;
+	struct control_sample samples[CONTROL_SAMPLES];
+	struct control_capture captures[CONTROL_CAPTURES];
+};

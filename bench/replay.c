@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A pair of virtual ports that plays clients and servers against the program under test.
+ *
+ * Set-up: the clients send one SYN (or datagram) for each flow, in order, with at most
+ * traffic->window of them unanswered. The server side answers whatever comes out there, so it needs
+ * to know nothing of what the program translates, and keeps for every flow the frame that its
+ * server sends from then on. The client side answers the SYN-ACK. When all flows are established,
+ * the servers' list is written, a piece with each poll.
+ *
+ * Measuring: one side plays its list for ever, the other one counts and frees. Lists are streams in
+ * memory: every flow several times, in an order that differs from that of creation, so that the
+ * program finds its own tables as cold as real traffic would leave them, while the list itself is
+ * read ahead by the hardware.
+ *
+ * New connections: as in the set-up, but with tuples that were never used; a connection is reset
+ * by the client RESET_LAG connections after it was established.
+ *
+ * Threads: all of this runs in the thread that polls both ports. The control block is written here
+ * and read by Python, which writes only `phase` and looks at samples that are complete.
+ */
+#include "replay.h"
+
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_cycles.h>
+#include <rte_memcpy.h>
+#include <rte_tcp.h>
+
+enum {
+	RESET_LAG = 64,
+	BUILD_PIECE = 32768,
+	CAPTURES_AT_START = 16,
+};
+
+static void queue_push(struct replay *replay, struct replay_queue *queue, const uint8_t *in,
+		       enum frame_kind kind)
+{
+	// The window is far smaller than the queue: only a program that makes up frames fills it.
+	if (unlikely(queue->tail - queue->head == QUEUE_FRAMES))
+		return;
+	frame_head_answer(&replay->shape, &queue->heads[queue->tail++ % QUEUE_FRAMES], in, kind);
+}
+
+static const struct frame_head *queue_pop(struct replay_queue *queue)
+{
+	return &queue->heads[queue->head++ % QUEUE_FRAMES];
+}
+
+static uint32_t queue_length(const struct replay_queue *queue)
+{
+	return queue->tail - queue->head;
+}
+
+static inline void side_finish(const struct replay_side *side, struct rte_mbuf *m)
+{
+	m->data_len = side->replay->shape.length;
+	m->pkt_len = side->replay->shape.length;
+	m->port = side->port;
+}
+
+static inline void side_received(struct replay_side *side, uint16_t count)
+{
+	side->received += count;
+	side->replay->control->state.received[side->index] = side->received;
+}
+
+/* The list, for ever. `slot` is a constant where this is called. */
+static __rte_always_inline uint16_t side_play(struct replay_side *side, struct rte_mbuf **packets,
+					      uint16_t count, const unsigned int slot)
+{
+	struct replay *replay = side->replay;
+	const uint64_t left = replay->shape.traffic->packets - side->position;
+	const uint8_t *frame = side->list + side->position * slot;
+
+	count = RTE_MIN((uint64_t)count, left);
+	if (unlikely(rte_pktmbuf_alloc_bulk(side->pool, packets, count) != 0)) {
+		replay->control->state.no_buffer++;
+		return 0;
+	}
+	for (unsigned int i = 0; i < count; i++, frame += slot) {
+		rte_memcpy(rte_pktmbuf_mtod(packets[i], void *), frame, slot);
+		side_finish(side, packets[i]);
+	}
+	side->position += count;
+	if (side->position == replay->shape.traffic->packets)
+		side->position = 0;
+	side_received(side, count);
+	return count;
+}
+
+/* Does a client have something to begin? Gives its first frame. */
+static bool client_begin(struct replay *replay, struct frame_head *head)
+{
+	const struct frame_shape *shape = &replay->shape;
+	const struct control_traffic *t = shape->traffic;
+	const uint64_t waiting = replay->started + replay->begun - replay->established;
+
+	if (waiting >= t->window)
+		return false;
+	if (replay->phase == PHASE_SETUP && replay->started < t->flows) {
+		frame_head_flow(shape, head, replay->started++,
+				shape->tcp ? FRAME_SYN : FRAME_DATAGRAM);
+		return true;
+	}
+	if (replay->phase == PHASE_CONNECTIONS) {
+		frame_head_new(shape, head, replay->begun++);
+		replay->control->state.begun = replay->begun;
+		return true;
+	}
+	return false;
+}
+
+/* Answers first, then resets that are due, then what is new. */
+static bool side_next(struct replay_side *side, uint8_t *out)
+{
+	struct replay *replay = side->replay;
+	const uint32_t lag = replay->phase == PHASE_CONNECTIONS ? RESET_LAG : 0;
+
+	struct frame_head begun;
+
+	if (queue_length(&side->answers)) {
+		frame_write(&replay->shape, out, queue_pop(&side->answers));
+		return true;
+	}
+	if (queue_length(&side->resets) > lag) {
+		frame_write(&replay->shape, out, queue_pop(&side->resets));
+		replay->control->state.ended = ++replay->ended;
+		return true;
+	}
+	if (side->index == SIDE_SERVER || !client_begin(replay, &begun))
+		return false;
+	frame_write(&replay->shape, out, &begun);
+	return true;
+}
+
+static __rte_noinline uint16_t side_converse(struct replay_side *side, struct rte_mbuf **packets,
+					     uint16_t count)
+{
+	uint16_t made = 0;
+
+	if (unlikely(rte_pktmbuf_alloc_bulk(side->pool, packets, count) != 0)) {
+		side->replay->control->state.no_buffer++;
+		return 0;
+	}
+	while (made < count && side_next(side, rte_pktmbuf_mtod(packets[made], uint8_t *)))
+		side_finish(side, packets[made++]);
+	if (made < count)
+		rte_pktmbuf_free_bulk(packets + made, count - made);
+	side_received(side, made);
+	return made;
+}
+
+static __rte_noinline void replay_enter(struct replay *replay, uint64_t phase)
+{
+	replay_sample(replay); // ends the interval of the phase before
+	replay->phase = phase;
+	for (unsigned int i = 0; i < SIDES; i++)
+		replay->sides[i].captures_due = CAPTURES_AT_START;
+	replay_sample(replay);
+	replay->control->state.entered = phase;
+}
+
+uint16_t replay_receive(void *queue, struct rte_mbuf **packets, uint16_t count)
+{
+	struct replay_side *side = queue;
+	struct replay *replay = side->replay;
+	const uint64_t phase = replay->control->phase;
+
+	if (side->index == SIDE_CLIENT) {
+		if (unlikely(phase != replay->phase))
+			replay_enter(replay, phase);
+		else if (phase != PHASE_IDLE && unlikely(rte_rdtsc() >= replay->sample_next))
+			replay_sample(replay);
+	}
+	if ((replay->phase == PHASE_INBOUND && side->index == SIDE_CLIENT) ||
+	    (replay->phase == PHASE_OUTBOUND && side->index == SIDE_SERVER))
+		return replay->shape.slot == 64 ? side_play(side, packets, count, 64)
+						: side_play(side, packets, count, 128);
+	if (replay->phase == PHASE_SETUP && side->index == SIDE_SERVER &&
+	    replay->established == replay->shape.traffic->flows)
+		replay_build(replay, BUILD_PIECE);
+	if (replay->phase != PHASE_SETUP && replay->phase < PHASE_CONNECTIONS)
+		return 0;
+	return side_converse(side, packets, count);
+}
+
+/* A frame for a server: answer it, and in the set-up remember what the server sends later. */
+static void server_take(struct replay_side *side, const uint8_t *frame, bool first)
+{
+	struct replay *replay = side->replay;
+	const struct frame_shape *shape = &replay->shape;
+	struct frame_head later;
+
+	if (!first)
+		return;
+	queue_push(replay, &side->answers, frame, shape->tcp ? FRAME_SYN_ACK : FRAME_DATAGRAM);
+	if (replay->phase == PHASE_SETUP && replay->learnt_count < shape->traffic->flows) {
+		frame_head_answer(shape, &later, frame, shape->tcp ? FRAME_ACK : FRAME_DATAGRAM);
+		frame_write(shape, replay->learnt + replay->learnt_count * shape->slot, &later);
+		replay->control->state.learnt = ++replay->learnt_count;
+	}
+}
+
+static void client_take(struct replay_side *side, const uint8_t *frame, bool answer)
+{
+	struct replay *replay = side->replay;
+
+	if (!answer)
+		return;
+	if (replay->shape.tcp)
+		queue_push(replay, &side->answers, frame, FRAME_ACK);
+	if (replay->phase != PHASE_SETUP)
+		queue_push(replay, &side->resets, frame, FRAME_RST);
+	replay->control->state.established = ++replay->established;
+}
+
+static __rte_noinline void side_take(struct replay_side *side, struct rte_mbuf **packets,
+				     uint16_t count)
+{
+	const struct frame_shape *shape = &side->replay->shape;
+	const bool tcp = shape->tcp;
+
+	for (unsigned int i = 0; i < count; i++) {
+		const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
+		const uint8_t flags = frame_flags(shape, frame);
+
+		if (!frame_known(shape, frame, packets[i]->data_len))
+			continue;
+		if (side->index == SIDE_SERVER)
+			server_take(side, frame, !tcp || flags == RTE_TCP_SYN_FLAG);
+		else
+			client_take(side, frame,
+				    !tcp || flags == (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG));
+	}
+}
+
+/* Free as a NIC does: when the descriptor comes round again. */
+static __rte_noinline void side_hold(struct replay_side *side, struct rte_mbuf **packets,
+				     uint16_t count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		rte_pktmbuf_free(side->held[side->held_next]);
+		side->held[side->held_next] = packets[i];
+		if (++side->held_next == side->replay->shape.traffic->held)
+			side->held_next = 0;
+	}
+}
+
+uint16_t replay_send(void *queue, struct rte_mbuf **packets, uint16_t count)
+{
+	struct replay_side *side = queue;
+	struct replay *replay = side->replay;
+	const unsigned int place = replay->shape.protocol;
+	const uint8_t protocol = replay->shape.models[0].bytes[place];
+	unsigned int ours = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		ours += rte_pktmbuf_mtod(packets[i], const uint8_t *)[place] == protocol;
+	if (unlikely(side->captures_due))
+		replay_capture(side, packets, count);
+	if (unlikely(replay->phase == PHASE_SETUP || replay->phase >= PHASE_CONNECTIONS))
+		side_take(side, packets, count);
+	if (side->held)
+		side_hold(side, packets, count);
+	else
+		rte_pktmbuf_free_bulk(packets, count);
+	side->sent += ours;
+	side->others += count - ours;
+	replay->control->state.sent[side->index] = side->sent;
+	replay->control->state.others[side->index] = side->others;
+	return count;
+}
