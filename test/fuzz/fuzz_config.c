@@ -69,22 +69,42 @@ static void check_services(const struct config *config)
 	json_decref(json);
 }
 
+static bool is_ascii(const char *text)
+{
+	for (; *text; text++)
+		if (*text & 0x80)
+			return false;
+	return true;
+}
+
+/*
+ * JSON is YAML, so its text is read back as the same value; but beyond ASCII, where YAML takes some
+ * of what stands in a JSON string for line breaks and refuses some as control characters.
+ */
+static void check_text(json_t *json)
+{
+	char *text = json_dumps(json, JSON_ENCODE_ANY);
+	struct error error = {.text = ""};
+	json_t *again;
+
+	fuzz_assert(text != NULL);
+	if (is_ascii(text)) {
+		again = yaml_parse(text, strlen(text), &error);
+		if (!again || !json_equal(json, again)) {
+			fprintf(stderr, "%s\n%s\n", text, error.text);
+			abort();
+		}
+		json_decref(again);
+	}
+	free(text);
+}
+
 static void check_json(json_t *json)
 {
 	struct error error = {.text = ""};
 	struct config config;
-	json_t *again;
-	char *text;
 
-	text = json_dumps(json, JSON_ENCODE_ANY);
-	fuzz_assert(text != NULL);
-	again = yaml_parse(text, strlen(text), &error);
-	if (!again || !json_equal(json, again)) {
-		fprintf(stderr, "%s\n%s\n", text, error.text);
-		abort();
-	}
-	json_decref(again);
-	free(text);
+	check_text(json);
 	if (config_decode(json, &running, &config, &error) == 0) {
 		check_services(&config);
 		config_free(&config);
