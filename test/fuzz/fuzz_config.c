@@ -77,9 +77,12 @@ static bool is_ascii(const char *text)
 	return true;
 }
 
+enum { YAML_KEY = 1024 }; // bytes of a key that YAML can tell from a value
+
 /*
- * JSON is YAML, so its text is read back as the same value; but beyond ASCII, where YAML takes some
- * of what stands in a JSON string for line breaks and refuses some as control characters.
+ * JSON is YAML, so its text is read back as the same value. Not so beyond ASCII, where YAML takes
+ * some of what stands in a JSON string for line breaks and refuses some as control characters, nor
+ * with keys that are longer than YAML looks for their colon.
  */
 static void check_text(json_t *json)
 {
@@ -88,7 +91,7 @@ static void check_text(json_t *json)
 	json_t *again;
 
 	fuzz_assert(text != NULL);
-	if (is_ascii(text)) {
+	if (is_ascii(text) && strlen(text) < YAML_KEY) {
 		again = yaml_parse(text, strlen(text), &error);
 		if (!again || !json_equal(json, again)) {
 			fprintf(stderr, "%s\n%s\n", text, error.text);
