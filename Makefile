@@ -4,18 +4,22 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 DESTDIR ?=
 
-.PHONY: all demo test bench fuzz soak lint format install clean help
+.PHONY: all programs demo test bench fuzz soak lint format install clean help
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
 
 $(BUILD)/build.ninja:
 	tools/install-dependencies build
-	meson setup $(BUILD)
+	meson setup --prefix=/usr $(BUILD)
+
+# The daemon and its client alone, without the tests: half the time.
+programs: $(BUILD)/build.ninja
+	ninja -C $(BUILD) -j $(JOBS) weir cli/weirctl
 
 demo: ## balance real traffic between namespaces and show it (root)
 	tools/install-dependencies demo
-	$(MAKE) all
+	$(MAKE) programs
 	WEIR_BUILD=$(abspath $(BUILD)) tools/demo
 
 test: ## everything that CI runs (root)
@@ -42,8 +46,9 @@ lint: ## layers, sizes, format, documents
 format: ## clang-format the whole tree
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
-install: all ## into DESTDIR and meson's prefix
-	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+install: all ## into DESTDIR; a configuration that is there already stays
+	DESTDIR=$(if $(DESTDIR),$(abspath $(DESTDIR))) meson install -C $(BUILD) --no-rebuild
+	test -e $(DESTDIR)/etc/weir/weir.yaml || install -D -m 644 dist/weir.yaml $(DESTDIR)/etc/weir/weir.yaml
 
 clean:
 	rm -rf $(BUILD) build-asan build-clang build-fuzz

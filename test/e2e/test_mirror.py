@@ -145,7 +145,9 @@ def test_add_and_delete_addresses(lab):
     assert lab.m.ask("owner", "192.0.2.1") == ["m1"]
     assert lab.m.ask("add", "m1", "192.0.2.1/32") == -17
     assert lab.m.ask("add", "m1", "fd00:2::1/128") == 0
-    rows = {row["address"]: row for row in lab.m.ask("addresses")}
+    # Linux tells of an IPv6 address a moment after it has taken it.
+    rows = wait_for(lambda: (found := {row["address"]: row for row in lab.m.ask("addresses")})
+                    and "fd00:2::1/128" in found and found, 3, what="the address is known")
     assert not rows["fd00:2::1/128"]["tentative"] and rows["192.0.2.1/32"]["interface"] == "m1"
     assert lab.m.ask("delete", "m1", "192.0.2.1/32") == 0
     assert lab.m.ask("delete", "m1", "192.0.2.1/32") == -99

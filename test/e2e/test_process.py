@@ -5,12 +5,13 @@ import contextlib
 import json
 import os
 import re
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from lab import BUILD, CLIENT, VIP, VIP6, Lab, TwoArm, Weir, run, server_address, wait_for
+from lab import BUILD, CLIENT, ROOT, VIP, VIP6, Lab, TwoArm, Weir, run, server_address, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +230,25 @@ def test_options_of_the_program():
     assert run(BUILD / "weir", "-c", "/nonexistent", check=False).returncode != 0
 
 
+def documented_examples():
+    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "doc/man/weir.yaml.5").read_text()
+    default = (ROOT / "dist/weir.yaml").read_text()
+    block = re.search(r"```yaml\n(.*?)```", readme, re.S)[1]
+    example = re.search(r"^\.SH EXAMPLE\n\.nf\n(.*?)^\.fi", page, re.S | re.M)[1].replace("\\-", "-")
+    # What the default configuration shows as comments is meant to be taken in.
+    head, lists = default.split("\nports: []\n")
+    lists = re.sub(r"^#  ", "  ", lists.replace(": []", ":"), flags=re.M)
+    return {"README": block, "weir.yaml.5": example, "default": f"{head}\nports:\n{lists}"}
+
+
+@pytest.mark.parametrize("name", ["README", "weir.yaml.5", "default"])
+def test_documented_examples_are_right(tmp_path, name):
+    file = tmp_path / "weir.yaml"
+    file.write_text(documented_examples()[name])
+    assert run(BUILD / "weir", "--check", "-c", file).returncode == 0
+
+
 def test_unknown_port_of_a_vip_can_be_punted(stopped):
     stopped.weir(unknown_vip_port="punt").start()
     listener = stopped.balancer.socket()
@@ -250,3 +270,17 @@ def test_ports_without_a_linux_interface(make_lab):
     assert "dpdk0.kni" in weir.host.ip("link")
     weir.stop()
     assert "dpdk0.kni" not in weir.host.ip("link")
+
+
+def test_sighup_applies_the_file_again(stopped):
+    weir = stopped.weir().start()
+    config = {**weir.config, "services": weir.config["services"] + [
+        {"vip": VIP, "port": 9100, "protocol": "tcp",
+         "servers": [{"address": server_address(1), "port": 80, "weight": 1}]}]}
+    weir.write(config)
+    weir.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: f"{VIP}:9100" in weir.ctl("service").stdout, 5, what="the new service is there")
+    weir.file.write_text("services: 5\n")
+    weir.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "services" in weir.log_tail(5), 5, what="the mistake is logged")
+    assert stopped.client.names(VIP, 9100) == ["s1"]

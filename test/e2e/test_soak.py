@@ -25,7 +25,7 @@ def resident(weir):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_hours_of_change(make_lab, workers):
     lab = make_lab(TwoArm, servers=3)
-    w = lab.weir(workers=workers).start()
+    w = lab.weir(workers=workers, timeouts={"udp_one_way": 20, "udp_normal": 20}).start()
     kept = [Keep(lab.client, vip) for vip in (VIP, VIP6) for _ in range(20)]
     end = time.monotonic() + SECONDS / 2
     failures, totals = [], {"connections": 0, "changes": 0, "echoes": 0}
@@ -81,5 +81,5 @@ def test_hours_of_change(make_lab, workers):
     assert resident(w) < settled * 1.2 + 20000
     for keep in kept:
         keep.close()
-    wait_for(lambda: sum(row["sessions"] + row["sessions_wide"] for row in w.table("worker")) == 0, 400, 1,
+    wait_for(lambda: sum(row["sessions"] + row["sessions_wide"] for row in w.table("worker")) == 0, 150, 1,
              what="all sessions are over")
