@@ -106,12 +106,18 @@ static bool service_differs(const struct model_service *a, const struct model_se
 	       !model_locals_equal(a->locals, a->local_count, b->locals, b->local_count);
 }
 
+uint32_t model_server_weight(const struct model_server *server)
+{
+	return server->health == HEALTH_DOWN ? 0 : server->weight;
+}
+
 bool model_service_equal(const struct model_service *a, const struct model_service *b)
 {
 	if (service_differs(a, b) || a->server_count != b->server_count)
 		return false;
 	for (unsigned int i = 0; i < a->server_count; i++) {
 		if (model_server_compare(&a->servers[i], &b->servers[i]) != 0 ||
+		    model_server_weight(&a->servers[i]) != model_server_weight(&b->servers[i]) ||
 		    a->servers[i].weight != b->servers[i].weight)
 			return false;
 	}

@@ -19,13 +19,17 @@ enum origin { ORIGIN_FILE, ORIGIN_REST, ORIGIN_IPVS, ORIGIN_COUNT };
 
 enum { MODEL_WORD = 16 };
 
+/* What the last health checks said. A server that nobody checks counts as up. */
+enum health { HEALTH_UNCHECKED, HEALTH_UP, HEALTH_DOWN };
+
 /* A real server of a service. */
 struct model_server {
 	struct addr addr;
 	uint16_t port; // host byte order
 	uint8_t origin;
 	bool overridden; // from the file, then changed through another door
-	uint32_t weight;
+	uint8_t health;	 // enum health; found out, never configured
+	uint32_t weight; // as configured; workers see model_server_weight()
 	uint32_t number; // from server_create(); 0 until published
 };
 
@@ -80,6 +84,8 @@ struct model_server *model_service_find_server(const struct model_service *servi
 					       const struct addr *addr, uint16_t port);
 int model_service_remove_server(struct model_service *service, const struct addr *addr,
 				uint16_t port);
+/* The weight that new sessions are given by: 0 while the server is down. */
+uint32_t model_server_weight(const struct model_server *server);
 int model_server_compare(const struct model_server *a, const struct model_server *b);
 
 /* The same for an array of local addresses, of a service or the pool. */

@@ -233,7 +233,7 @@ static int service_show(const struct model_service *service, const struct model_
 	for (unsigned int i = 0; i < service->server_count; i++) {
 		publish.servers[i] = (struct service_server){
 			.server = service->servers[i].number,
-			.weight = service->servers[i].weight,
+			.weight = model_server_weight(&service->servers[i]),
 		};
 	}
 	for (unsigned int i = 0; i < local_count; i++) {
