@@ -18,19 +18,21 @@ static const void *session_reverse_key(struct session *s, bool wide)
 	return wide ? (const void *)session_key6(s, 1) : (const void *)&s->key4[1];
 }
 
+/* Of the IP packet: short frames are padded, and nobody wants padding counted. */
+static inline unsigned int forward_length(const struct pkt *p, const uint8_t *l3)
+{
+	return unlikely(p->flags & PKT_IPV6) ? 40 + (l3[4] << 8 | l3[5]) : l3[2] << 8 | l3[3];
+}
+
 /* Sequence number after this segment, FIN counted, as the server will see it. */
 static uint32_t tcp_end(const struct pkt *p, const struct session *s, const struct table *t)
 {
 	const uint8_t *l3 = pkt_l3(p), *l4 = pkt_l4(p);
 	unsigned int header = (l4[12] >> 4) * 4;
-	uint32_t sequence, length;
+	uint32_t sequence;
 
 	memcpy(&sequence, l4 + 4, 4);
-	if (p->flags & PKT_IPV6)
-		length = 40 + (l3[4] << 8 | l3[5]) - p->l4;
-	else
-		length = (l3[2] << 8 | l3[3]) - p->l4;
-	return rte_be_to_cpu_32(sequence) + length - header + 1 +
+	return rte_be_to_cpu_32(sequence) + forward_length(p, l3) - p->l4 - header + 1 +
 	       (s->flags & SESSION_EXTRA ? table_extra(t, s)->sequence_shift : 0);
 }
 
@@ -144,17 +146,10 @@ static inline bool forward_is_reuse(const struct pkt *p, const struct session *s
 
 /* What the packet forces before it may be rewritten. False: its fate is settled. */
 static inline bool forward_allowed(struct worker *w, struct batch *b, unsigned int at,
-				   const uint8_t *l3, uint16_t nexthop)
+				   const uint8_t *l3, unsigned int length, uint16_t nexthop)
 {
-	unsigned int length, ttl;
+	unsigned int ttl = unlikely(b->pkt[at].flags & PKT_IPV6) ? l3[7] : l3[8];
 
-	if (unlikely(b->pkt[at].flags & PKT_IPV6)) {
-		length = 40 + (l3[4] << 8 | l3[5]);
-		ttl = l3[7];
-	} else {
-		length = l3[2] << 8 | l3[3];
-		ttl = l3[8];
-	}
 	if (unlikely(ttl <= 1)) {
 		answer_ttl_exceeded(w, b, at);
 		return false;
@@ -175,10 +170,10 @@ static inline void forward_rewrite(const struct pkt *p, uint8_t *l3, struct sess
 		rewrite6(l3, l3 + p->l4, s, direction, p->key6.zone_protocol);
 }
 
-static inline void forward_count(struct worker *w, struct pkt *p, struct session *s,
-				 unsigned int direction)
+static inline void forward_count(struct worker *w, struct session *s, unsigned int direction,
+				 unsigned int length)
 {
-	s->bytes[direction] += rte_pktmbuf_pkt_len(p->mbuf) - p->l3;
+	s->bytes[direction] += length;
 	if (unlikely(++s->packets[direction] == UINT16_MAX))
 		sweep_fold(w, s);
 }
@@ -210,7 +205,7 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 	struct pkt *p = &b->pkt[at];
 	struct session *s = table_session(&w->table, p->session);
 	uint8_t *l3 = pkt_l3(p);
-	unsigned int direction;
+	unsigned int direction, length;
 	uint16_t nexthop;
 
 	if (unlikely(w->ended || forward_is_reuse(p, s))) {
@@ -229,14 +224,15 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 		return;
 	}
 	nexthop = route_of_session(w, p, s, direction);
-	if (unlikely(!forward_allowed(w, b, at, l3, nexthop)))
+	length = forward_length(p, l3);
+	if (unlikely(!forward_allowed(w, b, at, l3, length, nexthop)))
 		return;
 	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
 		forward_event(w, b, p, s, direction);
 	if (unlikely(s->flags & SESSION_EXTRA))
 		forward_shift(w, p, s, direction);
 	forward_rewrite(p, l3, s, direction);
-	forward_count(w, p, s, direction);
+	forward_count(w, s, direction, length);
 	b->nexthop[at] = nexthop;
 	p->fate = FATE_SEND;
 }

@@ -158,6 +158,23 @@ static void test_many_packets(void **state)
 	assert_int_equal(traffic.bytes_out, 40UL + 1040UL * PACKETS);
 }
 
+/* Bytes are those of the IP packet; what fills a short frame up is nobody's traffic. */
+static void test_padding_is_not_counted(void **state)
+{
+	struct traffic before, after;
+
+	service(.vip = VIP ":80");
+	lab_connect(&ends4);
+	lab_advance(2);
+	workers_server_traffic(lab_server(SERVER ":80"), &before);
+	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK, .pad = 6);
+	run();
+	lab_forget();
+	lab_advance(2);
+	workers_server_traffic(lab_server(SERVER ":80"), &after);
+	assert_int_equal(after.bytes_out - before.bytes_out, 40);
+}
+
 /* A pass that was asked for is over when all sessions have been seen; and only then. */
 static void test_fresh_pass(void **state)
 {
@@ -320,6 +337,7 @@ int main(void)
 		lab_test(test_own_timeouts),
 		lab_test(test_counts),
 		lab_test(test_many_packets),
+		lab_test(test_padding_is_not_counted),
 		lab_test(test_fresh_pass),
 		lab_test(test_drain),
 		lab_test(test_no_debt),
