@@ -490,7 +490,7 @@ http {{
 
     def bird(self, host, text):
         folder = self.folder / f"bird-{host.role}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "bird.conf").write_text(text)
         control = folder / "ctl"
         process = host.start("/usr/sbin/bird", "-f", "-c", folder / "bird.conf", "-s", control, "-P", folder / "pid",
@@ -503,6 +503,7 @@ http {{
             assert process.poll() is None, (folder / "log").read_text()
             return control.exists() and "BIRD" in talk("show", "status", check=False)
 
+        talk.process = process
         wait_for(ready, 10, what="BIRD answers")
         return talk
 
