@@ -7,6 +7,8 @@
 
 #include <curl/curl.h>
 
+#include "face.h"
+
 /*
  * Answers are collected in memory, except those of client_stream() with a good status: these go to
  * the caller as they arrive. The body of a refusal is always collected, because it holds the
@@ -73,12 +75,12 @@ static enum exit_code refusal_print(struct client *client, long status)
 	const char *code = json_string_value(json_object_get(error, "code"));
 
 	if (text)
-		fprintf(stderr, "weirctl: %s%s%s%s%s%s\n", field && *field ? field : "",
+		fprintf(stderr, "%s: %s%s%s%s%s%s\n", face_name, field && *field ? field : "",
 			field && *field ? ": " : "", text, code && *code ? " (" : "",
 			code && *code ? code : "", code && *code ? ")" : "");
 	else
-		fprintf(stderr, "weirctl: the daemon answered with HTTP status %ld%s%s\n", status,
-			client->bytes ? ": " : "", client->bytes ? client->bytes : "");
+		fprintf(stderr, "%s: the daemon answered with HTTP status %ld%s%s\n", face_name,
+			status, client->bytes ? ": " : "", client->bytes ? client->bytes : "");
 	json_decref(answer);
 	return EXIT_REFUSED;
 }
@@ -93,11 +95,12 @@ static enum exit_code failure_print(struct client *client, CURLcode code)
 	curl_easy_getinfo(client->curl, CURLINFO_OS_ERRNO, &number);
 	if (code == CURLE_COULDNT_CONNECT)
 		reason = number ? strerror((int)number) : "nothing listens there";
-	fprintf(stderr, "weirctl: cannot talk to weir at %s: %s\n", client->socket, reason);
+	fprintf(stderr, "%s: cannot talk to weir at %s: %s\n", face_name, client->socket, reason);
 	if (code == CURLE_COULDNT_CONNECT)
-		fputs("weirctl: is the daemon running (systemctl status weir), and may you open its"
-		      " socket?\n",
-		      stderr);
+		fprintf(stderr,
+			"%s: is the daemon running (systemctl status weir), and may you open its"
+			" socket?\n",
+			face_name);
 	return EXIT_UNREACHABLE;
 }
 
@@ -161,8 +164,8 @@ enum exit_code client_send(struct client *client, const char *method, const char
 		return code;
 	*answer = json_loadb(client->bytes, client->size, JSON_DECODE_ANY, &wrong);
 	if (!*answer) {
-		fprintf(stderr, "weirctl: the daemon's answer to %s %s is not JSON: %s\n", method,
-			path, wrong.text);
+		fprintf(stderr, "%s: the daemon's answer to %s %s is not JSON: %s\n", face_name,
+			method, path, wrong.text);
 		return EXIT_REFUSED;
 	}
 	return EXIT_OK;
