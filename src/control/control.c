@@ -13,6 +13,7 @@
 #include "control/claim.h"
 #include "control/edit.h"
 #include "control/instance.h"
+#include "control/ipvs_settings.h"
 #include "control/loop.h"
 #include "control/model.h"
 #include "control/persist.h"
@@ -21,6 +22,7 @@
 #include "control/remains.h"
 #include "control/rest.h"
 #include "control/restore.h"
+#include "control/zero.h"
 #include "net/iface.h"
 #include "net/kernel.h"
 #include "path/workers.h"
@@ -162,6 +164,8 @@ static void kernel_close(void)
 static void model_close(void)
 {
 	rates_stop();
+	zero_stop();
+	ipvs_settings_stop();
 	remains_stop();
 	publish_stop();
 	claim_stop();

@@ -215,6 +215,13 @@ int document_decode_local(const json_t *body, struct model_local *local, struct 
 	return 0;
 }
 
+int document_patch_timeouts(const json_t *body, struct timeouts *timeouts, struct error *error)
+{
+	struct decode d = {.error = error};
+
+	return defaults_decode(&d, body, timeouts);
+}
+
 /* Keys in paths */
 
 /* An address as a path has it, in brackets or not; the checks are those of a body. */

@@ -52,6 +52,8 @@ int document_patch_service(const json_t *body, enum origin origin, struct model_
 int document_decode_server(const json_t *body, const struct service_key *key,
 			   struct model_server *server, struct error *error);
 int document_decode_local(const json_t *body, struct model_local *local, struct error *error);
+/* What the body names; null is weir's own default. */
+int document_patch_timeouts(const json_t *body, struct timeouts *timeouts, struct error *error);
 
 /* A key of a path: "tcp", "10.0.0.1", "80". -EINVAL with the field named. */
 int document_decode_key(const char *protocol, const char *vip, const char *port,

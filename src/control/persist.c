@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "control/ipvs_settings.h"
 #include "control/loop.h"
 
 /*
@@ -63,6 +64,21 @@ static void set_aside(const char *path)
 		log_warning("%s could not be renamed: %s", path, strerror(errno));
 }
 
+/* Settings for the IPVS door. A model that was saved before there were any has none. */
+static void settings_restore(const json_t *json)
+{
+	struct ipvs_settings *settings;
+	struct error error;
+
+	if (json == NULL)
+		return;
+	if (ipvs_settings_decode(json, true, &settings, &error) == 0)
+		ipvs_settings_use(settings);
+	else
+		log_warning("saved settings for the IPVS door are left out: %s: %s", error.field,
+			    error.text);
+}
+
 static int saved_decode(const json_t *json, struct document *document, uint64_t *digest,
 			struct error *error)
 {
@@ -76,6 +92,7 @@ static int saved_decode(const json_t *json, struct document *document, uint64_t 
 				 MODEL_VERSION);
 	if (text == NULL || sscanf(text, "%" SCNx64, digest) != 1)
 		return error_set(error, -EINVAL, "file_digest", "is missing");
+	settings_restore(json_object_get(json, "ipvs"));
 	return document_decode(json_object_get(json, "model"), &source, document, error);
 }
 
@@ -116,10 +133,10 @@ static json_t *model_json(void)
 		json_array_append_new(services, document_service_json(service, true));
 	pool = model_pool(&pool_count);
 	snprintf(digest, sizeof(digest), "%016" PRIx64, persist.digest);
-	return json_pack("{s:i, s:s, s:{s:o, s:o, s:o}}", "version", MODEL_VERSION, "file_digest",
-			 digest, "model", "timeouts", document_timeouts_json(model_timeouts()),
-			 "local_addresses", document_locals_json(pool, pool_count, true),
-			 "services", services);
+	return json_pack("{s:i, s:s, s:o, s:{s:o, s:o, s:o}}", "version", MODEL_VERSION,
+			 "file_digest", digest, "ipvs", ipvs_settings_json(), "model", "timeouts",
+			 document_timeouts_json(model_timeouts()), "local_addresses",
+			 document_locals_json(pool, pool_count, true), "services", services);
 }
 
 static int write_all(int fd, const char *bytes, size_t size)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "control/claim.h"
 #include "control/remains.h"
+#include "control/zero.h"
 #include "session/timeout.h"
 
 /*
@@ -77,6 +78,8 @@ static int service_prepare_servers(const struct model_service *before, struct mo
 		server->number = old != NULL ? old->number
 					     : server_create(&server->addr, htons(server->port),
 							     after->key.protocol, after->number);
+		if (old == NULL)
+			zero_forget_server(server->number);
 		if (server->number == 0)
 			return error_set(error, -ENOSPC, "servers",
 					 "there is no room for more real servers (at most %d)",
@@ -100,6 +103,8 @@ static int service_prepare(const struct model_service *before, struct model_serv
 				   SERVICE_MAX - 1);
 		goto give_back;
 	}
+	if (before == NULL)
+		zero_forget_service(after->number);
 	after->timeout_set = timeout_acquire(&timeouts);
 	if (after->timeout_set < 0) {
 		status = error_set(error, after->timeout_set, "timeouts",

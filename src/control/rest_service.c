@@ -7,6 +7,7 @@
 
 #include "control/document.h"
 #include "control/rest.h"
+#include "control/zero.h"
 #include "path/workers.h"
 
 /*
@@ -38,7 +39,7 @@ static json_t *server_show(const struct model_server *server)
 	json_t *object = document_server_json(server, true);
 	struct traffic traffic;
 
-	workers_server_traffic(server->number, &traffic);
+	zero_server_traffic(server->number, &traffic);
 	traffic_add(object, &traffic);
 	return object;
 }
@@ -49,10 +50,10 @@ static json_t *service_show(const struct model_service *service)
 	json_t *servers = json_object_get(object, "servers");
 	struct traffic traffic;
 
-	workers_service_traffic(service->number, &traffic);
+	zero_service_traffic(service->number, &traffic);
 	traffic_add(object, &traffic);
 	for (unsigned int i = 0; i < service->server_count; i++) {
-		workers_server_traffic(service->servers[i].number, &traffic);
+		zero_server_traffic(service->servers[i].number, &traffic);
 		traffic_add(json_array_get(servers, i), &traffic);
 	}
 	return object;
