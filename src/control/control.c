@@ -12,6 +12,7 @@
 #include "control/apply.h"
 #include "control/claim.h"
 #include "control/edit.h"
+#include "control/health.h"
 #include "control/instance.h"
 #include "control/ipvs_settings.h"
 #include "control/loop.h"
@@ -53,8 +54,10 @@ static void control_tick(void *arg)
 		iface_update_carrier();
 	if (control.ticks % TICKS_LINKS == 0)
 		workers_tick();
-	if (control.ticks % TICKS_REAP == 0)
+	if (control.ticks % TICKS_REAP == 0) {
 		remains_reap();
+		health_tick();
+	}
 }
 
 static void control_kernel(void *arg)
@@ -168,6 +171,7 @@ static void model_close(void)
 	ipvs_settings_stop();
 	remains_stop();
 	publish_stop();
+	health_stop();
 	claim_stop();
 	model_stop();
 }

@@ -98,6 +98,7 @@ int rest_local_list(struct request *request, struct error *error);
 int rest_local_get(struct request *request, struct error *error);
 int rest_local_put(struct request *request, struct error *error);
 int rest_local_delete(struct request *request, struct error *error);
+int rest_check_list(struct request *request, struct error *error);
 int rest_session_list(struct request *request, struct error *error);
 int rest_trace_get(struct request *request, struct error *error);
 int rest_capture_get(struct request *request, struct error *error);

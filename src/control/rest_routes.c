@@ -26,6 +26,7 @@ const struct route rest_routes[] = {
 	 rest_service_local_put},
 	{"DELETE", "/v1/services/{protocol}/{vip}/{port}/local_addresses/{address}", "",
 	 rest_service_local_delete},
+	{"GET", "/v1/checks", "", rest_check_list},
 	{"GET", "/v1/local_addresses", "", rest_local_list},
 	{"GET", "/v1/local_addresses/{address}", "", rest_local_get},
 	{"PUT", "/v1/local_addresses/{address}", "", rest_local_put},
