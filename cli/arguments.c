@@ -132,6 +132,17 @@ static json_t *number_parse(const struct arguments *arguments, const struct opti
 	return json_integer(number);
 }
 
+static json_t *boolean_parse(const struct arguments *arguments, const struct option *option,
+			     const char *text)
+{
+	if (!strcmp(text, "yes") || !strcmp(text, "true"))
+		return json_true();
+	if (!strcmp(text, "no") || !strcmp(text, "false"))
+		return json_false();
+	usage_error(arguments->command, "--%s takes yes or no, not \"%s\"", option->name, text);
+	return NULL;
+}
+
 /* "key=12" into the object that the option's field names. */
 static int list_entry_put(const struct arguments *arguments, json_t *body,
 			  const struct option *option, const char *text)
@@ -176,6 +187,8 @@ json_t *arguments_body(const struct arguments *arguments)
 			value = json_true();
 		else if (option->type == OPTION_NUMBER)
 			value = number_parse(arguments, option, text);
+		else if (option->type == OPTION_BOOLEAN)
+			value = boolean_parse(arguments, option, text);
 		else
 			value = json_string(text);
 		if (!value || json_object_set_new(body, option->field, value) < 0)

@@ -23,7 +23,7 @@ enum exit_code {
 };
 
 /* How the value of an option appears in a request. */
-enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_LIST };
+enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_LIST, OPTION_BOOLEAN };
 
 struct option {
 	const char *name; // "scheduler", written --scheduler

@@ -9,27 +9,42 @@
 #include "place.h"
 #include "table.h"
 
-#define SERVICE_OPTIONS                                                                            \
-	{"scheduler", 's',	   OPTION_TEXT,                                                    \
-	 "NAME",      "scheduler", "how a real server is chosen: rr, wrr or wlc",                  \
-	 "rr wrr wlc"},                                                                            \
-		{"mode", 'm', OPTION_TEXT, "NAME", "mode", "forwarding mode: fullnat", "fullnat"}, \
-		{"unknown-tcp", 0,                                                                 \
-		 OPTION_TEXT,	"reset|drop",                                                      \
-		 "unknown_tcp", "what a TCP packet gets that belongs to no session and is no SYN", \
-		 "reset drop"},                                                                    \
-		{"mss",                                                                            \
-		 0,                                                                                \
-		 OPTION_NUMBER,                                                                    \
-		 "BYTES",                                                                          \
-		 "mss",                                                                            \
-		 "clamp the MSS option of both SYNs to this; 0: only as the MTU needs",            \
-		 NULL},                                                                            \
-	{                                                                                          \
-		"timeout", 't', OPTION_LIST, "STATE=SECONDS", "timeouts",                          \
-			"timeout of one state; may be given several times",                        \
-			"syn_sent= syn_recv= established= fin_wait= close_wait= last_ack= "        \
-			"time_wait= close= udp_one_way= udp_normal="                               \
+#define SERVICE_OPTIONS                                                                              \
+	{"scheduler", 's',	   OPTION_TEXT,                                                      \
+	 "NAME",      "scheduler", "how a real server is chosen: rr, wrr or wlc",                    \
+	 "rr wrr wlc"},                                                                              \
+		{"mode", 'm', OPTION_TEXT, "NAME", "mode", "forwarding mode: fullnat", "fullnat"},   \
+		{"unknown-tcp", 0,                                                                   \
+		 OPTION_TEXT,	"reset|drop",                                                        \
+		 "unknown_tcp", "what a TCP packet gets that belongs to no session and is no SYN",   \
+		 "reset drop"},                                                                      \
+		{"mss",                                                                              \
+		 0,                                                                                  \
+		 OPTION_NUMBER,                                                                      \
+		 "BYTES",                                                                            \
+		 "mss",                                                                              \
+		 "clamp the MSS option of both SYNs to this; 0: only as the MTU needs",              \
+		 NULL},                                                                              \
+		{"announce",	 0,                                                                  \
+		 OPTION_BOOLEAN, "yes|no",                                                           \
+		 "announce",	 "show the VIP to routing daemons while the service has its quorum", \
+		 "yes no"},                                                                          \
+		{"quorum",	0,                                                                   \
+		 OPTION_NUMBER, "WEIGHT",                                                            \
+		 "quorum",	"sum of the weights of live servers that counts as one, default 1",  \
+		 NULL},                                                                              \
+		{"hysteresis",                                                                       \
+		 0,                                                                                  \
+		 OPTION_NUMBER,                                                                      \
+		 "WEIGHT",                                                                           \
+		 "hysteresis",                                                                       \
+		 "how far the sum must pass the quorum before it counts as gained or lost",          \
+		 NULL},                                                                              \
+	{                                                                                            \
+		"timeout", 't', OPTION_LIST, "STATE=SECONDS", "timeouts",                            \
+			"timeout of one state; may be given several times",                          \
+			"syn_sent= syn_recv= established= fin_wait= close_wait= last_ack= "          \
+			"time_wait= close= udp_one_way= udp_normal="                                 \
 	}
 
 static const struct option list_options[] = {

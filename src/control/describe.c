@@ -117,6 +117,19 @@ static const char *unknown_name(uint8_t action)
 	return action == UNKNOWN_DROP ? "drop" : "reset";
 }
 
+static void describe_announcing(struct describe *d, const char *prefix,
+				const struct model_service *was, const struct model_service *is)
+{
+	if (was->announce != is->announce)
+		line_add(d, &d->changed, "~ %sannounce %s -> %s", prefix,
+			 was->announce ? "true" : "false", is->announce ? "true" : "false");
+	if (was->quorum != is->quorum)
+		line_add(d, &d->changed, "~ %squorum %u -> %u", prefix, was->quorum, is->quorum);
+	if (was->hysteresis != is->hysteresis)
+		line_add(d, &d->changed, "~ %shysteresis %u -> %u", prefix, was->hysteresis,
+			 is->hysteresis);
+}
+
 /* A service that was and is. */
 static void describe_service(struct describe *d, const struct model_service *was,
 			     const struct model_service *is)
@@ -136,6 +149,7 @@ static void describe_service(struct describe *d, const struct model_service *was
 			 unknown_name(was->unknown_tcp), unknown_name(is->unknown_tcp));
 	if (was->mss != is->mss)
 		line_add(d, &d->changed, "~ %smss %u -> %u", prefix, was->mss, is->mss);
+	describe_announcing(d, prefix, was, is);
 	describe_timeouts(d, prefix, &was->timeouts, &is->timeouts);
 	describe_locals(d, of, was->locals, was->local_count, is->locals, is->local_count);
 	describe_servers(d, of, was, is);

@@ -438,6 +438,11 @@ static const struct field service_fields[] = {
 	{"unknown_tcp", decode_word, FIELD_OF(struct model_service, unknown_tcp),
 	 .more = unknown_words},
 	{"mss", decode_integer, FIELD_OF(struct model_service, mss), .maximum = 65495},
+	{"announce", decode_boolean, FIELD_OF(struct model_service, announce)},
+	{"quorum", decode_integer, FIELD_OF(struct model_service, quorum), .minimum = 1,
+	 .maximum = UINT32_MAX},
+	{"hysteresis", decode_integer, FIELD_OF(struct model_service, hysteresis),
+	 .maximum = UINT32_MAX},
 	{"timeouts", decode_timeouts},
 	{"conn_timeout", decode_conn_timeout},
 	{"local_addresses", decode_locals},
@@ -462,7 +467,6 @@ static const struct field service_fields[] = {
 	{"removed_servers", decode_later},
 	{"dest_check", decode_later},
 	{"check", decode_later, .more = "the health checker"},
-	{"quorum", decode_later},
 	{"allow", decode_later, .more = "an access list"},
 	{"deny", decode_later, .more = "an access list"},
 	{"limits", decode_later, .more = "limiting a service"},
@@ -491,6 +495,11 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 	status = decode_object(d, json, service_fields, service);
 	if (status < 0)
 		return status;
+	if (service->hysteresis >= service->quorum) {
+		decode_enter(d, ".hysteresis");
+		return decode_fail(d, -EINVAL, "must be less than the quorum, which is %u",
+				   service->quorum);
+	}
 	if (service->key.vip.family == AF_UNSPEC)
 		decode_enter(d, ".vip");
 	else if (service->key.port == 0)

@@ -81,6 +81,12 @@ json_t *document_service_json(const struct model_service *service, bool marks)
 		service->scheduler, "mode", service->mode, "unknown_tcp",
 		service->unknown_tcp == UNKNOWN_DROP ? "drop" : "reset", "mss", service->mss);
 
+	if (service->announce)
+		json_object_set_new(object, "announce", json_true());
+	if (service->quorum != 1)
+		json_object_set_new(object, "quorum", json_integer(service->quorum));
+	if (service->hysteresis != 0)
+		json_object_set_new(object, "hysteresis", json_integer(service->hysteresis));
 	if (json_object_size(timeouts) > 0)
 		json_object_set(object, "timeouts", timeouts);
 	json_decref(timeouts);

@@ -48,6 +48,7 @@ struct model_service *model_service_new(const struct service_key *key, enum orig
 	service->key = *key;
 	service->origin = origin;
 	service->unknown_tcp = UNKNOWN_RESET;
+	service->quorum = 1;
 	strcpy(service->scheduler, "wlc");
 	strcpy(service->mode, "fullnat");
 	service->timeout_set = -1;
@@ -100,7 +101,8 @@ void model_service_free(struct model_service *service)
 /* Do the fields of the services themselves differ, servers apart? */
 static bool service_differs(const struct model_service *a, const struct model_service *b)
 {
-	return a->unknown_tcp != b->unknown_tcp || a->mss != b->mss ||
+	return a->unknown_tcp != b->unknown_tcp || a->mss != b->mss || a->announce != b->announce ||
+	       a->quorum != b->quorum || a->hysteresis != b->hysteresis ||
 	       strcmp(a->scheduler, b->scheduler) != 0 || strcmp(a->mode, b->mode) != 0 ||
 	       memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) != 0 ||
 	       !model_locals_equal(a->locals, a->local_count, b->locals, b->local_count);

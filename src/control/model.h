@@ -46,7 +46,10 @@ struct model_service {
 	uint8_t origin;
 	bool overridden;
 	uint8_t unknown_tcp; // enum unknown_action
+	bool announce;	     // the VIP is shown to routing daemons while there is a quorum
 	uint16_t mss;
+	uint32_t quorum;     // sum of model_server_weight() that counts as one, at least 1
+	uint32_t hysteresis; // less than the quorum
 	char scheduler[MODEL_WORD];
 	char mode[MODEL_WORD];
 	struct timeouts timeouts; // 0: as the default of the whole model
