@@ -17,6 +17,7 @@
 #include "control/ipvs_settings.h"
 #include "control/loop.h"
 #include "control/model.h"
+#include "control/network.h"
 #include "control/persist.h"
 #include "control/publish.h"
 #include "control/rates.h"
@@ -52,6 +53,8 @@ static void control_tick(void *arg)
 	kernel_tick();
 	if (control.ticks % TICKS_LINKS == 0 && port_poll_links())
 		iface_update_carrier();
+	if (control.ticks % TICKS_LINKS == 0)
+		network_tick();
 	if (control.ticks % TICKS_LINKS == 0)
 		workers_tick();
 	if (control.ticks % TICKS_REAP == 0) {
@@ -196,12 +199,15 @@ int control_start(const struct config *config, struct error *error)
 	status = apply_start(config, error);
 	if (status < 0)
 		goto close_kernel;
+	status = network_start(config->state_dir, error);
+	if (status < 0)
+		goto stop_apply;
 	status = restore_model(config, error);
 	if (status < 0)
-		goto stop_apply;
+		goto stop_network;
 	status = persist_start(config->state_dir, config->digest, error);
 	if (status < 0)
-		goto stop_apply;
+		goto stop_network;
 	status = rest_start(config, error);
 	if (status < 0)
 		goto stop_persist;
@@ -211,6 +217,8 @@ int control_start(const struct config *config, struct error *error)
 
 stop_persist:
 	persist_stop();
+stop_network:
+	network_stop();
 stop_apply:
 	apply_stop();
 close_kernel:
@@ -232,6 +240,7 @@ void control_stop(void)
 {
 	rest_stop();
 	persist_stop();
+	network_stop();
 	apply_stop();
 	kernel_close();
 	signals_close();

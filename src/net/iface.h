@@ -27,6 +27,7 @@ struct iface {
 	uint16_t mtu;		   // w: as Linux has it
 	bool up;		   // w: administratively up in Linux, and the port has a link
 	struct rte_ether_addr mac; // w: as Linux has it
+	uint32_t ups;		   // control: how often it came up, as Linux knows `up`
 };
 
 /* Make the TAP, with the port's MAC and MTU, and bring it up. `*out` lives until iface_destroy. */

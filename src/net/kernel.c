@@ -443,6 +443,9 @@ int kernel_start(struct error *error)
 				   "no memory for the mirror of Linux's routes");
 		goto stop;
 	}
+	result = put_start(error);
+	if (result < 0)
+		goto stop;
 	result = neigh_mirror_start(error);
 	if (result < 0)
 		goto stop;
@@ -468,6 +471,7 @@ stop:
 
 void kernel_stop(void)
 {
+	put_stop();
 	neigh_mirror_stop();
 	rib_stop();
 	object_stop();

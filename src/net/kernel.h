@@ -27,6 +27,56 @@ int kernel_address_delete(struct iface *iface, const struct prefix *address);
 /* The interface whose TAP carries the address, or NULL. */
 struct iface *kernel_address_owner(const struct addr *address);
 
+/*
+ * Changes that a door asks for, written through to Linux (kernel_put.c): 0 or Linux's negative
+ * errno, and kernel_reason() has Linux's words for it. `exclusive`: -EEXIST when it is there. The
+ * mirror knows of the change when they return.
+ */
+enum { KERNEL_FOREVER = -1 };
+
+struct kernel_address {
+	struct prefix prefix;
+	struct addr broadcast; // AF_UNSPEC: none
+	uint8_t scope;	       // RT_SCOPE_
+	int64_t valid;	       // seconds, or KERNEL_FOREVER
+	int64_t preferred;
+};
+int kernel_address_put(struct iface *iface, const struct kernel_address *address, bool exclusive);
+/* This very prefix on the interface's TAP as Linux has it, or NULL. */
+const struct kernel_address *kernel_address_get(const struct iface *iface,
+						const struct prefix *address);
+/* Is it an address of this host, on whatever interface? */
+bool kernel_address_known(const struct addr *address);
+
+struct kernel_route {
+	struct prefix prefix;
+	struct iface *iface; // NULL when deleting: any
+	struct addr gateway; // AF_UNSPEC: on the link
+	struct addr source;  // AF_UNSPEC: Linux chooses
+	uint32_t metric;     // 0: Linux's default
+	uint16_t mtu;	     // 0: the interface's
+	uint8_t scope;	     // RT_SCOPE_
+	bool local;	     // for Linux itself, in table local
+};
+int kernel_route_put(const struct kernel_route *route, bool exclusive);
+/* By destination, and what else is given; -ESRCH when there is none. */
+int kernel_route_delete(const struct kernel_route *route);
+/* Does Linux have it, as far as destination, metric and interface tell? */
+bool kernel_route_present(const struct kernel_route *route);
+/* The interface of ours on whose link Linux finds an address, or NULL. */
+struct iface *kernel_route_iface(const struct addr *address);
+
+int kernel_neighbour_put(const struct iface *iface, const struct addr *address,
+			 const struct rte_ether_addr *mac, bool exclusive);
+int kernel_neighbour_delete(const struct iface *iface, const struct addr *address);
+
+/* Of any interface of Linux. */
+int kernel_link_set_up(int index, bool up);
+int kernel_link_set_mac(int index, const struct rte_ether_addr *mac);
+
+/* What Linux said of the last change that it refused: its own words, or those of the errno. */
+const char *kernel_reason(int code);
+
 /* Arrays of objects for REST, `weirctl route` and `weirctl neighbour`; the caller owns them. */
 json_t *kernel_routes_json(void);
 json_t *kernel_neighbours_json(void);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -21,7 +22,8 @@ struct address {
 	struct map_node node;
 	LIST_ENTRY(address) all;
 	int link;
-	struct prefix prefix;
+	struct kernel_address is; // lifetimes as they were at `told_ms`
+	uint64_t told_ms;
 	uint32_t flags;
 	bool deleted;	     // while a dump runs: not to be brought back by it
 	uint32_t generation; // of the dump that saw it last
@@ -32,22 +34,13 @@ static struct map address_map; // by address
 static LIST_HEAD(, address) address_all;
 static uint32_t address_generation;
 static bool dump_running;
-static struct mnl_socket *request_socket;
 
 int address_start(void)
 {
-	struct error error;
-
 	LIST_INIT(&address_all);
 	address_generation = 0;
 	dump_running = false;
-	if (map_create(&address_map, 256) < 0)
-		return -ENOMEM;
-	request_socket = kernel_socket_open(0, true, &error);
-	if (request_socket)
-		return 0;
-	map_destroy(&address_map);
-	return error.code;
+	return map_create(&address_map, 256);
 }
 
 static uint32_t address_hash(const struct addr *addr)
@@ -62,8 +55,8 @@ static struct address *address_search(int link, const struct prefix *prefix)
 	for (struct map_node *node = map_first(&address_map, hash); node; node = map_next(node)) {
 		struct address *address = (struct address *)node;
 
-		if (address->link == link && address->prefix.len == prefix->len &&
-		    addr_equal(&address->prefix.addr, &prefix->addr))
+		if (address->link == link && address->is.prefix.len == prefix->len &&
+		    addr_equal(&address->is.prefix.addr, &prefix->addr))
 			return address;
 	}
 	return NULL;
@@ -76,7 +69,7 @@ static struct address *address_create(int link, const struct prefix *prefix)
 	if (!address)
 		return NULL;
 	address->link = link;
-	address->prefix = *prefix;
+	address->is.prefix = *prefix;
 	LIST_INSERT_HEAD(&address_all, address, all);
 	map_insert(&address_map, &address->node, address_hash(&prefix->addr));
 	return address;
@@ -94,14 +87,18 @@ void address_stop(void)
 	while (!LIST_EMPTY(&address_all))
 		address_destroy(LIST_FIRST(&address_all));
 	map_destroy(&address_map);
-	if (request_socket)
-		mnl_socket_close(request_socket);
-	request_socket = NULL;
 }
 
-static bool address_read(const struct nlmsghdr *message, int *link, struct prefix *prefix,
+static int64_t lifetime_read(uint32_t seconds)
+{
+	return seconds == UINT32_MAX ? KERNEL_FOREVER : (int64_t)seconds;
+}
+
+static bool address_read(const struct nlmsghdr *message, int *link, struct kernel_address *is,
 			 uint32_t *flags)
 {
+	struct prefix *prefix = &is->prefix;
+	const struct ifa_cacheinfo *lifetimes;
 	const struct ifaddrmsg *info = mnl_nlmsg_get_payload(message);
 	const struct nlattr *attributes[ATTRIBUTES_MAX];
 
@@ -113,15 +110,24 @@ static bool address_read(const struct nlmsghdr *message, int *link, struct prefi
 	prefix->len = info->ifa_prefixlen;
 	*link = info->ifa_index;
 	*flags = attribute_u32(attributes[IFA_FLAGS], info->ifa_flags);
+	is->scope = info->ifa_scope;
+	is->valid = is->preferred = KERNEL_FOREVER;
+	attribute_addr(attributes[IFA_BROADCAST], info->ifa_family, &is->broadcast);
+	if (attributes[IFA_CACHEINFO] &&
+	    mnl_attr_get_payload_len(attributes[IFA_CACHEINFO]) >= sizeof(*lifetimes)) {
+		lifetimes = mnl_attr_get_payload(attributes[IFA_CACHEINFO]);
+		is->valid = lifetime_read(lifetimes->ifa_valid);
+		is->preferred = lifetime_read(lifetimes->ifa_prefered);
+	}
 	return true;
 }
 
-static void address_set(int link, const struct prefix *prefix, uint32_t flags, bool event)
+static void address_set(int link, const struct kernel_address *is, uint32_t flags, bool event)
 {
-	struct address *address = address_search(link, prefix);
+	struct address *address = address_search(link, &is->prefix);
 
 	if (!address)
-		address = address_create(link, prefix);
+		address = address_create(link, &is->prefix);
 	if (!address) {
 		log_error("no memory for an address");
 		return;
@@ -131,6 +137,8 @@ static void address_set(int link, const struct prefix *prefix, uint32_t flags, b
 	else if (address->touched == address_generation)
 		return;
 	address->deleted = false;
+	address->is = *is;
+	address->told_ms = kernel_now_ms();
 	address->flags = flags;
 	address->generation = address_generation;
 }
@@ -149,16 +157,16 @@ static void address_delete(int link, const struct prefix *prefix)
 
 void address_message(const struct nlmsghdr *message, bool event)
 {
-	struct prefix prefix = {};
+	struct kernel_address is = {};
 	uint32_t flags;
 	int link;
 
-	if (!address_read(message, &link, &prefix, &flags))
+	if (!address_read(message, &link, &is, &flags))
 		return;
 	if (message->nlmsg_type == RTM_DELADDR)
-		address_delete(link, &prefix);
+		address_delete(link, &is.prefix);
 	else
-		address_set(link, &prefix, flags, event);
+		address_set(link, &is, flags, event);
 }
 
 void address_dump_begin(void)
@@ -195,54 +203,75 @@ struct iface *kernel_address_owner(const struct addr *addr)
 		struct address *address = (struct address *)node;
 		struct iface *iface = iface_find_kernel(address->link);
 
-		if (iface && !address->deleted && addr_equal(&address->prefix.addr, addr))
+		if (iface && !address->deleted && addr_equal(&address->is.prefix.addr, addr))
 			return iface;
 	}
 	return NULL;
 }
 
-static int address_request(uint16_t type, uint16_t flags, const struct iface *iface,
-			   const struct prefix *prefix)
+const struct kernel_address *kernel_address_get(const struct iface *iface,
+						const struct prefix *prefix)
 {
-	const struct addr *addr = &prefix->addr;
-	char buffer[256] __attribute__((aligned(8)));
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct ifaddrmsg *info;
-	size_t size = addr->family == AF_INET6 ? 16 : 4;
-	int result;
+	const struct address *address = address_search(iface->kernel_index, prefix);
 
-	if (addr->family != AF_INET && addr->family != AF_INET6)
-		return -EAFNOSUPPORT;
-	message->nlmsg_type = type;
-	message->nlmsg_flags = flags;
-	info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
-	info->ifa_family = addr->family;
-	info->ifa_prefixlen = prefix->len;
-	info->ifa_index = iface->kernel_index;
-	// Duplicate address detection would leave the address unusable for a second or two.
-	if (addr->family == AF_INET6 && type == RTM_NEWADDR)
-		info->ifa_flags = IFA_F_NODAD;
-	mnl_attr_put(message, IFA_LOCAL, size, addr->bytes);
-	mnl_attr_put(message, IFA_ADDRESS, size, addr->bytes);
-	result = kernel_request(request_socket, message);
-	// What follows from it is on its way already, of IPv6 some milliseconds later: let the
-	// mirror know before we return.
-	kernel_read();
-	if (result == 0 && type == RTM_NEWADDR)
-		address_set(iface->kernel_index, prefix, info->ifa_flags | IFA_F_PERMANENT, true);
-	else if (result == 0)
-		address_delete(iface->kernel_index, prefix);
-	return result;
+	return address && !address->deleted ? &address->is : NULL;
 }
 
-int kernel_address_add(struct iface *iface, const struct prefix *address)
+bool kernel_address_known(const struct addr *addr)
 {
-	return address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, iface, address);
+	struct map_node *node = map_first(&address_map, address_hash(addr));
+
+	for (; node; node = map_next(node)) {
+		const struct address *address = (struct address *)node;
+
+		if (!address->deleted && addr_equal(&address->is.prefix.addr, addr))
+			return true;
+	}
+	return false;
 }
 
-int kernel_address_delete(struct iface *iface, const struct prefix *address)
+static const char *scope_name(uint8_t scope, char text[static 4])
 {
-	return address_request(RTM_DELADDR, 0, iface, address);
+	switch (scope) {
+	case RT_SCOPE_UNIVERSE:
+		return "global";
+	case RT_SCOPE_LINK:
+		return "link";
+	case RT_SCOPE_HOST:
+		return "host";
+	}
+	snprintf(text, 4, "%u", scope);
+	return text;
+}
+
+/* What is left of a lifetime; it only shows when it ends. */
+static void lifetime_put(json_t *object, const char *name, int64_t seconds, uint64_t told_ms)
+{
+	int64_t passed = (int64_t)((kernel_now_ms() - told_ms) / 1000);
+
+	if (seconds != KERNEL_FOREVER)
+		json_object_set_new(object, name,
+				    json_integer(seconds > passed ? seconds - passed : 0));
+}
+
+static json_t *address_json(const struct address *address)
+{
+	const struct iface *iface = iface_find_kernel(address->link);
+	char text[PREFIX_TEXT], broadcast[ADDR_TEXT], scope[4];
+	json_t *object = json_pack("{s:s, s:s, s:s?, s:s, s:b, s:b}", "address",
+				   prefix_format(&address->is.prefix, text), "device",
+				   link_name(address->link), "interface",
+				   iface ? iface->name : NULL, "scope",
+				   scope_name(address->is.scope, scope), "tentative",
+				   (address->flags & IFA_F_TENTATIVE) != 0, "permanent",
+				   (address->flags & IFA_F_PERMANENT) != 0);
+
+	if (address->is.broadcast.family != AF_UNSPEC)
+		json_object_set_new(object, "broadcast",
+				    json_string(addr_format(&address->is.broadcast, broadcast)));
+	lifetime_put(object, "valid_lifetime", address->is.valid, address->told_ms);
+	lifetime_put(object, "preferred_lifetime", address->is.preferred, address->told_ms);
+	return object;
 }
 
 json_t *kernel_addresses_json(void)
@@ -250,19 +279,8 @@ json_t *kernel_addresses_json(void)
 	json_t *list = json_array();
 	struct address *address;
 
-	LIST_FOREACH (address, &address_all, all) {
-		const struct iface *iface = iface_find_kernel(address->link);
-		char text[PREFIX_TEXT];
-
-		if (address->deleted)
-			continue;
-		json_array_append_new(
-			list,
-			json_pack("{s:s, s:s, s:s?, s:b, s:b}", "address",
-				  prefix_format(&address->prefix, text), "device",
-				  link_name(address->link), "interface", iface ? iface->name : NULL,
-				  "tentative", (address->flags & IFA_F_TENTATIVE) != 0, "permanent",
-				  (address->flags & IFA_F_PERMANENT) != 0));
-	}
+	LIST_FOREACH (address, &address_all, all)
+		if (!address->deleted)
+			json_array_append_new(list, address_json(address));
 	return list;
 }

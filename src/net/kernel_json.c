@@ -52,6 +52,19 @@ static json_t *route_protocol_json(uint8_t protocol)
 	return json_string(text);
 }
 
+/* Linux gives IPv6 routes no scope of their own: there it follows from what they lead to. */
+static const char *route_scope_name(const struct rib_prefix *entry, const struct rib_route *route)
+{
+	if (route->type == RTN_LOCAL || route->scope == RT_SCOPE_HOST)
+		return "host";
+	if (route->scope == RT_SCOPE_LINK)
+		return "link";
+	if (entry->prefix.addr.family == AF_INET6 && route->type == RTN_UNICAST &&
+	    route->leg_count && route->legs[0].gateway.family == AF_UNSPEC)
+		return "link";
+	return "global";
+}
+
 static const char *route_table_name(uint32_t table)
 {
 	return table == RT_TABLE_LOCAL ? "local" : table == RT_TABLE_MAIN ? "main" : "default";
@@ -110,7 +123,7 @@ static bool route_in_data_path(const struct rib_prefix *entry, const struct rib_
 
 static json_t *route_json(const struct rib_prefix *entry, const struct rib_route *route)
 {
-	char text[PREFIX_TEXT];
+	char text[PREFIX_TEXT], source[ADDR_TEXT];
 	json_t *item = json_pack(
 		"{s:s, s:s, s:s, s:I, s:o, s:o, s:b}", "destination",
 		prefix_format(&entry->prefix, text), "type", route_type_name(route->type), "table",
@@ -118,6 +131,10 @@ static json_t *route_json(const struct rib_prefix *entry, const struct rib_route
 		route_protocol_json(route->protocol), "legs", legs_json(entry, route), "data_path",
 		route_in_data_path(entry, route));
 
+	json_object_set_new(item, "scope", json_string(route_scope_name(entry, route)));
+	if (rib_route_source(route))
+		json_object_set_new(item, "source",
+				    json_string(addr_format(rib_route_source(route), source)));
 	if (route->mtu)
 		json_object_set_new(item, "mtu", json_integer(route->mtu));
 	if (route->object)

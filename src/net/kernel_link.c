@@ -93,6 +93,7 @@ static void link_update_iface(struct iface *iface, const struct link *link, uint
 		neigh_iface_changed(iface->index);
 	if (iface->up != up) {
 		__atomic_store_n(&iface->up, up, __ATOMIC_RELAXED);
+		iface->ups += up;
 		log_info("%s (%s) is %s", iface->name, iface->tap_name, up ? "up" : "down");
 		group_iface_changed(iface->index);
 	}

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -79,8 +80,28 @@ struct mnl_socket *kernel_socket_open(size_t receive_buffer, bool blocking, stru
 	return socket;
 }
 
+/* What the kernel says beside the errno, if it says anything (NETLINK_EXT_ACK). */
+static void reason_read(const struct nlmsghdr *message, char *reason)
+{
+	const struct nlattr *attributes[ATTRIBUTES_MAX];
+	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
+	size_t header = sizeof(*answer);
+
+	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(message->nlmsg_flags & NLM_F_CAPPED))
+		header += answer->msg.nlmsg_len - sizeof(answer->msg);
+	if (header >= mnl_nlmsg_get_payload_len(message))
+		return;
+	attributes_of_message(message, header, attributes);
+	if (attributes[NLMSGERR_ATTR_MSG])
+		snprintf(reason, KERNEL_REASON, "%.*s",
+			 (int)mnl_attr_get_payload_len(attributes[NLMSGERR_ATTR_MSG]),
+			 (const char *)mnl_attr_get_payload(attributes[NLMSGERR_ATTR_MSG]));
+}
+
 /* Wait for the answer to one request, skipping what is left from earlier ones. */
-static int kernel_wait(struct mnl_socket *socket, uint32_t sequence)
+static int kernel_wait(struct mnl_socket *socket, uint32_t sequence, char *reason)
 {
 	struct pollfd poller = {.fd = mnl_socket_get_fd(socket), .events = POLLIN};
 	char buffer[8192] __attribute__((aligned(8)));
@@ -99,20 +120,25 @@ static int kernel_wait(struct mnl_socket *socket, uint32_t sequence)
 		     message = mnl_nlmsg_next(message, &left)) {
 			const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
 
-			if (message->nlmsg_type == NLMSG_ERROR && message->nlmsg_seq == sequence &&
-			    mnl_nlmsg_get_payload_len(message) >= sizeof(answer->error))
-				return answer->error;
+			if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq != sequence ||
+			    mnl_nlmsg_get_payload_len(message) < sizeof(*answer))
+				continue;
+			if (reason && answer->error)
+				reason_read(message, reason);
+			return answer->error;
 		}
 	}
 }
 
-int kernel_request(struct mnl_socket *socket, struct nlmsghdr *message)
+int kernel_request(struct mnl_socket *socket, struct nlmsghdr *message, char *reason)
 {
 	static uint32_t sequence;
 
+	if (reason)
+		reason[0] = '\0';
 	message->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
 	message->nlmsg_seq = ++sequence;
 	if (mnl_socket_sendto(socket, message, message->nlmsg_len) < 0)
 		return -errno;
-	return kernel_wait(socket, sequence);
+	return kernel_wait(socket, sequence, reason);
 }

@@ -55,8 +55,12 @@ uint32_t attribute_u32(const struct nlattr *attribute, uint32_t otherwise);
 bool attribute_addr(const struct nlattr *attribute, int family, struct addr *addr);
 
 struct mnl_socket *kernel_socket_open(size_t receive_buffer, bool blocking, struct error *error);
-/* Send a request and wait for its acknowledgement: 0 or the kernel's negative errno. */
-int kernel_request(struct mnl_socket *socket, struct nlmsghdr *message);
+/*
+ * Send a request and wait for its acknowledgement: 0 or the kernel's negative errno. In the second
+ * case `reason` (may be NULL) holds what the kernel says about it, or nothing.
+ */
+enum { KERNEL_REASON = 120 };
+int kernel_request(struct mnl_socket *socket, struct nlmsghdr *message, char *reason);
 
 /* kernel_link.c */
 struct kernel_link {
@@ -80,6 +84,10 @@ void address_message(const struct nlmsghdr *message, bool event);
 void address_dump_begin(void);
 void address_dump_end(bool complete);
 void address_link_gone(int index);
+
+/* kernel_put.c: what doors ask for */
+int put_start(struct error *error);
+void put_stop(void);
 
 /* kernel_object.c: next hop objects (ip nexthop) */
 struct rib_leg {

@@ -115,6 +115,35 @@ static struct rib_prefix *rib_find(const struct prefix *prefix)
 	return NULL;
 }
 
+const struct rib_route *rib_route_find(const struct prefix *prefix, bool local, uint32_t metric,
+				       int link)
+{
+	const struct rib_prefix *entry = rib_find(prefix);
+	const struct rib_route *route = entry ? entry->routes : NULL;
+
+	for (; route; route = route->next)
+		if (route->table == (local ? RT_TABLE_LOCAL : RT_TABLE_MAIN) &&
+		    route->metric == metric && route->leg_count && route->legs[0].link == link)
+			return route;
+	return NULL;
+}
+
+const struct rib_prefix *rib_search(const struct addr *addr)
+{
+	struct prefix prefix = {.addr = *addr, .len = addr->family == AF_INET6 ? 128 : 32};
+
+	for (;;) {
+		const struct rib_prefix *entry = rib_find(&prefix);
+
+		if (entry && entry->routes)
+			return entry;
+		if (prefix.len == 0)
+			return NULL;
+		prefix.len--;
+		prefix.addr.bytes[prefix.len / 8] &= ~(0x80 >> prefix.len % 8);
+	}
+}
+
 static struct rib_prefix *rib_get(const struct prefix *prefix)
 {
 	struct rib_prefix *entry = rib_find(prefix);

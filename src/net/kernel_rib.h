@@ -23,8 +23,11 @@ struct rib_route {
 	uint8_t tos;
 	uint8_t type; // RTN_
 	uint8_t protocol;
-	bool foreign; // an encapsulation or a source prefix: never for the data path
+	uint8_t scope;
+	bool has_source; // behind the legs
+	bool foreign;	 // an encapsulation or a source prefix: never for the data path
 	uint16_t leg_count;
+	uint16_t source_at; // legs_subtract() may lower leg_count
 	struct rib_leg legs[];
 };
 
@@ -58,6 +61,18 @@ enum rib_how {
 	RIB_APPENDED, // behind them
 	RIB_REPLACED, // in place of the first of them
 };
+
+/* The source address that it prefers, or NULL: one more leg's gateway, for few routes have one. */
+static inline const struct addr *rib_route_source(const struct rib_route *route)
+{
+	return route->has_source ? &route->legs[route->source_at].gateway : NULL;
+}
+
+/* A route of that prefix in the main or local table, by metric and first link; NULL: none. */
+const struct rib_route *rib_route_find(const struct prefix *prefix, bool local, uint32_t metric,
+				       int link);
+/* The longest prefix with routes that contains an address, or NULL. */
+const struct rib_prefix *rib_search(const struct addr *addr);
 
 /* Take in a route, which becomes the table's; a malloced one with its legs sorted. */
 void rib_add(const struct prefix *prefix, struct rib_route *route, enum rib_how how);

@@ -92,7 +92,8 @@ static struct rib_route *route_read(const struct rtmsg *info, const struct nlatt
 		leg_read_gateway(&legs[0], info->rtm_family, attributes);
 		count = 1;
 	}
-	route = calloc(1, sizeof(*route) + count * sizeof(legs[0]));
+	route = calloc(1, sizeof(*route) +
+				  (count + (attributes[RTA_PREFSRC] != NULL)) * sizeof(legs[0]));
 	if (!route)
 		return NULL;
 	route->table = attribute_u32(attributes[RTA_TABLE], info->rtm_table);
@@ -102,10 +103,15 @@ static struct rib_route *route_read(const struct rtmsg *info, const struct nlatt
 	route->tos = info->rtm_tos;
 	route->type = info->rtm_type;
 	route->protocol = info->rtm_protocol;
+	route->scope = info->rtm_scope;
 	route->foreign = info->rtm_src_len || encapsulated(attributes);
 	route->leg_count = count;
 	qsort(legs, count, sizeof(legs[0]), leg_sort);
 	memcpy(route->legs, legs, count * sizeof(legs[0]));
+	route->source_at = count;
+	if (attributes[RTA_PREFSRC])
+		route->has_source = attribute_addr(attributes[RTA_PREFSRC], info->rtm_family,
+						   &route->legs[count].gateway);
 	return route;
 }
 

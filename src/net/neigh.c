@@ -357,7 +357,8 @@ static void neigh_set(struct neigh *neigh, bool present, uint16_t state,
 	neigh->has_mac = mac != NULL;
 	if (mac)
 		neigh->mac = *mac;
-	if (!present)
+	// A permanent entry is somebody's configuration, even where we had asked before.
+	if (!present || (state & NUD_PERMANENT))
 		neigh->ours = false;
 	// News: ask at once, however short a time ago that was done before.
 	if ((usable && !neigh_usable(neigh)) || ((state & NUD_STALE) && !(before & NUD_STALE)))

@@ -20,7 +20,7 @@
 #include "net/kernel.h"
 #include "path/trace.h"
 
-enum { FAKE_SERVERS = 1 << 17, FAKE_ADDRESSES = 4096 };
+enum { FAKE_SERVERS = 1 << 17, FAKE_ADDRESSES = 4096, FAKE_ROUTES = 64 };
 
 struct fake fake;
 
@@ -254,6 +254,43 @@ int kernel_address_add(struct iface *iface, const struct prefix *address)
 	return 0;
 }
 
+int kernel_address_put(struct iface *iface, const struct kernel_address *address, bool exclusive)
+{
+	const struct kernel_address *had = kernel_address_get(iface, &address->prefix);
+
+	if (had && exclusive)
+		return -EEXIST;
+	if (!had) {
+		int status = kernel_address_add(iface, &address->prefix);
+
+		if (status < 0)
+			return status;
+		had = kernel_address_get(iface, &address->prefix);
+	}
+	*(struct kernel_address *)had = *address;
+	return 0;
+}
+
+const struct kernel_address *kernel_address_get(const struct iface *iface,
+						const struct prefix *prefix)
+{
+	static struct kernel_address known[FAKE_ADDRESSES];
+
+	for (unsigned int i = 0; i < address_count; i++) {
+		if (addresses[i].iface == iface && addresses[i].prefix.len == prefix->len &&
+		    addr_equal(&addresses[i].prefix.addr, &prefix->addr)) {
+			known[i].prefix = *prefix;
+			return &known[i];
+		}
+	}
+	return NULL;
+}
+
+bool kernel_address_known(const struct addr *address)
+{
+	return kernel_address_owner(address) != NULL;
+}
+
 int kernel_address_delete(struct iface *iface, const struct prefix *address)
 {
 	for (unsigned int i = 0; i < address_count; i++) {
@@ -264,6 +301,113 @@ int kernel_address_delete(struct iface *iface, const struct prefix *address)
 		}
 	}
 	return -EADDRNOTAVAIL;
+}
+
+/* Routes and neighbours: those that were put, by destination and metric, or address */
+
+static struct kernel_route routes[FAKE_ROUTES];
+static unsigned int route_count, neighbour_count;
+static struct addr neighbours[FAKE_ROUTES];
+
+static struct kernel_route *route_of(const struct kernel_route *route)
+{
+	for (unsigned int i = 0; i < route_count; i++)
+		if (routes[i].prefix.len == route->prefix.len &&
+		    addr_equal(&routes[i].prefix.addr, &route->prefix.addr) &&
+		    (!route->metric || routes[i].metric == route->metric))
+			return &routes[i];
+	return NULL;
+}
+
+int kernel_route_put(const struct kernel_route *route, bool exclusive)
+{
+	struct kernel_route *had = route_of(route);
+
+	if (fake.route_code)
+		return fake.route_code;
+	if (had && exclusive)
+		return -EEXIST;
+	assert_true(route_count < FAKE_ROUTES);
+	*(had ? had : &routes[route_count++]) = *route;
+	return 0;
+}
+
+int kernel_route_delete(const struct kernel_route *route)
+{
+	struct kernel_route *had = route_of(route);
+
+	if (!had)
+		return -ESRCH;
+	*had = routes[--route_count];
+	return 0;
+}
+
+bool kernel_route_present(const struct kernel_route *route)
+{
+	return route_of(route) != NULL;
+}
+
+struct iface *kernel_route_iface(const struct addr *address)
+{
+	for (unsigned int i = 0; i < route_count; i++)
+		if (prefix_contains(&routes[i].prefix, address))
+			return routes[i].iface;
+	return NULL;
+}
+
+const struct kernel_route *fake_route(const char *destination)
+{
+	struct kernel_route route = {.metric = 0};
+
+	assert_int_equal(prefix_parse(destination, &route.prefix), 0);
+	return route_of(&route);
+}
+
+void fake_link_went_down(const char *interface)
+{
+	struct iface *iface = iface_find(interface);
+
+	for (unsigned int i = 0; i < route_count;) {
+		if (routes[i].iface == iface)
+			routes[i] = routes[--route_count];
+		else
+			i++;
+	}
+	iface->ups++;
+}
+
+int kernel_neighbour_put(const struct iface *iface, const struct addr *address,
+			 const struct rte_ether_addr *mac, bool exclusive)
+{
+	kernel_neighbour_delete(iface, address);
+	neighbours[neighbour_count++] = *address;
+	return 0;
+}
+
+int kernel_neighbour_delete(const struct iface *iface, const struct addr *address)
+{
+	for (unsigned int i = 0; i < neighbour_count; i++) {
+		if (addr_equal(&neighbours[i], address)) {
+			neighbours[i] = neighbours[--neighbour_count];
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+int kernel_link_set_up(int index, bool up)
+{
+	return 0;
+}
+
+int kernel_link_set_mac(int index, const struct rte_ether_addr *mac)
+{
+	return 0;
+}
+
+const char *kernel_reason(int code)
+{
+	return strerror(-code);
 }
 
 bool fake_has_address(const char *address)
@@ -344,6 +488,11 @@ unsigned int port_count(void)
 }
 
 struct port *port_get(unsigned int index)
+{
+	return NULL;
+}
+
+struct port *port_find(const char *name)
 {
 	return NULL;
 }
@@ -503,6 +652,7 @@ void fake_reset(void)
 	memset(servers, 0, sizeof(servers));
 	number_high = number_count = server_high = server_number_count = leaving_count = 0;
 	address_count = 0;
+	route_count = neighbour_count = 0;
 	session_count = 0;
 	trace_lines = 0;
 	memset(&fake, 0, sizeof(fake));

@@ -20,6 +20,7 @@
 #include "control/document.h"
 #include "control/edit.h"
 #include "control/model.h"
+#include "net/kernel.h"
 #include "path/workers.h"
 
 struct fake {
@@ -27,6 +28,7 @@ struct fake {
 	int publish_fails_in;		   // so many calls later; 0: never
 	int server_fails_in;
 	int address_fails_in;
+	int route_code; // what Linux says to new routes
 	unsigned int servers_made, servers_removed;
 	unsigned int numbers_free; // service numbers that were given back
 	bool grace_held;	   // no grace period ends
@@ -49,6 +51,10 @@ bool fake_has_address(const char *address);
 /* Put one there as if by `ip address add`. */
 void fake_add_address(const char *interface, const char *address);
 unsigned int fake_address_count(void);
+/* A route that was put; NULL: there is none. */
+const struct kernel_route *fake_route(const char *destination);
+/* Linux takes the routes of an interface away and it comes up again. */
+void fake_link_went_down(const char *interface);
 /* Sessions for listings. */
 void fake_set_sessions(const struct session_view *views, unsigned int count);
 
