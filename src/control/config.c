@@ -89,12 +89,27 @@ static void config_defaults(struct config *config)
 	config->log_level = LOG_INFO;
 }
 
+/* "/run/weir/weir.sock" -> "/run/weir/weir.ipvs.sock". One that gets too long is found out later. */
+static void ipvs_socket_derive(struct config *config)
+{
+	size_t length = strlen(config->socket);
+
+	if (length > 5 && strcmp(config->socket + length - 5, ".sock") == 0)
+		length -= 5;
+	if (length + sizeof(".ipvs.sock") > sizeof(config->ipvs_socket))
+		length = sizeof(config->ipvs_socket) - sizeof(".ipvs.sock");
+	memcpy(config->ipvs_socket, config->socket, length);
+	strcpy(config->ipvs_socket + length, ".ipvs.sock");
+}
+
 /* What follows from other fields unless it was given. */
 static void config_derive(struct config *config)
 {
 	if (config->socket[0] == '\0')
 		snprintf(config->socket, sizeof(config->socket), "/run/weir/%s.sock",
 			 config->instance);
+	if (config->ipvs_socket[0] == '\0')
+		ipvs_socket_derive(config);
 	if (config->state_dir[0] == '\0')
 		snprintf(config->state_dir, sizeof(config->state_dir), "/var/lib/weir/%s",
 			 config->instance);
@@ -270,12 +285,13 @@ json_t *config_json(const struct config *config)
 	for (unsigned int i = 0; i < config->eal.argument_count; i++)
 		json_array_append_new(eal, json_string(config->eal_arguments[i]));
 	object = json_pack(
-		"{s:s, s:s, s:s, s:s, s:o, s:{s:s, s:I, s:I, s:i}, s:{s:I, s:I, s:i}, s:o, s:s, "
+		"{s:s, s:s, s:s, s:s, s:s, s:o, s:{s:s, s:I, s:I, s:i}, s:{s:I, s:I, s:i}, s:o, "
+		"s:s, "
 		"s:{s:I, s:I, s:I, s:I}, s:o}",
-		"instance", config->instance, "socket", config->socket, "state_dir",
-		config->state_dir, "log_level", config_log_levels[config->log_level], "workers",
-		workers_json(&config->workers), "memory", "hugepages",
-		hugepages[config->eal.hugepages + 1], "megabytes",
+		"instance", config->instance, "socket", config->socket, "ipvs_socket",
+		config->ipvs_socket, "state_dir", config->state_dir, "log_level",
+		config_log_levels[config->log_level], "workers", workers_json(&config->workers),
+		"memory", "hugepages", hugepages[config->eal.hugepages + 1], "megabytes",
 		(json_int_t)config->eal.memory_mb, "buffers", (json_int_t)config->pool.buffers,
 		"data_room", config->pool.data_room, "sessions", "ipv4",
 		(json_int_t)config->workers.sessions, "ipv6",

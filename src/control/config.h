@@ -39,6 +39,7 @@ struct config {
 	uint64_t digest;     // of the file's bytes
 	char instance[CONFIG_INSTANCE];
 	char socket[CONFIG_SOCKET];
+	char ipvs_socket[CONFIG_SOCKET];
 	char state_dir[PATH_MAX];
 	struct eal_config eal; // `instance` and `arguments` point into this structure
 	char *eal_arguments[CONFIG_EAL_ARGUMENTS];

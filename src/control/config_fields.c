@@ -367,6 +367,7 @@ static int decode_unknown_vip(struct decode *d, const json_t *value, const struc
 const struct field config_fields[] = {
 	{"instance", decode_instance, FIELD_OF(struct config, instance), .minimum = 1},
 	{"socket", decode_path, FIELD_OF(struct config, socket), .minimum = 1},
+	{"ipvs_socket", decode_path, FIELD_OF(struct config, ipvs_socket), .minimum = 1},
 	{"state_dir", decode_path, FIELD_OF(struct config, state_dir), .minimum = 1},
 	{"log_level", decode_word, FIELD_OF(struct config, log_level), .more = config_log_levels},
 	{"workers", decode_workers},

@@ -14,6 +14,7 @@
 #include "control/edit.h"
 #include "control/health.h"
 #include "control/instance.h"
+#include "control/ipvs_door.h"
 #include "control/ipvs_settings.h"
 #include "control/loop.h"
 #include "control/model.h"
@@ -211,10 +212,15 @@ int control_start(const struct config *config, struct error *error)
 	status = rest_start(config, error);
 	if (status < 0)
 		goto stop_persist;
+	status = ipvs_door_start(config, error);
+	if (status < 0)
+		goto stop_rest;
 	log_notice("%u services with %u real servers; control socket %s", model_service_count(),
 		   model_server_count(), config->socket);
 	return 0;
 
+stop_rest:
+	rest_stop();
 stop_persist:
 	persist_stop();
 stop_network:
@@ -238,6 +244,7 @@ int control_run(void)
 
 void control_stop(void)
 {
+	ipvs_door_stop();
 	rest_stop();
 	persist_stop();
 	network_stop();

@@ -124,6 +124,19 @@ void loop_unwatch(int fd)
 	}
 }
 
+void loop_want(int fd, bool input, bool output)
+{
+	struct epoll_event event = {.events = (input ? EPOLLIN : 0) | (output ? EPOLLOUT : 0)};
+
+	for (struct watch *watch = loop.watches; watch != NULL; watch = watch->next) {
+		if (watch->fd != fd)
+			continue;
+		event.data.ptr = watch;
+		epoll_ctl(loop.epoll, EPOLL_CTL_MOD, fd, &event);
+		return;
+	}
+}
+
 static void watches_free_dead(void)
 {
 	struct watch **place = &loop.watches;

@@ -19,6 +19,11 @@ int loop_round(int milliseconds);
 /* Call `ready` when the descriptor can be read. 0 or negative errno. */
 int loop_watch(int fd, void (*ready)(void *arg), void *arg);
 void loop_unwatch(int fd);
+/*
+ * What a watched descriptor is watched for, at first reading only. `ready` is called for either,
+ * and, whatever is wanted, when the other side has hung up. Before loop_unwatch().
+ */
+void loop_want(int fd, bool input, bool output);
 
 /*
  * A timer, owned by the caller and zeroed before first use. loop_timer_set() moves a timer that

@@ -2,19 +2,17 @@
 #include "control/rest.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
 
 #include "base/log.h"
 #include "control/request.h"
+#include "control/unix_socket.h"
 
 /*
  * libmicrohttpd without a thread of its own: its epoll descriptor is one of those that our loop
@@ -22,10 +20,10 @@
  * period, for a pass over the sessions, for the next traced packet) is suspended, and resumed from
  * a callback of the loop; the thread never waits for one request.
  *
- * The socket is 0660 root:weir. Who may connect may do everything, and every change is logged
+ * The socket is 0660 root:weir (unix_socket.c). Who may connect may do everything, and every change is logged
  * with the peer's uid and pid.
  */
-enum { REST_BACKLOG = 128, REST_CONNECTIONS = 512, REST_TIMEOUT = 300 };
+enum { REST_CONNECTIONS = 512, REST_TIMEOUT = 300 };
 
 static struct {
 	struct MHD_Daemon *daemon;
@@ -34,78 +32,6 @@ static struct {
 	char path[CONFIG_SOCKET];
 	struct loop_timer timer; // when MHD has something to do without an event
 } rest = {.listener = -1, .epoll = -1};
-
-/* The socket */
-
-/* Is somebody listening on this path? */
-static bool socket_is_live(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool live;
-
-	if (fd < 0)
-		return false;
-	// A full backlog (EAGAIN) is a sign of life too.
-	live = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-	       errno == EAGAIN;
-	close(fd);
-	return live;
-}
-
-/* Make the folder that the socket stands in, when it is not there. */
-static void socket_make_folder(const char *path)
-{
-	char folder[CONFIG_SOCKET];
-	char *end;
-
-	snprintf(folder, sizeof(folder), "%s", path);
-	end = strrchr(folder, '/');
-	if (end == NULL || end == folder)
-		return;
-	*end = '\0';
-	mkdir(folder, 0755); // when this fails, bind() says why
-}
-
-static void socket_permit(const char *path)
-{
-	const struct group *group = getgrnam("weir");
-
-	if (group != NULL && chown(path, 0, group->gr_gid) < 0)
-		log_warning("%s could not be given to the group weir: %s", path, strerror(errno));
-}
-
-static int socket_open(const char *path, struct error *error)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	mode_t mask;
-	int fd, status;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return error_set(error, -ENAMETOOLONG, "socket", "is longer than %zu characters",
-				 sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
-	if (socket_is_live(&address))
-		return error_set(error, -EADDRINUSE, "socket",
-				 "%s is served by another process: is this instance running "
-				 "already?",
-				 path);
-	socket_make_folder(path);
-	if (unlink(path) < 0 && errno != ENOENT)
-		return error_set(error, -errno, "socket", "%s: %s", path, strerror(errno));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return error_set(error, -errno, "socket", "%s", strerror(errno));
-	mask = umask(0117); // 0660
-	status = bind(fd, (struct sockaddr *)&address, sizeof(address));
-	umask(mask);
-	if (status < 0 || listen(fd, REST_BACKLOG) < 0) {
-		status = error_set(error, -errno, "socket", "%s: %s", path, strerror(errno));
-		close(fd);
-		return status;
-	}
-	socket_permit(path);
-	return fd;
-}
 
 /* The server */
 
@@ -166,7 +92,7 @@ int rest_start(const struct config *config, struct error *error)
 	int status;
 
 	rest.timer = (struct loop_timer){.fire = rest_run};
-	rest.listener = socket_open(config->socket, error);
+	rest.listener = unix_socket_open(config->socket, SOCK_STREAM, "socket", error);
 	if (rest.listener < 0)
 		return rest.listener;
 	snprintf(rest.path, sizeof(rest.path), "%s", config->socket);

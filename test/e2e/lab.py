@@ -341,6 +341,12 @@ class Weir:
     def ctl(self, *words, check=True, timeout=30, **keywords):
         return run(BUILD / "cli/weirctl", "-s", self.socket, *words, check=check, timeout=timeout, **keywords)
 
+    @property
+    def preload(self):
+        """The environment in which stock ipvsadm and keepalived speak to this weir."""
+        return {**os.environ, "LD_PRELOAD": str(BUILD / "shim/libweir-ipvs.so"),
+                "WEIR_IPVS_SOCKET": str(self.folder / "api.ipvs.sock"), "LC_ALL": "C"}
+
     def table(self, *words):
         """What a listing of weirctl gives as JSON: a list of dictionaries."""
         answer = json.loads(self.ctl("-o", "json", *words).stdout)

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/ipvs_table.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "control/describe.h"
+#include "control/document_fields.h"
+#include "control/edit.h"
+#include "control/ipvs_settings.h"
+#include "control/loop.h"
+#include "control/persist.h"
+#include "control/publish.h"
+
+/*
+ * The commands of IPVS upon the one model. A service that comes through here is FullNAT by default;
+ * what else it shall be is in the settings of ipvs_settings.c, laid over it each time.
+ *
+ * The caller is told at once, not after a grace period: the new object has been published when the
+ * function returns, every packet that a worker takes up from now on is balanced by it, and a
+ * program that sends ten thousand commands one after the other is not made to wait for ten
+ * thousand rounds of the workers.
+ */
+enum { LINES_PER_SECOND = 20, LINES_PER_CHANGE = 16 };
+
+static struct {
+	uint64_t second; // the lines below were written in it
+	unsigned int lines, more;
+	struct loop_timer timer;
+} change_log;
+
+/* Log */
+
+static void changes_tell(void *arg)
+{
+	if (change_log.more > 0)
+		log_notice("IPVS: and %u more changes", change_log.more);
+	change_log.more = 0;
+}
+
+/* Shall this change be described? A restore of thousands of services should not flood the log. */
+static bool change_is_logged(void)
+{
+	uint64_t second = loop_now() / 1000;
+
+	if (second != change_log.second) {
+		change_log.second = second;
+		change_log.lines = 0;
+	}
+	return change_log.lines < LINES_PER_SECOND;
+}
+
+static void changes_log(const struct ipvs_peer *peer, const json_t *texts)
+{
+	for (size_t i = 0; i < json_array_size(texts); i++) {
+		log_notice("%s: %s", peer->text, json_string_value(json_array_get(texts, i)));
+		change_log.lines++;
+	}
+}
+
+static void change_count(void)
+{
+	change_log.more++;
+	change_log.timer.fire = changes_tell;
+	if (!change_log.timer.running)
+		loop_timer_set(&change_log.timer, 1000);
+}
+
+/* Publish, log and persist; frees the edit. */
+static int table_publish(struct edit *edit, const struct ipvs_peer *peer, struct error *error)
+{
+	struct describe d = {.limit = LINES_PER_CHANGE};
+	int status;
+
+	if (edit_empty(edit)) {
+		edit_free(edit);
+		return 0;
+	}
+	if (change_is_logged()) {
+		d.texts = json_array();
+		describe_edit(edit, &d);
+	}
+	status = publish_edit(edit, error);
+	edit_free(edit);
+	if (status == 0) {
+		if (d.texts != NULL)
+			changes_log(peer, d.texts);
+		else
+			change_count();
+		persist_changed();
+	}
+	json_decref(d.texts);
+	return status;
+}
+
+/* One service that was (or NULL) and will be (or NULL). Takes `after`. */
+static int service_publish_change(struct model_service *before, struct model_service *after,
+				  const struct ipvs_peer *peer, struct error *error)
+{
+	struct edit edit = {0};
+
+	if (before != NULL && after != NULL)
+		model_service_mark(before, after);
+	if (edit_service(&edit, before, after) < 0)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	return table_publish(&edit, peer, error);
+}
+
+/* What a request names */
+
+static int key_make(const struct ipvs_service *asked, struct service_key *key, struct error *error)
+{
+	if (!asked->given)
+		return error_set(error, -EINVAL, "", "the message names no service");
+	if (asked->has_fwmark)
+		return error_set(error, -EOPNOTSUPP, "",
+				 "a service by firewall mark (%u) is not available yet",
+				 asked->fwmark);
+	if (asked->protocol != IPPROTO_TCP && asked->protocol != IPPROTO_UDP)
+		return error_set(error, -EPROTONOSUPPORT, "",
+				 "balancing protocol %u is not available yet; there is: tcp, udp",
+				 asked->protocol);
+	if (asked->port == 0)
+		return error_set(error, -EOPNOTSUPP, "",
+				 "a service on any port (0) is not available yet");
+	*key = (struct service_key){
+		.vip = asked->addr, .port = asked->port, .protocol = (uint8_t)asked->protocol};
+	return 0;
+}
+
+int ipvs_table_find(const struct ipvs_service *asked, struct model_service **service,
+		    struct error *error)
+{
+	struct service_key key;
+	char name[SERVICE_TEXT];
+
+	*service = NULL;
+	if (key_make(asked, &key, error) < 0)
+		return asked->given ? error->code = -ESRCH : -EINVAL;
+	*service = model_find(&key);
+	if (*service == NULL)
+		return error_set(error, -ESRCH, "", "there is no service %s",
+				 model_service_format(&key, name));
+	return 0;
+}
+
+/* An address that one host can have. */
+static int unicast_check(const struct addr *addr, struct error *error)
+{
+	struct decode d = {.error = error};
+
+	return document_check_unicast(&d, addr);
+}
+
+static int flags_check(const struct ipvs_service *asked, struct error *error)
+{
+	if (asked->flags & IP_VS_SVC_F_PERSISTENT)
+		return error_set(error, -EOPNOTSUPP, "", "persistence is not available yet");
+	if (asked->flags & IP_VS_SVC_F_ONEPACKET)
+		return error_set(error, -EOPNOTSUPP, "",
+				 "one-packet scheduling is not available yet");
+	if (asked->flags & (IP_VS_SVC_F_SCHED1 | IP_VS_SVC_F_SCHED2 | IP_VS_SVC_F_SCHED3))
+		return error_set(error, -EOPNOTSUPP, "",
+				 "flags of a scheduler are not available yet");
+	if (asked->engine[0] != '\0')
+		return error_set(error, -EOPNOTSUPP, "",
+				 "the persistence engine \"%s\" is not available yet",
+				 asked->engine);
+	return 0;
+}
+
+/* Take over what the request says of the service itself. */
+static int service_fill(struct model_service *service, const struct ipvs_service *asked,
+			struct error *error)
+{
+	int status = flags_check(asked, error);
+
+	if (status < 0)
+		return status;
+	if (asked->scheduler[0] == '\0')
+		return error_set(error, -EINVAL, "", "the message names no scheduler");
+	if (!scheduler_exists(asked->scheduler)) {
+		char list[64] = "";
+
+		for (const char *const *name = scheduler_names(); *name != NULL; name++)
+			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
+				 list[0] ? ", " : "", *name);
+		return error_set(error, -ENOENT, "",
+				 "the scheduler \"%s\" is not available yet; there is: %s",
+				 asked->scheduler, list);
+	}
+	snprintf(service->scheduler, sizeof(service->scheduler), "%s", asked->scheduler);
+	return ipvs_settings_complete(service, error);
+}
+
+/* Services */
+
+static int service_new(const struct ipvs_request *request, const struct ipvs_peer *peer,
+		       struct error *error)
+{
+	struct model_service *before, *after;
+	struct service_key key;
+	char name[SERVICE_TEXT];
+	int status = key_make(&request->service, &key, error);
+
+	if (status == 0)
+		status = unicast_check(&key.vip, error);
+	if (status < 0)
+		return status;
+	before = model_find(&key);
+	if (before != NULL && !peer->keepalived)
+		return error_set(error, -EEXIST, "", "there is a service %s already",
+				 model_service_format(&key, name));
+	after = before ? model_service_copy(before) : model_service_new(&key, ORIGIN_IPVS);
+	if (after == NULL)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	status = service_fill(after, &request->service, error);
+	if (status < 0) {
+		model_service_free(after);
+		return status;
+	}
+	return service_publish_change(before, after, peer, error);
+}
+
+static int service_set(const struct ipvs_request *request, const struct ipvs_peer *peer,
+		       struct error *error)
+{
+	struct model_service *before, *after;
+	int status = ipvs_table_find(&request->service, &before, error);
+
+	if (status < 0)
+		return status;
+	after = model_service_copy(before);
+	if (after == NULL)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	status = service_fill(after, &request->service, error);
+	if (status < 0) {
+		model_service_free(after);
+		return status;
+	}
+	return service_publish_change(before, after, peer, error);
+}
+
+static int service_delete(const struct ipvs_request *request, const struct ipvs_peer *peer,
+			  struct error *error)
+{
+	struct model_service *service;
+	int status = ipvs_table_find(&request->service, &service, error);
+
+	return status < 0 ? status : service_publish_change(service, NULL, peer, error);
+}
+
+/*
+ * keepalived's FLUSH (lvs_flush) is about what came through this door; a person's is about all
+ * that a person sees in the listing.
+ */
+static int services_flush(const struct ipvs_peer *peer, struct error *error)
+{
+	struct model_service *service;
+	struct edit edit = {0};
+	uint32_t cursor = 0;
+
+	while ((service = model_next(&cursor)) != NULL) {
+		if (peer->keepalived && service->origin != ORIGIN_IPVS)
+			continue;
+		if (edit_service(&edit, service, NULL) < 0) {
+			edit_free(&edit);
+			return error_set(error, -ENOMEM, "", "out of memory");
+		}
+	}
+	return table_publish(&edit, peer, error);
+}
+
+/* Real servers */
+
+static int method_check(uint32_t method, struct error *error)
+{
+	static const char *const names[] = {
+		[IP_VS_CONN_F_LOCALNODE] = "local delivery",
+		[IP_VS_CONN_F_TUNNEL] = "tunnelling",
+		[IP_VS_CONN_F_DROUTE] = "direct routing",
+	};
+
+	method &= IP_VS_CONN_F_FWD_MASK;
+	if (method == IP_VS_CONN_F_MASQ)
+		return 0;
+	if (method < sizeof(names) / sizeof(names[0]) && names[method] != NULL)
+		return error_set(
+			error, -EOPNOTSUPP, "",
+			"%s is not available yet; there is: masquerading (-m, lb_kind NAT)",
+			names[method]);
+	return error_set(error, -EINVAL, "", "there is no forwarding method %u", method);
+}
+
+/* FullNAT needs an address of its own to speak to real servers from. */
+static int locals_check(const struct model_service *service, struct error *error)
+{
+	unsigned int count = service->local_count;
+	const struct model_local *locals = service->locals;
+	char name[SERVICE_TEXT];
+
+	if (count == 0)
+		locals = model_pool(&count);
+	for (unsigned int i = 0; i < count; i++) {
+		if (locals[i].addr.family == service->key.vip.family)
+			return 0;
+	}
+	return error_set(error, -EOPNOTSUPP, "",
+			 "neither service %s nor the pool has an IPv%c local address for FullNAT "
+			 "(local_addresses in weir.yaml, or `weirctl local-address add`), and NAT "
+			 "is not available yet",
+			 model_service_format(&service->key, name),
+			 service->key.vip.family == AF_INET ? '4' : '6');
+}
+
+static int server_check(const struct model_service *service, const struct ipvs_server *asked,
+			struct error *error)
+{
+	int status = unicast_check(&asked->addr, error);
+
+	if (status < 0)
+		return status;
+	if (asked->port == 0)
+		return error_set(error, -EINVAL, "", "the real server's port must not be 0");
+	if (asked->addr.family != service->key.vip.family)
+		return error_set(error, -EOPNOTSUPP, "",
+				 "the VIP and the real server are of different families: %s is not "
+				 "available yet",
+				 asked->addr.family == AF_INET ? "NAT64" : "NAT46");
+	status = method_check(asked->method, error);
+	if (status < 0)
+		return status;
+	if (asked->weight > 65535)
+		return error_set(error, -ERANGE, "", "weight %d is out of range, 0 to 65535",
+				 (int)asked->weight);
+	if (asked->upper != 0 || asked->lower != 0)
+		return error_set(error, -EOPNOTSUPP, "",
+				 "limiting connections of a real server is not available yet");
+	return locals_check(service, error);
+}
+
+/* The service and the server of a request; `*server` NULL when the service has none such. */
+static int server_find(const struct ipvs_request *request, struct model_service **service,
+		       const struct model_server **server, struct error *error)
+{
+	int status = ipvs_table_find(&request->service, service, error);
+
+	if (status == 0 && !request->server.given)
+		status = error_set(error, -EINVAL, "", "the message names no real server");
+	if (status == 0)
+		*server = model_service_find_server(*service, &request->server.addr,
+						    request->server.port);
+	return status;
+}
+
+static int error_of_server(const struct ipvs_request *request, const struct model_service *service,
+			   int code, const char *what, struct error *error)
+{
+	char name[SERVICE_TEXT], text[ENDPOINT_TEXT];
+
+	return error_set(error, code, "", "service %s has %s real server %s",
+			 model_service_format(&service->key, name), what,
+			 endpoint_format(&request->server.addr, request->server.port, text));
+}
+
+/* NEW_DEST and SET_DEST: the one must not find it, the other must. keepalived's NEW_DEST may. */
+static int server_put(const struct ipvs_request *request, const struct ipvs_peer *peer, bool new,
+		      struct error *error)
+{
+	const struct model_server *old = NULL;
+	struct model_service *service, *after;
+	struct model_server server;
+	int status = server_find(request, &service, &old, error);
+
+	if (status < 0)
+		return status;
+	if (new &&old != NULL && !peer->keepalived)
+		return error_of_server(request, service, -EEXIST, "already a", error);
+	if (!new &&old == NULL)
+		return error_of_server(request, service, -ENOENT, "no", error);
+	status = server_check(service, &request->server, error);
+	if (status < 0)
+		return status;
+	if (old != NULL)
+		server = *old;
+	else
+		server = (struct model_server){.addr = request->server.addr,
+					       .port = request->server.port,
+					       .origin = ORIGIN_IPVS};
+	server.weight = request->server.weight;
+	after = model_service_copy(service);
+	status = after ? model_service_put_server(after, &server) : -ENOMEM;
+	if (status < 0) {
+		model_service_free(after);
+		return error_set(error, status, "", "%s",
+				 status == -ENOSPC ? "the service has as many real servers as are "
+						     "possible"
+						   : "out of memory");
+	}
+	return service_publish_change(service, after, peer, error);
+}
+
+static int server_delete(const struct ipvs_request *request, const struct ipvs_peer *peer,
+			 struct error *error)
+{
+	const struct model_server *server = NULL;
+	struct model_service *service, *after;
+	int status = server_find(request, &service, &server, error);
+
+	if (status < 0)
+		return status;
+	if (server == NULL)
+		return error_of_server(request, service, -ENOENT, "no", error);
+	after = model_service_copy(service);
+	if (after == NULL)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	model_service_remove_server(after, &request->server.addr, request->server.port);
+	return service_publish_change(service, after, peer, error);
+}
+
+/* Timeouts: 0 leaves one as it is. */
+static int timeouts_set(const struct ipvs_request *request, const struct ipvs_peer *peer,
+			struct error *error)
+{
+	struct edit edit = {.timeouts = *model_timeouts()};
+	uint16_t *seconds = edit.timeouts.seconds;
+
+	if (request->tcp > TIMEOUT_MAX || request->tcp_fin > TIMEOUT_MAX ||
+	    request->udp > TIMEOUT_MAX)
+		return error_set(error, -EINVAL, "",
+				 "a timeout is out of range, 1 to %d seconds (0: as it is)",
+				 TIMEOUT_MAX);
+	if (request->tcp != 0)
+		seconds[STATE_ESTABLISHED] = (uint16_t)request->tcp;
+	if (request->tcp_fin != 0)
+		seconds[STATE_FIN_WAIT] = (uint16_t)request->tcp_fin;
+	if (request->udp != 0) {
+		seconds[STATE_UDP_ONE_WAY] = (uint16_t)request->udp;
+		seconds[STATE_UDP_NORMAL] = (uint16_t)request->udp;
+	}
+	edit.timeouts_given = memcmp(&edit.timeouts, model_timeouts(), sizeof(edit.timeouts)) != 0;
+	return table_publish(&edit, peer, error);
+}
+
+int ipvs_table_change(const struct ipvs_request *request, const struct ipvs_peer *peer,
+		      struct error *error)
+{
+	switch (request->command) {
+	case IPVS_CMD_NEW_SERVICE:
+		return service_new(request, peer, error);
+	case IPVS_CMD_SET_SERVICE:
+		return service_set(request, peer, error);
+	case IPVS_CMD_DEL_SERVICE:
+		return service_delete(request, peer, error);
+	case IPVS_CMD_NEW_DEST:
+		return server_put(request, peer, true, error);
+	case IPVS_CMD_SET_DEST:
+		return server_put(request, peer, false, error);
+	case IPVS_CMD_DEL_DEST:
+		return server_delete(request, peer, error);
+	case IPVS_CMD_SET_CONFIG:
+		return timeouts_set(request, peer, error);
+	case IPVS_CMD_FLUSH:
+		return services_flush(peer, error);
+	case IPVS_CMD_NEW_DAEMON:
+	case IPVS_CMD_DEL_DAEMON:
+		return error_set(
+			error, -EOPNOTSUPP, "",
+			"the synchronisation daemon of the kernel's IPVS is not available");
+	default:
+		return error_set(error, -EOPNOTSUPP, "", "there is no command %u",
+				 request->command);
+	}
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "base/error.h"
+#include "control/ipvs_message.h"
+#include "control/ipvs_peer.h"
+#include "control/model.h"
+
+/*
+ * Carry out a command that changes the table: services, servers, timeouts, FLUSH. When it returns 0
+ * the change is published (workers take it up within their next round) and on its way to the disk.
+ * Otherwise nothing has changed, the code is the one that the kernel's IPVS gives for it, which
+ * ipvsadm and keepalived have sentences for, and `error` says more.
+ */
+int ipvs_table_change(const struct ipvs_request *request, const struct ipvs_peer *peer,
+		      struct error *error);
+
+/* The service that a request names. -ESRCH. */
+int ipvs_table_find(const struct ipvs_service *asked, struct model_service **service,
+		    struct error *error);
