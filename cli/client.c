@@ -22,8 +22,9 @@ struct client {
 	size_t size;
 	bool (*take)(const char *bytes, size_t size, void *arg);
 	void *arg;
-	bool ended; // `take` has had enough
-	bool quiet; // do not print refusals
+	bool ended;  // `take` has had enough
+	bool quiet;  // do not print refusals
+	bool create; // the next PUT must not replace anything
 };
 
 struct client *client_open(const char *socket)
@@ -122,6 +123,8 @@ static enum exit_code client_perform(struct client *client, const char *method, 
 	headers = curl_slist_append(headers, bytes ? type : "Content-Type:");
 	// An answer of 100 first would only cost a round trip on a local socket.
 	headers = curl_slist_append(headers, "Expect:");
+	if (client->create)
+		headers = curl_slist_append(headers, "If-None-Match: *");
 
 	curl_easy_reset(client->curl);
 	curl_easy_setopt(client->curl, CURLOPT_UNIX_SOCKET_PATH, client->socket);
@@ -185,6 +188,19 @@ enum exit_code client_request(struct client *client, const char *method, const c
 enum exit_code client_get(struct client *client, const char *path, json_t **answer)
 {
 	return client_send(client, "GET", path, "application/json", NULL, 0, answer);
+}
+
+enum exit_code client_create(struct client *client, const char *path, const json_t *body)
+{
+	client->create = true;
+	enum exit_code code = client_request(client, "PUT", path, body, NULL);
+	client->create = false;
+	return code;
+}
+
+void client_quiet(struct client *client, bool quiet)
+{
+	client->quiet = quiet;
 }
 
 enum exit_code client_exists(struct client *client, const char *path)

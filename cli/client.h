@@ -27,6 +27,10 @@ enum exit_code client_request(struct client *client, const char *method, const c
 enum exit_code client_send(struct client *client, const char *method, const char *path,
 			   const char *content_type, const void *bytes, size_t size,
 			   json_t **answer);
+/* PUT of something that must not be there yet: refused (EEXIST) when it is. */
+enum exit_code client_create(struct client *client, const char *path, const json_t *body);
+/* Print refusals (which is how it begins), or only return them. */
+void client_quiet(struct client *client, bool quiet);
 /* GET, which is what most commands do. */
 enum exit_code client_get(struct client *client, const char *path, json_t **answer);
 

@@ -510,6 +510,17 @@ int request_number(const struct request *request, const char *name, uint64_t max
 	return 0;
 }
 
+int request_check_new(const struct request *request, bool exists, const char *kind,
+		      const char *name, struct error *error)
+{
+	const char *match = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
+							MHD_HTTP_HEADER_IF_NONE_MATCH);
+
+	if (!exists || match == NULL || strcmp(match, "*") != 0)
+		return 0;
+	return error_set(error, -EEXIST, "", "%s %s exists already", kind, name);
+}
+
 json_t *request_body(const struct request *request, struct error *error)
 {
 	const char *type = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,

@@ -43,6 +43,9 @@ int request_number(const struct request *request, const char *name, uint64_t max
 		   uint64_t *value, struct error *error);
 /* The body as JSON, from JSON or YAML; an empty body is an empty object. NULL after an error. */
 json_t *request_body(const struct request *request, struct error *error);
+/* -EEXIST when a PUT that shall only make something new (If-None-Match: *) finds it there. */
+int request_check_new(const struct request *request, bool exists, const char *kind,
+		      const char *name, struct error *error);
 /* "REST, uid 0, pid 1234" for the log. */
 const char *request_peer(const struct request *request);
 

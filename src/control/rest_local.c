@@ -172,9 +172,13 @@ int rest_service_local_put(struct request *request, struct error *error)
 {
 	struct model_service *service, *after;
 	struct model_local wanted, *local = NULL;
+	char name[ADDR_TEXT];
 	bool existed;
 	int status = local_of_request(request, &service, &wanted, &local, error);
 
+	if (status == 0)
+		status = request_check_new(request, local != NULL, "local address",
+					   addr_format(&wanted.addr, name), error);
 	if (status < 0)
 		return status;
 	existed = local != NULL;

@@ -185,10 +185,14 @@ int rest_service_put(struct request *request, struct error *error)
 {
 	struct model_service *after, *before;
 	struct service_key key;
+	char name[SERVICE_TEXT];
 	json_t *body;
 	int status = document_decode_key(request_part(request, 0), request_part(request, 1),
 					 request_part(request, 2), &key, error);
 
+	if (status == 0)
+		status = request_check_new(request, model_find(&key) != NULL, "service",
+					   model_service_format(&key, name), error);
 	if (status < 0)
 		return status;
 	body = request_body(request, error);
@@ -303,10 +307,14 @@ static int server_change(struct request *request, bool whole, struct error *erro
 	struct model_service *service, *after;
 	struct model_server wanted, *server = NULL;
 	struct service_key key;
+	char name[ENDPOINT_TEXT];
 	json_t *body;
 	int status = server_of_request(request, &service, &wanted, &server, error);
 	bool existed;
 
+	if (status == 0 && whole)
+		status = request_check_new(request, server != NULL, "real server",
+					   endpoint_format(&wanted.addr, wanted.port, name), error);
 	if (status < 0)
 		return status;
 	existed = server != NULL;

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ipvsadm_change.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "face.h"
+
+/* Interfaces */
+
+void interfaces_free(struct interfaces *interfaces)
+{
+	json_decref(interfaces->names);
+	json_decref(interfaces->owners);
+	interfaces->names = interfaces->owners = NULL;
+}
+
+static const char *text_of(const json_t *object, const char *field)
+{
+	return json_string_value(json_object_get(object, field));
+}
+
+static enum exit_code interfaces_load(struct interfaces *interfaces)
+{
+	static const char *const called[] = {"device", "tap", "name"};
+	json_t *ports = NULL, *addresses = NULL, *entry;
+	size_t i;
+
+	if (interfaces->names)
+		return EXIT_OK;
+	enum exit_code code = client_get(interfaces->client, "/v1/ports", &ports);
+	if (code == EXIT_OK)
+		code = client_get(interfaces->client, "/v1/addresses", &addresses);
+	if (code == EXIT_OK) {
+		interfaces->names = json_object();
+		interfaces->owners = json_object();
+	}
+	json_array_foreach (json_object_get(ports, "ports"), i, entry) {
+		for (unsigned int k = 0; k < 3 && code == EXIT_OK; k++) {
+			const char *name = text_of(entry, called[k]);
+			if (name)
+				json_object_set(interfaces->names, name,
+						json_object_get(entry, "name"));
+		}
+	}
+	json_array_foreach (json_object_get(addresses, "addresses"), i, entry) {
+		const char *text = text_of(entry, "address"),
+			   *interface = text_of(entry, "interface");
+		char address[ADDR_TEXT];
+		if (code != EXIT_OK || !text || !interface)
+			continue;
+		snprintf(address, sizeof(address), "%.*s", (int)strcspn(text, "/"), text);
+		json_object_set(interfaces->owners, address, json_object_get(entry, "interface"));
+		// Interfaces that are no ports are known by what stands on them.
+		if (!json_object_get(interfaces->names, interface))
+			json_object_set_new(interfaces->names, interface, json_string(interface));
+	}
+	json_decref(ports);
+	json_decref(addresses);
+	return code;
+}
+
+/*
+ * The interface of a local address. One that has the address already wins over the one that was
+ * named; NULL after a message when neither helps.
+ */
+static const char *interface_choose(struct interfaces *interfaces, const char *address,
+				    const char *named)
+{
+	const char *owner = text_of(interfaces->owners, address);
+	const char *name = text_of(interfaces->names, named), *key;
+	json_t *value;
+
+	if (owner && (!name || strcmp(owner, name))) {
+		fprintf(stderr, "%s: warning: %s is an address of %s, so -F %s is taken as -F %s\n",
+			face_name, address, owner, named, owner);
+		return owner;
+	}
+	if (name)
+		return name;
+	fprintf(stderr, "%s: -F (--ifname): there is no interface \"%s\"; there is:", face_name,
+		named);
+	json_object_foreach (interfaces->names, key, value)
+		fprintf(stderr, " %s", key);
+	fputc('\n', stderr);
+	return NULL;
+}
+
+/* Bodies */
+
+static json_t *settings_body(const struct rule *rule)
+{
+	const char *text = rule->given[SLOT_SETTINGS].text;
+	json_t *body = text ? json_loads(text, 0, NULL) : json_object();
+
+	if (!body)
+		abort();
+	return body;
+}
+
+static json_t *service_body(const struct rule *rule)
+{
+	json_t *body = settings_body(rule), *timeouts;
+
+	if (rule_has(rule, SLOT_SCHEDULER))
+		json_object_set_new(body, "scheduler",
+				    json_string(rule->given[SLOT_SCHEDULER].text));
+	if (!rule_has(rule, SLOT_CONN_TIMEOUT))
+		return body;
+	if (rule->conn_timeout) {
+		json_object_set_new(body, "conn_timeout", json_integer(rule->conn_timeout));
+	} else if (rule->command->id == RULE_EDIT_SERVICE) {
+		timeouts = rule->protocol == IPPROTO_UDP
+				   ? json_pack("{s:n, s:n}", "udp_one_way", "udp_normal")
+				   : json_pack("{s:n}", "established");
+		json_object_set_new(body, "timeouts", timeouts);
+	}
+	return body;
+}
+
+static json_t *server_body(const struct rule *rule)
+{
+	json_t *body = settings_body(rule);
+
+	if (rule_has(rule, SLOT_WEIGHT) || rule->command->id == RULE_ADD_SERVER)
+		json_object_set_new(body, "weight", json_integer(rule->weight));
+	return body;
+}
+
+/* Requests */
+
+void change_service_path(const struct rule *rule, char path[static 128])
+{
+	char vip[ADDR_TEXT];
+
+	snprintf(path, 128, "/v1/services/%s/%s/%u", rule_protocol_name(rule->protocol),
+		 addr_format(&rule->service.addr, vip), rule->service.port);
+}
+
+static int local_change(struct change *change, const struct rule *rule,
+			struct interfaces *interfaces)
+{
+	const char *named = rule->given[SLOT_INTERFACE].text;
+	char address[ADDR_TEXT];
+	int code = interfaces_load(interfaces);
+
+	if (code != EXIT_OK)
+		return code;
+	addr_format(&rule->local.addr, address);
+	const char *interface = interface_choose(interfaces, address, named);
+	if (!interface)
+		return EXIT_REFUSED;
+	snprintf(change->below, sizeof(change->below), "/local_addresses/%s", address);
+	if (rule->command->id == RULE_DELETE_LOCAL)
+		return EXIT_OK;
+	change->body = json_pack("{s:s}", "interface", interface);
+	json_object_set_new(interfaces->owners, address, json_string(interface));
+	return EXIT_OK;
+}
+
+int change_make(struct change *change, const struct rule *rule, struct interfaces *interfaces)
+{
+	static const struct {
+		enum rule_command_id command;
+		const char *method;
+		bool create;
+	} methods[] = {
+		{RULE_ADD_SERVICE, "PUT", true},	{RULE_EDIT_SERVICE, "PATCH", false},
+		{RULE_DELETE_SERVICE, "DELETE", false}, {RULE_ADD_SERVER, "PUT", true},
+		{RULE_EDIT_SERVER, "PATCH", false},	{RULE_DELETE_SERVER, "DELETE", false},
+		{RULE_ADD_LOCAL, "PUT", true},		{RULE_DELETE_LOCAL, "DELETE", false},
+	};
+	enum rule_command_id id = rule->command->id;
+	char address[ADDR_TEXT];
+
+	*change = (struct change){0};
+	for (unsigned int i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		if (methods[i].command == id) {
+			change->method = methods[i].method;
+			change->create = methods[i].create;
+		}
+	}
+	if (!change->method)
+		return EXIT_OK;
+	change_service_path(rule, change->service);
+	if (id == RULE_ADD_LOCAL || id == RULE_DELETE_LOCAL)
+		return local_change(change, rule, interfaces);
+	if (id == RULE_ADD_SERVICE || id == RULE_EDIT_SERVICE)
+		change->body = service_body(rule);
+	if (id == RULE_ADD_SERVER || id == RULE_EDIT_SERVER)
+		change->body = server_body(rule);
+	if (rule_has(rule, SLOT_SERVER))
+		snprintf(change->below, sizeof(change->below), "/servers/%s/%u",
+			 addr_format(&rule->server.addr, address), rule->server.port);
+	return EXIT_OK;
+}
+
+enum exit_code change_send(const struct change *change, struct client *client)
+{
+	char path[sizeof(change->service) + sizeof(change->below)];
+
+	snprintf(path, sizeof(path), "%s%s", change->service, change->below);
+	if (change->create)
+		return client_create(client, path, change->body);
+	return client_request(client, change->method, path, change->body, NULL);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipvsadm_format.h"
+
+/*
+ * -S: lines from which -R makes the same services again. What the tool has an option for is
+ * written with it; everything else that a service or a server says, now or in a later version of
+ * the daemon, goes into --settings as it is, so that nothing is lost. Addresses are always
+ * numbers: a name that resolves otherwise at the time of the restore would make another service.
+ */
+
+/* A text that -R reads as one word. */
+static void word_print(FILE *out, const char *text)
+{
+	fputc('\'', out);
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputs("'\\''", out);
+		else
+			fputc(*text, out);
+	}
+	fputc('\'', out);
+}
+
+static const char *text_of(const json_t *object, const char *field)
+{
+	const char *text = json_string_value(json_object_get(object, field));
+
+	return text ? text : "";
+}
+
+static void service_words(FILE *out, char command, const json_t *service)
+{
+	const char *vip = text_of(service, "vip");
+
+	fprintf(out, strchr(vip, ':') ? "-%c -%c [%s]:%lld" : "-%c -%c %s:%lld", command,
+		strcmp(text_of(service, "protocol"), "udp") ? 't' : 'u', vip,
+		(long long)json_integer_value(json_object_get(service, "port")));
+}
+
+/* What is left of an object when everything is gone that was written already or says nothing. */
+static void settings_print(FILE *out, json_t *left)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(left, next, key, value)
+	{
+		if (json_is_null(value))
+			json_object_del(left, key);
+	}
+	if (json_object_size(left) > 0) {
+		char *text = json_dumps(left, JSON_COMPACT | JSON_SORT_KEYS);
+		fputs(" --settings ", out);
+		word_print(out, text ? text : "{}");
+		free(text);
+	}
+	json_decref(left);
+}
+
+/* Take a field out when it has this value, which is the default. */
+static void default_drop(json_t *object, const char *field, json_t *value)
+{
+	if (json_equal(json_object_get(object, field), value))
+		json_object_del(object, field);
+	json_decref(value);
+}
+
+/* The timeout that the tool has an option for; 0: none, or not to be said with it. */
+static long long conn_timeout_take(json_t *left, const json_t *service)
+{
+	json_t *timeouts = json_deep_copy(json_object_get(service, "timeouts"));
+	long long seconds;
+
+	if (!timeouts)
+		return 0;
+	json_object_set_new(left, "timeouts", timeouts);
+	if (strcmp(text_of(service, "protocol"), "udp")) {
+		seconds = json_integer_value(json_object_get(timeouts, "established"));
+		json_object_del(timeouts, "established");
+	} else {
+		json_t *normal = json_object_get(timeouts, "udp_normal");
+		seconds = json_equal(normal, json_object_get(timeouts, "udp_one_way"))
+				  ? json_integer_value(normal)
+				  : 0;
+		if (seconds) {
+			json_object_del(timeouts, "udp_normal");
+			json_object_del(timeouts, "udp_one_way");
+		}
+	}
+	if (json_object_size(timeouts) == 0)
+		json_object_del(left, "timeouts");
+	return seconds;
+}
+
+/* Can -P say everything about these addresses? */
+static bool locals_are_plain(const json_t *locals)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach ((json_t *)locals, i, entry) {
+		if (json_object_size(entry) != 2)
+			return false;
+	}
+	return true;
+}
+
+static void service_line(FILE *out, const json_t *service)
+{
+	static const char *const said[] = {"protocol", "vip", "port", "scheduler", "servers"};
+	json_t *left = json_copy((json_t *)service);
+	long long seconds = conn_timeout_take(left, service);
+
+	for (unsigned int i = 0; i < sizeof(said) / sizeof(*said); i++)
+		json_object_del(left, said[i]);
+	default_drop(left, "mode", json_string("fullnat"));
+	default_drop(left, "unknown_tcp", json_string("reset"));
+	default_drop(left, "mss", json_integer(0));
+	if (locals_are_plain(json_object_get(service, "local_addresses")))
+		json_object_del(left, "local_addresses");
+	service_words(out, 'A', service);
+	fprintf(out, " -s %s", text_of(service, "scheduler"));
+	if (seconds)
+		fprintf(out, " --conn-timeout %lld", seconds);
+	settings_print(out, left);
+	fputc('\n', out);
+}
+
+static char forward_letter(const json_t *service)
+{
+	static const struct {
+		const char *mode;
+		char letter;
+	} letters[] = {{"dr", 'g'}, {"tunnel", 'i'}, {"nat", 'm'}, {"snat", 'J'}};
+
+	for (unsigned int i = 0; i < sizeof(letters) / sizeof(*letters); i++)
+		if (!strcmp(letters[i].mode, text_of(service, "mode")))
+			return letters[i].letter;
+	return 'b';
+}
+
+static void server_line(FILE *out, const json_t *service, const json_t *server)
+{
+	static const char *const said[] = {"address", "port", "weight"};
+	const char *address = text_of(server, "address");
+	json_t *left = json_copy((json_t *)server);
+
+	for (unsigned int i = 0; i < sizeof(said) / sizeof(*said); i++)
+		json_object_del(left, said[i]);
+	service_words(out, 'a', service);
+	fprintf(out, strchr(address, ':') ? " -r [%s]:%lld -%c -w %lld" : " -r %s:%lld -%c -w %lld",
+		address, (long long)json_integer_value(json_object_get(server, "port")),
+		forward_letter(service),
+		(long long)json_integer_value(json_object_get(server, "weight")));
+	settings_print(out, left);
+	fputc('\n', out);
+}
+
+void save_service(FILE *out, const json_t *service)
+{
+	const json_t *locals = json_object_get(service, "local_addresses"), *entry;
+	size_t i;
+
+	service_line(out, service);
+	if (locals_are_plain(locals)) {
+		json_array_foreach ((json_t *)locals, i, entry) {
+			service_words(out, 'P', service);
+			fprintf(out, " -z %s -F %s\n", text_of(entry, "address"),
+				text_of(entry, "interface"));
+		}
+	}
+	json_array_foreach (json_object_get(service, "servers"), i, entry)
+		server_line(out, service, entry);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ipvsadm_show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "face.h"
+#include "ipvsadm_change.h"
+#include "ipvsadm_format.h"
+#include "lines.h"
+
+/* Services */
+
+/* An array of all services, or of the one that the rule names. */
+static int services_get(struct client *client, const struct rule *rule, bool fresh, json_t **out)
+{
+	char path[160] = "/v1/services";
+	json_t *answer = NULL;
+
+	*out = NULL;
+	if (rule_has(rule, SLOT_SERVICE))
+		change_service_path(rule, path);
+	if (fresh)
+		strcat(path, "?fresh=1");
+	int code = client_get(client, path, &answer);
+	if (code != EXIT_OK)
+		return code;
+	if (rule_has(rule, SLOT_SERVICE)) {
+		*out = json_pack("[o]", answer);
+		return EXIT_OK;
+	}
+	*out = json_incref(json_object_get(answer, "services"));
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+/* The rows of /v1/rates, to be found by service and server. */
+static int rates_get(struct client *client, json_t **out)
+{
+	json_t *answer = NULL, *row;
+	size_t i;
+	int code = client_get(client, "/v1/rates", &answer);
+
+	*out = code == EXIT_OK ? json_object() : NULL;
+	json_array_foreach (json_object_get(answer, "rates"), i, row) {
+		char key[FORMAT_NAME];
+		json_t *server = json_pack("{s:O?, s:O?}", "address",
+					   json_object_get(row, "server"), "port",
+					   json_object_get(row, "server_port"));
+		list_rate_key(row, json_object_get(row, "server") ? server : NULL, key);
+		json_object_set(*out, key, row);
+		json_decref(server);
+	}
+	json_decref(answer);
+	return code;
+}
+
+/* A full list begins with a line that scripts skip, and that says which weir this is. */
+static int version_line(struct client *client)
+{
+	json_t *answer = NULL;
+	int code = client_get(client, "/v1/version", &answer);
+	const char *version = json_string_value(json_object_get(answer, "version"));
+
+	if (code == EXIT_OK)
+		printf("IP Virtual Server version %s (size=0)\n", version ? version : "0.0.0");
+	json_decref(answer);
+	return code;
+}
+
+/* Is there such a worker? And say what the counters are that are not kept for each. */
+static int cpu_check(struct client *client, const struct rule *rule, bool known)
+{
+	json_t *answer = NULL;
+
+	if (!rule_has(rule, SLOT_CPU) || rule->cpu == 0)
+		return EXIT_OK;
+	int code = client_get(client, "/v1/workers", &answer);
+	size_t workers = json_array_size(json_object_get(answer, "workers"));
+	json_decref(answer);
+	if (code == EXIT_OK && rule->cpu > workers)
+		return rule_fail("--cpu %u: there is no such worker; there are %zu, counted from 1",
+				 rule->cpu, workers);
+	if (code == EXIT_OK && !known)
+		fprintf(stderr,
+			"%s: note: these counters are kept for all workers together; -c --cpu %u "
+			"lists the connections of one\n",
+			face_name, rule->cpu);
+	return code;
+}
+
+static enum list_view view_of(const struct rule *rule)
+{
+	static const char *const views[] = {
+		[VIEW_STATS] = "stats",
+		[VIEW_RATE] = "rate",
+		[VIEW_THRESHOLDS] = "thresholds",
+		[VIEW_PERSISTENT] = "persistent-conn",
+	};
+	const struct rule_option *option = rule->given[SLOT_VIEW].option;
+
+	for (unsigned int i = VIEW_STATS; option && i <= VIEW_PERSISTENT; i++)
+		if (!strcmp(views[i], option->name))
+			return i;
+	return VIEW_PLAIN;
+}
+
+static struct list list_of(const struct rule *rule)
+{
+	const struct rule_option *order = rule->given[SLOT_NOSORT].option;
+
+	return (struct list){
+		.out = stdout,
+		.names.numeric = rule_has(rule, SLOT_NUMERIC),
+		.view = view_of(rule),
+		.exact = rule_has(rule, SLOT_EXACT),
+		.sorted = !order || strcmp(order->name, "nosort") != 0,
+	};
+}
+
+static int services_list(struct client *client, const struct rule *rule)
+{
+	struct list list = list_of(rule);
+	json_t *services = NULL;
+	int code = cpu_check(client, rule, false);
+
+	if (code == EXIT_OK && list.view == VIEW_RATE)
+		code = rates_get(client, &list.rates);
+	if (code == EXIT_OK)
+		code = services_get(client, rule, list.view == VIEW_STATS, &services);
+	if (code == EXIT_OK && !rule_has(rule, SLOT_SERVICE))
+		code = version_line(client);
+	if (code == EXIT_OK) {
+		list_titles(&list);
+		list_services(&list, services);
+	}
+	names_free(&list.names);
+	json_decref(list.rates);
+	json_decref(services);
+	return code;
+}
+
+/* Connections */
+
+struct connections {
+	struct list list;
+	unsigned int cpu;
+	unsigned long found;
+	struct lines lines;
+	/* For -G: how many there are by format_local_key(), instead of a list. */
+	json_t *counts;
+};
+
+static bool connection_line(const char *text, void *arg)
+{
+	struct connections *connections = arg;
+	json_t *session = json_loads(text, 0, NULL), *field;
+	char key[FORMAT_NAME];
+
+	if (!session)
+		return true; // an empty line
+	field = json_object_get(session, "worker");
+	if (connections->cpu && json_integer_value(field) + 1 != connections->cpu)
+		goto out;
+	connections->found++;
+	if (!connections->counts) {
+		list_connection(&connections->list, session);
+		goto out;
+	}
+	format_local_key(json_string_value(json_object_get(session, "protocol")),
+			 json_string_value(json_object_get(session, "vip")),
+			 json_integer_value(json_object_get(session, "vip_port")),
+			 json_string_value(json_object_get(session, "local")), key);
+	field = json_object_get(connections->counts, key);
+	json_object_set_new(connections->counts, key, json_integer(json_integer_value(field) + 1));
+out:
+	json_decref(session);
+	return true;
+}
+
+static bool connection_bytes(const char *bytes, size_t size, void *arg)
+{
+	struct connections *connections = arg;
+
+	return lines_take(&connections->lines, bytes, size, connection_line, connections);
+}
+
+static int connections_walk(struct client *client, const char *query,
+			    struct connections *connections)
+{
+	char path[320];
+
+	snprintf(path, sizeof(path), "/v1/sessions%s", query);
+	int code = client_stream(client, path, connection_bytes, connections);
+	lines_end(&connections->lines, connection_line, connections);
+	return code;
+}
+
+/* What belongs to one service. */
+static void service_query(const struct rule *rule, char *query, size_t room)
+{
+	char vip[ENDPOINT_TEXT];
+
+	*query = '\0';
+	if (rule_has(rule, SLOT_SERVICE))
+		snprintf(query, room, "?protocol=%s&vip=%s", rule_protocol_name(rule->protocol),
+			 endpoint_format(&rule->service.addr, rule->service.port, vip));
+}
+
+static int connections_list(struct client *client, const struct rule *rule)
+{
+	struct connections connections = {.list = list_of(rule), .cpu = rule->cpu};
+	char query[256], endpoint[ENDPOINT_TEXT], vip[ENDPOINT_TEXT];
+	int code = cpu_check(client, rule, true);
+
+	service_query(rule, query, sizeof(query));
+	if (rule_has(rule, SLOT_SOCKPAIR)) {
+		if (rule->pair_protocol == IPPROTO_SCTP)
+			return rule_fail("--sockpair: balancing SCTP is not available yet");
+		if (rule_has(rule, SLOT_SERVICE))
+			return rule_fail("--sockpair names the service itself; leave out -%c",
+					 rule->given[SLOT_SERVICE].option->letter);
+		snprintf(query, sizeof(query), "?protocol=%s&client=%s&vip=%s",
+			 rule_protocol_name(rule->pair_protocol),
+			 endpoint_format(&rule->pair_client.addr, rule->pair_client.port, endpoint),
+			 endpoint_format(&rule->pair_vip.addr, rule->pair_vip.port, vip));
+	}
+	// Templates of persistent clients: there are none as long as there is no persistence.
+	if (code == EXIT_OK && connections.list.view != VIEW_PERSISTENT)
+		code = connections_walk(client, query, &connections);
+	names_free(&connections.list.names);
+	if (code == EXIT_OK && rule_has(rule, SLOT_SOCKPAIR) && !connections.found) {
+		fprintf(stderr, "%s: connection specified not found\n", face_name);
+		return EXIT_REFUSED;
+	}
+	return code;
+}
+
+/* Timeouts */
+
+static int timeouts_list(struct client *client)
+{
+	json_t *answer = NULL;
+	int code = client_get(client, "/v1/timeouts", &answer);
+
+	if (code == EXIT_OK)
+		printf("Timeout (tcp tcpfin udp): %lld %lld %lld\n",
+		       (long long)json_integer_value(json_object_get(answer, "established")),
+		       (long long)json_integer_value(json_object_get(answer, "fin_wait")),
+		       (long long)json_integer_value(json_object_get(answer, "udp_normal")));
+	json_decref(answer);
+	return code;
+}
+
+int show_list(struct client *client, const struct rule *rule)
+{
+	const struct rule_option *subject = rule->given[SLOT_SUBJECT].option;
+
+	if (!subject)
+		return services_list(client, rule);
+	if (!strcmp(subject->name, "connection"))
+		return connections_list(client, rule);
+	if (!strcmp(subject->name, "timeout"))
+		return timeouts_list(client);
+	// --daemon: none runs, and an empty list says so. But is there a weir at all?
+	return client_get(client, "/v1/version", NULL);
+}
+
+/* Local addresses */
+
+/* Addresses of the pool that fit a service: what it uses when it has none of its own. */
+static json_t *pool_for(const json_t *pool, const json_t *service)
+{
+	const char *vip = json_string_value(json_object_get(service, "vip"));
+	bool wide = vip && strchr(vip, ':');
+	json_t *fitting = json_array(), *entry;
+	size_t i;
+
+	json_array_foreach ((json_t *)pool, i, entry) {
+		const char *owner = json_string_value(json_object_get(entry, "service"));
+		const char *text = json_string_value(json_object_get(entry, "address"));
+		if (owner && text && !strcmp(owner, "(pool)") &&
+		    (strchr(text, ':') != NULL) == wide)
+			json_array_append(fitting, entry);
+	}
+	return fitting;
+}
+
+int show_local(struct client *client, const struct rule *rule)
+{
+	struct connections connections = {.cpu = rule->cpu, .counts = json_object()};
+	json_t *services = NULL, *answer = NULL, *service;
+	char query[256];
+	size_t i;
+	int code = cpu_check(client, rule, true);
+
+	if (code == EXIT_OK)
+		code = services_get(client, rule, false, &services);
+	if (code == EXIT_OK)
+		code = client_get(client, "/v1/local_addresses", &answer);
+	service_query(rule, query, sizeof(query));
+	if (code == EXIT_OK)
+		code = connections_walk(client, query, &connections);
+	if (code == EXIT_OK) {
+		list_local_titles(stdout);
+		json_array_foreach (services, i, service) {
+			json_t *own = json_incref(json_object_get(service, "local_addresses"));
+			if (json_array_size(own) == 0) {
+				json_decref(own);
+				own = pool_for(json_object_get(answer, "local_addresses"), service);
+			}
+			list_local(stdout, service, own, connections.counts);
+			json_decref(own);
+		}
+	}
+	json_decref(connections.counts);
+	json_decref(answer);
+	json_decref(services);
+	return code;
+}
+
+/* Lists of clients: there are none yet, but a service that is named must exist. */
+int show_access(struct client *client, const struct rule *rule)
+{
+	char path[128] = "/v1/version";
+
+	if (rule_has(rule, SLOT_SERVICE))
+		change_service_path(rule, path);
+	int code = client_get(client, path, NULL);
+	if (code == EXIT_OK)
+		list_access_titles(stdout, rule->command->id == RULE_GET_DENY);
+	return code;
+}
+
+int show_save(struct client *client)
+{
+	json_t *config = NULL, *service;
+	size_t i;
+	int code = client_get(client, "/v1/config", &config);
+
+	json_array_foreach (json_object_get(config, "services"), i, service)
+		save_service(stdout, service);
+	json_decref(config);
+	return code;
+}
