@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+What is refused: command lines and files, with the exit code and the message that each gets.  test_refusals.py
+runs every row against one weir and looks after each whether anything was changed.
+
+A row names what is run:
+
+  face    a face of the client: the words, and what it reads from standard input (`stdin`).  "{file}" in a word
+          is the path of a file that holds `file`
+  config  keys that replace those of a weir.yaml that is right; the file is handed to `weir -c FILE --check` and
+          to `weirctl apply -f FILE`
+
+Any part of a message will do.
+
+Each area has a list of its own; ROWS is all of them.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Row:
+    face: str
+    words: list
+    code: int
+    message: str  # a part of what stands on standard error
+    stdin: str = ""
+    file: str | None = None
+    files: dict = field(default_factory=dict)  # further files in the same folder, by name
+
+    @property
+    def name(self):
+        return " ".join([self.face, *self.words])[:100]
+
+
+@dataclass
+class Config:
+    change: dict
+    message: str
+
+    @property
+    def name(self):
+        return f"weir.yaml {self.change}"[:100]
+
+
+def rows(face, *table):
+    """(words as one text, code, message[, standard input]) for words without spaces in them."""
+    return [Row(face, line[0].split(), line[1], line[2], *line[3:]) for line in table]
+
+
+VIP = "10.0.0.100:80"  # exists, with two real servers 192.168.100.2:80 and .3:80
+NEW = "10.0.0.100:8000"  # does not exist
+
+IPVSADM = rows(
+    "ipvsadm",
+    # the command
+    ("nonsense", 255, "\"nonsense\" is no command"),
+    ("-t 10.0.0.1:80", 255, "is no command"),
+    ("-K", 255, "is no command"),
+    ("--nonsense", 255, "is no command"),
+    ("-", 255, "is no command"),
+    ("--", 255, "is no command"),
+    ("--list=x", 2, "--list takes no value"),
+    # what is missing
+    ("-A", 2, "-A (--add-service) needs a service"),
+    ("-D", 2, "-D (--delete-service) needs a service"),
+    (f"-a -t {VIP}", 2, "needs -r (--real-server)"),
+    (f"-P -t {VIP} -z 192.168.100.210", 2, "needs -F (--ifname)"),
+    (f"-P -t {VIP} -F dpdk1", 2, "needs -z (--laddr)"),
+    (f"-U -t {VIP}", 2, "needs -k (--blklst)"),
+    ("-A -t", 2, "-t (--tcp-service) needs a value"),
+    (f"-a -t {VIP} -r 192.168.100.4 -b -w", 2, "-w (--weight) needs a value"),
+    ("--set 1 2", 2, "--set needs TCP TCPFIN UDP"),
+    ("--start-daemon", 2, "needs master|backup"),
+    # what does not belong together
+    (f"-A -t {NEW} -r 192.168.100.2", 2, "-r (--real-server) is no option of -A (--add-service)"),
+    (f"-D -t {VIP} -s rr", 2, "-s (--scheduler) is no option of -D (--delete-service)"),
+    (f"-d -t {VIP} -r 192.168.100.2:80 -w 1", 2, "-w (--weight) is no option of -d"),
+    (f"-D -t {VIP} --conn-timeout 5", 2, "--conn-timeout is no option of -D"),
+    (f"-d -t {VIP} -r 192.168.100.2:80 --quic", 2, "--quic is no option of -d"),
+    (f"-Z -t {VIP} --proxy-protocol v1", 2, "--proxy-protocol is no option of -Z"),
+    (f"-a -t {VIP} -r 192.168.100.4 -b --dest-check default", 2, "--dest-check is no option of -a"),
+    ("-C -n", 2, "-n (--numeric) is no option of -C (--clear)"),
+    (f"-A -t {NEW} -t {NEW}", 2, "-t (--tcp-service) is given twice"),
+    (f"-A -t {NEW} -s rr -s wrr", 2, "-s (--scheduler) is given twice"),
+    (f"-A -t {NEW} --conn-timeout 5 --conn-timeout=6", 2, "--conn-timeout is given twice"),
+    (f"-A -t {NEW} -u {NEW}", 2, "-t (--tcp-service) and -u (--udp-service) exclude each other"),
+    (f"-a -t {VIP} -r 192.168.100.4 -b -g", 2, "-b (--fullnat) and -g (--gatewaying) exclude each other"),
+    ("-ln --stats --rate", 2, "--stats and --rate exclude each other"),
+    ("-lnc --stats", 2, "--connection and --stats exclude each other"),
+    (f"-A -t {NEW} -6", 2, "-6 (--ipv6) is only for -f"),
+    (f"-A -t {NEW} -s rr --hash-target sip", 2, "--hash-target is only for -s conhash"),
+    (f"-A -t {NEW} -s conhash --hash-target qid", 2, "--hash-target qid is only for -u"),
+    (f"-A -t {NEW} -o", 2, "-o (--ops) is only for -u"),
+    (f"-A -t {NEW} -M 24", 2, "-M (--netmask) is only for -p"),
+    ("-ln --sockpair tcp:1.2.3.4:5:6.7.8.9:80", 2, "--sockpair is only for -c"),
+    # words that nothing takes
+    (f"-A -t {NEW} nonsense", 2, "\"nonsense\" belongs to no option"),
+    (f"-A -t {NEW} --nonsense", 2, "there is no option --nonsense"),
+    (f"-A -t {NEW} -K", 2, "there is no option -K"),
+    ("-lnK", 2, "there is no option -K"),
+    ("-ln --stats=yes", 2, "--stats takes no value"),
+    # values
+    ("-A -t 10.0.0.100", 2, "a service on any port (0) is not available yet"),
+    ("-A -t 80", 2, "\"80\" is no ADDRESS:PORT"),
+    ("-A -t 10.0.0:80", 2, "is no ADDRESS:PORT"),
+    ("-A -t 10.0.0.300:80", 2, "is no ADDRESS:PORT"),
+    ("-A -t 10.0.0.100:70000", 2, "is no ADDRESS:PORT"),
+    ("-A -t 10.0.0.100:", 2, "is no ADDRESS:PORT"),
+    ("-A -t 10.0.0.100:nonsense", 2, "no such host or service is known"),
+    ("-A -t [fd00:a::100:80", 2, "is no ADDRESS:PORT"),
+    ("-A -t [10.0.0.100]:80", 2, "is no ADDRESS:PORT"),
+    ("-A -t fd00:a::zz", 2, "is no ADDRESS:PORT"),
+    (f"-a -t {VIP} -r 192.168.100.4 -b -w 65536", 2, "\"65536\" is no weight, 0 to 65535"),
+    (f"-a -t {VIP} -r 192.168.100.4 -b -w -1", 2, "\"-1\" is no weight"),
+    (f"-a -t {VIP} -r 192.168.100.4 -b -w 1x", 2, "\"1x\" is no weight"),
+    (f"-a -t {VIP} -r 192.168.100.4 -b -x ten", 2, "\"ten\" is no number of connections"),
+    (f"-A -t {NEW} -j enablefoo", 2, "\"enablefoo\" is neither enable nor disable"),
+    (f"-A -t {NEW} --proxy-protocol v3", 2, "\"v3\" is none of disable, v1, v2"),
+    (f"-A -t {NEW} --conn-timeout 0x10", 2, "is no number of seconds"),
+    (f"-A -t {NEW} -p 0", 2, "is no number of seconds, 1 to 2678400"),
+    (f"-A -t {NEW} -p 60 -M 255.0.255.0", 2, "is no mask"),
+    (f"-A -t {NEW} --dest-check 1,3", 2, "--dest-check: \"1,3\" is none of"),
+    (f"-A -t {NEW} --dest-check disable --dest-check 1,2", 2, "--dest-check: \"1,2\" is none of"),
+    (f"-A -t {NEW} --dest-check 1,1,3s,60-5s", 2, "is none of"),
+    (f"-A -t {NEW} --settings nonsense", 2, "is no JSON object"),
+    ("-A -f 0", 2, "is no mark"),
+    ("-A -H proto=tcp", 2, "with at least a range or af"),
+    ("-A -H proto=tcp,src-range=192.168.0.1-10", 2, "-H (--match)"),
+    ("-lnc --sockpair tcp:1.2.3.4:5", 2, "is not of the form tcp:CLIENT:PORT:VIP:PORT"),
+    ("--set 1 2 x", 2, "\"x\" is no number of seconds"),
+    ("--set 1 2 2678401", 2, "is no number of seconds, 0 to 2678400"),
+    ("--start-daemon both", 2, "\"both\" is neither master nor backup"),
+    ("-ln --cpu 100", 2, "there is no such worker"),
+    ("-ln --cpu x", 2, "is no number of a worker"),
+    # what is not available yet
+    (f"-a -t {VIP} -r 192.168.100.4", 2, "say -b (--fullnat)"),
+    (f"-a -t {VIP} -r 192.168.100.4 -g", 2, "direct routing is not available yet"),
+    (f"-a -t {VIP} -r 192.168.100.4 -i", 2, "tunnelling is not available yet"),
+    (f"-a -t {VIP} -r 192.168.100.4 -m", 2, "NAT without local addresses is not available yet"),
+    (f"-a -t {VIP} -r 192.168.100.4 -J", 2, "SNAT is not available yet"),
+    (f"-a -t {VIP} -r 192.168.100.4 -b -x 100", 2, "limiting connections is not available yet"),
+    (f"-A -t {NEW} -j enable", 2, "the SYN proxy is not available yet"),
+    (f"-A -t {NEW} -p", 2, "persistence is not available yet"),
+    (f"-A -u {NEW} -o", 2, "one-packet scheduling is not available yet"),
+    (f"-A -t {NEW} --quic", 2, "is not available yet"),
+    (f"-A -t {NEW} --expire-quiescent", 2, "is not available yet"),
+    (f"-A -t {NEW} --proxy-protocol v2", 2, "the PROXY protocol is not available yet"),
+    (f"-A -t {NEW} --dest-check 1,1,3s,5-3600s", 2, "is not available yet"),
+    (f"-A -t {NEW} --dest-check tcp --dest-check disable", 2, "is not available yet"),
+    (f"-A -t {NEW} -s conhash", 1, "conhash is not available yet"),
+    (f"-A -t {NEW} -s mh", 1, "mh is not available yet"),
+    ("-A -f 7 -6", 2, "a service by firewall mark is not available yet"),
+    ("-A --sctp-service 10.0.0.100:80", 2, "balancing SCTP is not available yet"),
+    ("-A -H proto=tcp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1 -s rr", 2, "SNAT for what matches"),
+    (f"-U -t {VIP} -k 10.0.0.2", 2, "a list of denied clients is not available yet"),
+    (f"-O -t {VIP} -2 ipset:people", 2, "a list of allowed clients is not available yet"),
+    ("--start-daemon master --syncid 5", 2, "is not available yet"),
+    # what the daemon refuses
+    (f"-A -t {VIP} -s rr", 1, f"service tcp {VIP} exists already"),
+    (f"-A -t {NEW} -s nonsense", 1, "\"nonsense\" is none of"),
+    (f"-A -t {NEW} --conn-timeout 64800 --settings {{\"nonsense\":1}}", 1, "nonsense"),
+    ("-A -t 127.0.0.1:80", 1, "is no unicast address"),
+    ("-A -t 224.0.0.1:80", 1, "is no unicast address"),
+    (f"-E -t {NEW} -s rr", 1, f"there is no service tcp {NEW}"),
+    (f"-D -t {NEW}", 1, f"there is no service tcp {NEW}"),
+    (f"-D -u {VIP}", 1, f"there is no service udp {VIP}"),
+    (f"-Z -t {NEW}", 1, f"there is no service tcp {NEW}"),
+    (f"-ln -t {NEW}", 1, f"there is no service tcp {NEW}"),
+    (f"-G -t {NEW}", 1, f"there is no service tcp {NEW}"),
+    (f"-B -t {NEW}", 1, f"there is no service tcp {NEW}"),
+    (f"-a -t {NEW} -r 192.168.100.2 -b", 1, f"there is no service tcp {NEW}"),
+    (f"-a -t {VIP} -r 192.168.100.2 -b", 1, "real server 192.168.100.2:80 exists already"),
+    (f"-a -t {VIP} -r [fd00:b::2]:80 -b", 1, "NAT46 is not available yet"),
+    (f"-e -t {VIP} -r 192.168.100.2:81 -w 5", 1, "has no real server 192.168.100.2:81"),
+    (f"-d -t {VIP} -r 192.168.100.9", 1, "has no real server 192.168.100.9:80"),
+    (f"-P -t {VIP} -z 192.168.100.210 -F nonsense", 1, "there is no interface \"nonsense\"; there is:"),
+    (f"-Q -t {VIP} -z 192.168.100.210 -F dpdk1", 1, "there is no local address 192.168.100.210 of this service"),
+    ("-lnc --sockpair tcp:10.0.0.9:999:10.0.0.100:80", 1, "connection specified not found"),
+    # what -R reads
+    ("-R", 1, "ipvsadm: line 2: real server 192.168.100.2:80 exists already",
+     f"# a comment\n-a -t {VIP} -r 192.168.100.2 -b\n"),
+    ("-R", 1, "line 1: \"nonsense\" is no command", "ipvsadm nonsense\n"),
+    ("-R", 1, "line 1: a quotation mark is not closed", f"-A -t '{NEW}\n"),
+    ("-R", 1, "line 3: -R (--restore) cannot stand in what -R reads", "\n\n-R\n"),
+    ("-R", 1, "line 2: there is no service", f"\n-a -t {NEW} -r 192.168.100.2 -b"),
+)
+
+WEIRCTL = rows(
+    "weirctl",
+    ("nonsense", 2, "no command \"nonsense\""),
+    ("service nonsense", 2, "service has no \"nonsense\""),
+    ("-o xml status", 2, "takes json or table"),
+    ("--nonsense status", 2, "unknown option --nonsense"),
+    ("service add tcp", 2, "missing argument"),
+    ("service add sctp 10.0.0.100:8000", 2, "sctp"),
+    ("service add tcp 10.0.0.100", 2, "10.0.0.100"),
+    ("service add tcp 10.0.0.100:70000", 2, "70000"),
+    ("service add tcp 10.0.0.100:8000 --nonsense", 2, "unknown option --nonsense"),
+    ("service add tcp 10.0.0.100:8000 more", 2, "\"more\" is too much"),
+    ("service add tcp 10.0.0.100:8000 --scheduler", 2, "--scheduler needs a value"),
+    ("service add tcp 10.0.0.100:8000 --scheduler nonsense", 1, "scheduler: \"nonsense\" is none of"),
+    ("service add tcp 10.0.0.100:8000 --mss x", 2, "\"x\" is not a whole number"),
+    ("service add tcp 10.0.0.100:8000 --mss 70000", 1, "mss"),
+    ("service add tcp 10.0.0.100:8000 --timeout nonsense=5", 1, "nonsense"),
+    ("service add tcp 10.0.0.100:8000 --timeout established", 2, "is not of the form"),
+    (f"service add tcp {VIP}", 1, "exists"),
+    (f"service set tcp {NEW} --scheduler rr", 1, f"there is no service tcp {NEW}"),
+    (f"service delete tcp {NEW}", 1, f"there is no service tcp {NEW}"),
+    (f"server add tcp {NEW} 192.168.100.2:80", 1, f"there is no service tcp {NEW}"),
+    (f"server add tcp {VIP} 192.168.100.2:80", 1, "exists"),
+    (f"server add tcp {VIP} 192.168.100.4:80 --weight 65536", 1, "weight"),
+    (f"server add tcp {VIP} [fd00:b::2]:80", 1, "NAT46 is not available yet"),
+    (f"server set tcp {VIP} 192.168.100.9:80 --weight 1", 1, "has no real server"),
+    (f"server delete tcp {VIP} 192.168.100.9:80", 1, "has no real server"),
+    ("local-address add 192.168.100.210 --interface nonsense", 1, "there is no interface \"nonsense\""),
+    ("local-address delete 192.168.100.210", 1, "there is no local address 192.168.100.210"),
+    ("session list --state nonsense", 1, "\"nonsense\" is no state"),
+    ("trace --address nonsense", 1, "address"),
+    ("apply -f /nonexistent", 2, "/nonexistent"),
+)
+
+CONFIG = [
+    Config({"nonsense": 1}, "nonsense"),
+    Config({"workers": 0}, "workers"),
+    Config({"ports": [{"name": "dpdk0"}]}, "ports[0].device"),
+    Config({"timeouts": {"established": 0}}, "timeouts.established"),
+    Config({"services": [{"vip": "10.0.0.100"}]}, "services[0].port"),
+    Config({"services": [{"vip": "10.0.0.300", "port": 80}]}, "services[0].vip"),
+    Config({"services": [{"vip": "10.0.0.100", "port": 80, "servers": [{"address": "192.168.100.2", "port": 80,
+                                                                        "weight": 70000}]}]},
+           "services[0].servers[0].weight"),
+    Config({"services": [{"vip": "10.0.0.100", "port": 80}, {"vip": "10.0.0.100", "port": 80}]},
+           "is the same service as services[0]"),
+    Config({"services": [{"vip": "10.0.0.100", "port": 80, "mode": "dr"}]}, "dr is not available yet"),
+    Config({"local_addresses": [{"address": "192.168.100.200", "interface": "nonsense"}]}, "nonsense"),
+]
+
+ROWS = IPVSADM + WEIRCTL + CONFIG
