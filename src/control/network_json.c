@@ -261,7 +261,7 @@ struct route_body {
 	uint32_t metric;
 	uint16_t mtu;
 	uint8_t scope;
-	bool local;
+	bool local, onlink;
 };
 
 #define ROUTE_FIELDS                                                                             \
@@ -271,6 +271,7 @@ struct route_body {
 		{"metric", decode_integer, FIELD_OF(struct route_body, metric), 0, UINT32_MAX},  \
 		{"mtu", decode_integer, FIELD_OF(struct route_body, mtu), 0, UINT16_MAX},        \
 		{"scope", decode_word, FIELD_OF(struct route_body, scope), .more = scope_words}, \
+		{"onlink", decode_boolean, FIELD_OF(struct route_body, onlink)},                 \
 	{                                                                                        \
 		"local", decode_boolean, FIELD_OF(struct route_body, local)                      \
 	}
@@ -296,6 +297,9 @@ static int route_check_scope(const struct network_route *route, struct error *er
 	if (route->scope == SCOPE_KNI_HOST && route->is.prefix.len != host)
 		return error_set(error, -EINVAL, "scope",
 				 "kni_host is for one address: the length must be %u", host);
+	if (route->is.onlink && (!has_gateway || !route->iface[0]))
+		return error_set(error, -EINVAL, "onlink",
+				 "is about a gateway: \"via\" and \"interface\" are missing");
 	if (route->scope != SCOPE_GLOBAL && has_gateway)
 		return error_set(error, -EINVAL, "scope",
 				 "%s means that there is no gateway, but \"via\" names one",
@@ -313,6 +317,7 @@ static int route_judge(const struct route_body *body, struct network_route *rout
 	route->is.source = body->source;
 	route->is.metric = body->metric;
 	route->is.mtu = body->mtu;
+	route->is.onlink = body->onlink;
 	route->scope = body->scope;
 	if (body->local && body->scope != SCOPE_NONE && body->scope != SCOPE_HOST)
 		return error_set(error, -EINVAL, "local", "means scope host, not %s",
@@ -382,6 +387,8 @@ json_t *network_route_json(const struct network_route *route)
 				    json_string(addr_format(&route->is.source, source)));
 	if (route->is.metric != 0)
 		json_object_set_new(object, "metric", json_integer(route->is.metric));
+	if (route->is.onlink)
+		json_object_set_new(object, "onlink", json_true());
 	if (route->is.mtu != 0)
 		json_object_set_new(object, "mtu", json_integer(route->is.mtu));
 	return object;

@@ -56,6 +56,7 @@ struct kernel_route {
 	uint32_t metric;     // 0: Linux's default
 	uint16_t mtu;	     // 0: the interface's
 	uint8_t scope;	     // RT_SCOPE_
+	bool onlink;	     // the gateway is on the link, whatever routes say
 	bool local;	     // for Linux itself, in table local
 };
 int kernel_route_put(const struct kernel_route *route, bool exclusive);

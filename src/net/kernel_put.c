@@ -171,6 +171,7 @@ int kernel_route_put(const struct kernel_route *route, bool exclusive)
 	info->rtm_type = route->local ? RTN_LOCAL : RTN_UNICAST;
 	info->rtm_scope = route->scope;
 	info->rtm_protocol = RTPROT_STATIC;
+	info->rtm_flags = route->onlink ? RTNH_F_ONLINK : 0;
 	if (route->source.family != AF_UNSPEC)
 		put_addr(message, RTA_PREFSRC, &route->source);
 	if (route->mtu) {
