@@ -392,7 +392,7 @@ const struct field config_fields[] = {
 	{"limits", decode_later, .more = "limiting"},
 	{"syn_proxy", decode_later, .more = "the SYN proxy"},
 	{"traffic_control", decode_later, .more = "traffic control"},
-	{"checks", decode_later, .more = "the health checker"},
+	{"checks", decode_later, .more = "a section of checks apart from services"},
 	{"session_sync", decode_later, .more = "session synchronisation"},
 	{NULL},
 };

@@ -10,6 +10,8 @@
 
 #include "base/log.h"
 #include "control/apply.h"
+#include "control/check.h"
+#include "control/checker.h"
 #include "control/claim.h"
 #include "control/edit.h"
 #include "control/health.h"
@@ -61,6 +63,8 @@ static void control_tick(void *arg)
 	if (control.ticks % TICKS_REAP == 0) {
 		remains_reap();
 		health_tick();
+		check_sweep();
+		checker_tick();
 	}
 }
 
@@ -176,6 +180,7 @@ static void model_close(void)
 	remains_stop();
 	publish_stop();
 	health_stop();
+	check_stop();
 	claim_stop();
 	model_stop();
 }

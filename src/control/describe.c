@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -59,11 +60,59 @@ static void describe_locals(struct describe *d, const char *where, const struct 
 	}
 }
 
+/* What settings amount to, in a word. */
+static const char *check_kind(const struct check *check)
+{
+	if (check == NULL)
+		return "not set";
+	if (check == &check_none || (check->named & CHECK_HAS_TYPE) == 0)
+		return check == &check_none ? "none" : "set";
+	return check_types[check->type];
+}
+
+static void describe_check_field(struct describe *d, const char *what, const char *name,
+				 const json_t *was, const json_t *is)
+{
+	const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(10);
+	char *old = was ? json_dumps(was, flags) : NULL, *new = is ? json_dumps(is, flags) : NULL;
+
+	if (was == NULL || is == NULL || !json_equal(was, is))
+		line_add(d, &d->changed, "~ %scheck.%s %s -> %s", what, name, old ? old : "default",
+			 new ? new : "default");
+	free(old);
+	free(new);
+}
+
+/* "~ server 10.1.0.1:80 of service ...: check.interval 5 -> 2", a line for each field. */
+static void describe_check(struct describe *d, const char *what, const struct check *was,
+			   const struct check *is)
+{
+	json_t *old, *new, *value;
+	const char *name;
+
+	if (was == is)
+		return;
+	old = was && was != &check_none ? document_check_json(was) : json_object();
+	new = is &&is != &check_none ? document_check_json(is) : json_object();
+	if (json_object_size(old) == 0 || json_object_size(new) == 0)
+		line_add(d, &d->changed, "~ %scheck %s -> %s", what, check_kind(was),
+			 check_kind(is));
+	else
+		json_object_foreach (new, name, value)
+			describe_check_field(d, what, name, json_object_get(old, name), value);
+	json_object_foreach (old, name, value) {
+		if (json_object_size(new) > 0 && json_object_get(new, name) == NULL)
+			describe_check_field(d, what, name, value, NULL);
+	}
+	json_decref(old);
+	json_decref(new);
+}
+
 static void describe_servers(struct describe *d, const char *where, const struct model_service *was,
 			     const struct model_service *is)
 {
 	unsigned int i = 0, k = 0;
-	char text[ENDPOINT_TEXT];
+	char text[ENDPOINT_TEXT], prefix[ENDPOINT_TEXT + SERVICE_TEXT + 32];
 
 	while (i < was->server_count || k < is->server_count) {
 		const struct model_server *old = &was->servers[i], *new = &is->servers[k];
@@ -84,6 +133,10 @@ static void describe_servers(struct describe *d, const char *where, const struct
 				line_add(d, &d->changed, "~ server %s%s: weight %u -> %u",
 					 endpoint_format(&new->addr, new->port, text), where,
 					 old->weight, new->weight);
+			snprintf(prefix, sizeof(prefix),
+				 "server %s%s: ", endpoint_format(&new->addr, new->port, text),
+				 where);
+			describe_check(d, prefix, old->check, new->check);
 			i++;
 			k++;
 		}
@@ -150,6 +203,7 @@ static void describe_service(struct describe *d, const struct model_service *was
 	if (was->mss != is->mss)
 		line_add(d, &d->changed, "~ %smss %u -> %u", prefix, was->mss, is->mss);
 	describe_announcing(d, prefix, was, is);
+	describe_check(d, prefix, was->check, is->check);
 	describe_timeouts(d, prefix, &was->timeouts, &is->timeouts);
 	describe_locals(d, of, was->locals, was->local_count, is->locals, is->local_count);
 	describe_servers(d, of, was, is);

@@ -180,7 +180,9 @@ int document_decode_server(const json_t *body, const struct service_key *key,
 			   struct model_server *server, struct error *error)
 {
 	const struct document_source source = {.origin = server->origin};
-	const struct model_service service = {.key = *key};
+	const struct model_service *running = model_find(key);
+	const struct model_service service = {.key = *key,
+					      .check = running ? running->check : NULL};
 	struct document_context context = {.source = &source, .service = &service};
 	struct decode d = {.error = error, .context = &context};
 	const struct model_server wanted = *server;

@@ -70,6 +70,8 @@ json_t *document_service_json(const struct model_service *service, bool marks);
 json_t *document_server_json(const struct model_server *server, bool marks);
 json_t *document_local_json(const struct model_local *local, bool marks);
 json_t *document_locals_json(const struct model_local *locals, unsigned int count, bool marks);
+/* Settings of checks; of a real server's own only what they name. */
+json_t *document_check_json(const struct check *check);
 /* Only the states that are not 0. */
 json_t *document_timeouts_json(const struct timeouts *timeouts);
 /* "established"; NULL for a state that has no timeout. */

@@ -135,6 +135,23 @@ static int decode_overridden(struct decode *d, const json_t *value, const struct
 	return context->source->saved ? decode_boolean(d, value, field, target) : 0;
 }
 
+/* What the last check said is found out, not configured: it is a mark too. */
+static int decode_health(struct decode *d, const json_t *value, const struct field *field,
+			 void *target)
+{
+	static const char *const words[] = {"unchecked", "up", "down", NULL};
+	const struct document_context *context = d->context;
+	const struct field word = {.offset = field->offset, .size = 1, .more = words};
+
+	return context->source->saved ? decode_word(d, value, &word, target) : 0;
+}
+
+static int decode_finding(struct decode *d, const json_t *value, const struct field *field,
+			  void *target)
+{
+	return 0;
+}
+
 /* Counters of a listing, so that what was read can be sent back. */
 #define COUNTERS_IGNORED                                                                        \
 	{"connections", decode_ignore}, {"active", decode_ignore}, {"inactive", decode_ignore}, \
@@ -248,7 +265,9 @@ const struct field document_server_fields[] = {
 	{"lower_threshold", decode_later, .more = "limiting connections of a real server"},
 	{"vni", decode_later, .more = "a real server in a VNI"},
 	{"tunnel", decode_later, .more = "tunnelling to a real server"},
-	{"check", decode_later, .more = "the health checker"},
+	{"check", document_decode_server_check},
+	{"health", decode_health, FIELD_OF(struct model_server, health)},
+	{"removed", decode_finding},
 	{NULL},
 };
 
@@ -466,7 +485,7 @@ static const struct field service_fields[] = {
 	{"expire_quiescent", decode_later},
 	{"removed_servers", decode_later},
 	{"dest_check", decode_later},
-	{"check", decode_later, .more = "the health checker"},
+	{"check", document_decode_check},
 	{"allow", decode_later, .more = "an access list"},
 	{"deny", decode_later, .more = "an access list"},
 	{"limits", decode_later, .more = "limiting a service"},
@@ -476,23 +495,41 @@ static const struct field service_fields[] = {
 	{NULL},
 };
 
+/* The value that an object has for one of the table's fields. */
+static int field_decode_early(struct decode *d, const json_t *json, const struct field *fields,
+			      const char *name, struct model_service *service)
+{
+	const json_t *value = json_object_get(json, name);
+	size_t length;
+	int status;
+
+	if (value == NULL)
+		return 0;
+	while (strcmp(fields->name, name) != 0)
+		fields++;
+	length = decode_enter(d, ".%s", name);
+	status = fields->decode(d, value, fields, service);
+	if (status == 0)
+		decode_leave(d, length);
+	return status;
+}
+
 int document_fields_service(struct decode *d, const json_t *json, struct model_service *service)
 {
-	static const struct field *const key_fields = service_fields; // vip, port, protocol
+	// The settings of checks depend on the protocol, and those of servers on the service's.
+	static const char *const early[] = {"vip", "port", "protocol", "check"};
 	struct document_context *context = d->context;
 	int status;
 
-	for (unsigned int i = 0; i < 3; i++) {
-		const json_t *value = json_object_get(json, key_fields[i].name);
-		size_t length = decode_enter(d, ".%s", key_fields[i].name);
-
-		status = value ? key_fields[i].decode(d, value, &key_fields[i], service) : 0;
+	for (unsigned int i = 0; i < sizeof(early) / sizeof(early[0]); i++) {
+		status = field_decode_early(d, json, service_fields, early[i], service);
 		if (status < 0)
 			return status;
-		decode_leave(d, length);
 	}
 	context->service = service;
 	status = decode_object(d, json, service_fields, service);
+	if (status == 0)
+		status = document_judge_checks(d, service);
 	if (status < 0)
 		return status;
 	if (service->hysteresis >= service->quorum) {

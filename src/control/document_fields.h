@@ -27,5 +27,11 @@ int document_decode_locals(struct decode *d, const json_t *value, struct model_l
 			   unsigned int *count);
 /* An address that one host can have. */
 int document_check_unicast(struct decode *d, const struct addr *addr);
+/* The field `check` of a service, of a real server, and both together; see document_check.c. */
+int document_decode_check(struct decode *d, const json_t *value, const struct field *field,
+			  void *target);
+int document_decode_server_check(struct decode *d, const json_t *value, const struct field *field,
+				 void *target);
+int document_judge_checks(struct decode *d, const struct model_service *service);
 /* A real server must be of the family of the context's service. */
 int document_check_family(struct decode *d, const struct model_server *server);

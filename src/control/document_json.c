@@ -64,8 +64,14 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 	json_t *object = json_pack("{s:s, s:i, s:I}", "address", addr_format(&server->addr, text),
 				   "port", server->port, "weight", (json_int_t)server->weight);
 
+	if (server->check == &check_none)
+		json_object_set_new(object, "check", json_null());
+	else if (server->check != NULL)
+		json_object_set_new(object, "check", document_check_json(server->check));
 	if (marks)
 		marks_add(object, server->origin, server->overridden);
+	if (marks && server->health != HEALTH_UNCHECKED)
+		json_object_set_new(object, "health", json_string(health_name(server->health)));
 	return object;
 }
 
@@ -90,6 +96,8 @@ json_t *document_service_json(const struct model_service *service, bool marks)
 	if (json_object_size(timeouts) > 0)
 		json_object_set(object, "timeouts", timeouts);
 	json_decref(timeouts);
+	if (service->check != NULL)
+		json_object_set_new(object, "check", document_check_json(service->check));
 	if (marks)
 		marks_add(object, service->origin, service->overridden);
 	if (service->local_count > 0)

@@ -59,11 +59,18 @@ static int edit_add(struct edit *edit, struct model_service *before, struct mode
 
 int edit_service(struct edit *edit, struct model_service *before, struct model_service *after)
 {
+	if (before != NULL && after != NULL)
+		model_service_carry_health(before, after);
 	if (before != NULL && after != NULL && model_service_equal(before, after) &&
 	    model_service_same_origins(before, after)) {
 		model_service_free(after);
 		return 0;
 	}
+	return edit_add(edit, before, after);
+}
+
+int edit_health(struct edit *edit, struct model_service *before, struct model_service *after)
+{
 	return edit_add(edit, before, after);
 }
 
@@ -125,6 +132,7 @@ static struct model_service *service_merge(const struct model_service *running,
 	if (locals_merge(&merged->locals, &merged->local_count, running->locals,
 			 running->local_count) < 0)
 		goto free_merged;
+	model_service_carry_health(running, merged);
 	return merged;
 
 free_merged:

@@ -31,8 +31,13 @@ struct edit {
 
 void edit_free(struct edit *edit);
 bool edit_empty(const struct edit *edit);
-/* Takes `after` also when it fails; nothing is added when both are the same. -ENOMEM. */
+/*
+ * Takes `after` also when it fails; nothing is added when both are the same. -ENOMEM. Servers keep
+ * the health that they have in `before`.
+ */
 int edit_service(struct edit *edit, struct model_service *before, struct model_service *after);
+/* `after` differs from `before` in the health of servers, and in nothing else. Takes it. -ENOMEM. */
+int edit_health(struct edit *edit, struct model_service *before, struct model_service *after);
 /* Show a service again though nothing in it changes. -ENOMEM. */
 int edit_republish(struct edit *edit, struct model_service *service);
 /* Copies. -ENOMEM. */

@@ -176,6 +176,17 @@ void health_note(const struct service_key *service, const struct addr *addr, uin
 	chain_append(entry);
 }
 
+void health_result(const struct service_key *service, const struct addr *addr, uint16_t port,
+		   const char *result, uint16_t streak)
+{
+	struct health_entry *entry = health_find(service, addr, port);
+
+	if (entry == NULL)
+		return;
+	snprintf(entry->result, sizeof(entry->result), "%s", result);
+	entry->streak = streak;
+}
+
 static bool is_gone(const struct health_key *key)
 {
 	const struct model_service *service = model_find(&key->service);

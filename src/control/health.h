@@ -32,6 +32,8 @@ struct health_entry {
 	uint64_t since;			    // the last change: milliseconds since the epoch
 	char state[HEALTH_STATE];	    // "up", "down", "removed", ...
 	char reason[HEALTH_REASON];	    // of the last change
+	char result[HEALTH_REASON];	    // what the last check said; empty: none
+	uint16_t streak;		    // checks in a row that spoke against the state
 };
 
 /*
@@ -40,6 +42,10 @@ struct health_entry {
  */
 void health_note(const struct service_key *service, const struct addr *addr, uint16_t port,
 		 const char *state, const char *reason);
+
+/* What the last check of a server said that has been noted; `streak` as in the entry. */
+void health_result(const struct service_key *service, const struct addr *addr, uint16_t port,
+		   const char *result, uint16_t streak);
 
 /* NULL: nothing was ever noted, or it is forgotten. */
 struct health_entry *health_find(const struct service_key *service, const struct addr *addr,

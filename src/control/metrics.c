@@ -159,6 +159,11 @@ static const struct traffic_family {
 	TRAFFIC("bytes_in_total", "counter", bytes_in, "bytes from clients"),
 	TRAFFIC("bytes_out_total", "counter", bytes_out, "bytes to clients"),
 };
+/* Of servers only, and not counted by workers. */
+static const struct traffic_family server_weight = {"weight", "gauge", 0,
+						    "share of new connections; 0 drains"};
+static const struct traffic_family server_up = {
+	"up", "gauge", 0, "0 while the real server is down by its health checks"};
 enum { TRAFFIC_FAMILIES = sizeof(traffic_families) / sizeof(traffic_families[0]) };
 
 static unsigned long long traffic_value(const struct traffic *traffic,
@@ -187,7 +192,6 @@ static void service_add(struct text *text, const struct model_service *service,
 	text_add(text, "} %llu\n", traffic_value(&traffic, family));
 }
 
-/* `family` NULL: the weight. */
 static void servers_add(struct text *text, const struct model_service *service,
 			const struct traffic_family *family)
 {
@@ -198,11 +202,13 @@ static void servers_add(struct text *text, const struct model_service *service,
 		const struct model_server *server = &service->servers[i];
 		unsigned long long value = server->weight;
 
-		if (family != NULL) {
+		if (family == &server_up) {
+			value = server->health != HEALTH_DOWN;
+		} else if (family != &server_weight) {
 			workers_server_traffic(server->number, &traffic);
 			value = traffic_value(&traffic, family);
 		}
-		text_add(text, "weir_server_%s{", family ? family->name : "weight");
+		text_add(text, "weir_server_%s{", family->name);
 		service_labels(text, service);
 		text_add(text, ",server=\"%s\",server_port=\"%u\"} %llu\n",
 			 addr_format(&server->addr, address), server->port, value);
@@ -215,12 +221,9 @@ static bool traffic_add(struct metrics *metrics, struct text *text, const char *
 			void (*add)(struct text *text, const struct model_service *service,
 				    const struct traffic_family *family))
 {
-	const char *name = family ? family->name : "weight";
-
 	if (!metrics->titled)
-		text_add(text, "# HELP weir_%s_%s %s\n# TYPE weir_%s_%s %s\n", noun, name,
-			 family ? family->help : "share of new connections; 0 drains", noun, name,
-			 family ? family->type : "gauge");
+		text_add(text, "# HELP weir_%s_%s %s\n# TYPE weir_%s_%s %s\n", noun, family->name,
+			 family->help, noun, family->name, family->type);
 	metrics->titled = true;
 	while (text->size < STREAM_PIECE) {
 		const struct model_service *service = model_next(&metrics->cursor);
@@ -251,8 +254,11 @@ static enum stream_next metrics_more(void *arg, struct text *text)
 				       &traffic_families[family - 1 - TRAFFIC_FAMILIES],
 				       servers_add);
 	} else {
-		complete = traffic_add(metrics, text, "server", NULL, servers_add);
-		if (complete)
+		bool last = family > 2 * TRAFFIC_FAMILIES + 1;
+
+		complete = traffic_add(metrics, text, "server", last ? &server_up : &server_weight,
+				       servers_add);
+		if (complete && last)
 			return STREAM_END;
 	}
 	if (complete) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "control/keyed.h"
 
@@ -24,7 +25,19 @@ static struct {
 	unsigned int pool_count;
 	struct timeouts timeouts;
 	uint64_t generation;
+	uint64_t check_generation;
 } model = {.services = KEYED_INIT(sizeof(struct service_key))};
+
+const char *health_name(enum health health)
+{
+	static const char *const names[] = {
+		[HEALTH_UNCHECKED] = "unchecked",
+		[HEALTH_UP] = "up",
+		[HEALTH_DOWN] = "down",
+	};
+
+	return names[health];
+}
 
 const char *origin_name(enum origin origin)
 {
@@ -101,9 +114,10 @@ void model_service_free(struct model_service *service)
 /* Do the fields of the services themselves differ, servers apart? */
 static bool service_differs(const struct model_service *a, const struct model_service *b)
 {
-	return a->unknown_tcp != b->unknown_tcp || a->mss != b->mss || a->announce != b->announce ||
-	       a->quorum != b->quorum || a->hysteresis != b->hysteresis ||
-	       strcmp(a->scheduler, b->scheduler) != 0 || strcmp(a->mode, b->mode) != 0 ||
+	return a->unknown_tcp != b->unknown_tcp || a->mss != b->mss || a->check != b->check ||
+	       a->announce != b->announce || a->quorum != b->quorum ||
+	       a->hysteresis != b->hysteresis || strcmp(a->scheduler, b->scheduler) != 0 ||
+	       strcmp(a->mode, b->mode) != 0 ||
 	       memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) != 0 ||
 	       !model_locals_equal(a->locals, a->local_count, b->locals, b->local_count);
 }
@@ -113,14 +127,44 @@ uint32_t model_server_weight(const struct model_server *server)
 	return server->health == HEALTH_DOWN ? 0 : server->weight;
 }
 
+bool model_server_is_checked(const struct model_service *service, const struct model_server *server)
+{
+	return check_is_wanted(service->check, server->check);
+}
+
+bool model_server_is_removed(const struct model_service *service, const struct model_server *server)
+{
+	return server->health == HEALTH_DOWN &&
+	       check_on_failure(service->check, server->check) == CHECK_REMOVE;
+}
+
+void model_service_carry_health(const struct model_service *before, struct model_service *after)
+{
+	for (unsigned int i = 0; i < after->server_count; i++) {
+		struct model_server *server = &after->servers[i];
+		const struct model_server *old = model_service_find_server(before, &server->addr,
+									   server->port);
+
+		if (old == NULL)
+			server->health = HEALTH_UNCHECKED;
+		else if (model_server_is_checked(before, old) &&
+			 !model_server_is_checked(after, server))
+			server->health = HEALTH_UNCHECKED; // nobody would ever say that it is up
+		else
+			server->health = old->health;
+	}
+}
+
 bool model_service_equal(const struct model_service *a, const struct model_service *b)
 {
 	if (service_differs(a, b) || a->server_count != b->server_count)
 		return false;
 	for (unsigned int i = 0; i < a->server_count; i++) {
 		if (model_server_compare(&a->servers[i], &b->servers[i]) != 0 ||
-		    model_server_weight(&a->servers[i]) != model_server_weight(&b->servers[i]) ||
-		    a->servers[i].weight != b->servers[i].weight)
+		    (a->servers[i].health == HEALTH_DOWN) !=
+			    (b->servers[i].health == HEALTH_DOWN) ||
+		    a->servers[i].weight != b->servers[i].weight ||
+		    a->servers[i].check != b->servers[i].check)
 			return false;
 	}
 	return true;
@@ -170,8 +214,9 @@ void model_service_mark(const struct model_service *before, struct model_service
 		if (old == NULL)
 			continue;
 		server->origin = old->origin;
-		server->overridden = old->overridden ||
-				     (old->origin == ORIGIN_FILE && old->weight != server->weight);
+		server->overridden = old->overridden || (old->origin == ORIGIN_FILE &&
+							 (old->weight != server->weight ||
+							  old->check != server->check));
 	}
 	for (unsigned int i = 0; i < after->local_count; i++) {
 		struct model_local *local = &after->locals[i];
@@ -365,7 +410,11 @@ bool model_locals_equal(const struct model_local *a, unsigned int a_count,
 
 void model_start(void)
 {
+	struct timespec now;
+
 	model.timeouts = timeouts_default;
+	clock_gettime(CLOCK_REALTIME, &now);
+	model.check_generation = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 void model_stop(void)
@@ -429,6 +478,38 @@ uint64_t model_generation(void)
 	return model.generation;
 }
 
+uint64_t model_check_generation(void)
+{
+	return model.check_generation;
+}
+
+static bool has_checks(const struct model_service *service)
+{
+	for (unsigned int i = 0; service != NULL && i < service->server_count; i++) {
+		if (model_server_is_checked(service, &service->servers[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool checks_differ(const struct model_service *a, const struct model_service *b)
+{
+	if (a == NULL || b == NULL || a->check != b->check || a->server_count != b->server_count)
+		return true;
+	for (unsigned int i = 0; i < a->server_count; i++) {
+		if (a->servers[i].check != b->servers[i].check ||
+		    model_server_compare(&a->servers[i], &b->servers[i]) != 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_generation_count(const struct model_service *old, const struct model_service *new)
+{
+	if ((has_checks(old) || has_checks(new)) && checks_differ(old, new))
+		model.check_generation++;
+}
+
 int model_reserve(uint32_t highest_number, uint32_t services)
 {
 	struct model_service **larger;
@@ -449,17 +530,7 @@ int model_reserve(uint32_t highest_number, uint32_t services)
 	return 0;
 }
 
-struct model_service *model_replace(struct model_service *service)
-{
-	struct model_service *old = model_take(&service->key);
-
-	keyed_insert(&model.services, service); // model_reserve() made room
-	model.by_number[service->number] = service;
-	model.server_count += service->server_count;
-	return old;
-}
-
-struct model_service *model_take(const struct service_key *key)
+static struct model_service *service_take(const struct service_key *key)
 {
 	struct model_service *old = keyed_remove(&model.services, key);
 
@@ -468,6 +539,25 @@ struct model_service *model_take(const struct service_key *key)
 		model.by_number[old->number] = NULL;
 		model.server_count -= old->server_count;
 	}
+	return old;
+}
+
+struct model_service *model_replace(struct model_service *service)
+{
+	struct model_service *old = service_take(&service->key);
+
+	keyed_insert(&model.services, service); // model_reserve() made room
+	model.by_number[service->number] = service;
+	model.server_count += service->server_count;
+	check_generation_count(old, service);
+	return old;
+}
+
+struct model_service *model_take(const struct service_key *key)
+{
+	struct model_service *old = service_take(key);
+
+	check_generation_count(old, NULL);
 	return old;
 }
 

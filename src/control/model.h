@@ -7,6 +7,7 @@
 #include "balance/service.h"
 #include "base/addr.h"
 #include "base/error.h"
+#include "control/check.h"
 #include "net/iface.h"
 #include "session/timeout.h"
 
@@ -27,10 +28,11 @@ struct model_server {
 	struct addr addr;
 	uint16_t port; // host byte order
 	uint8_t origin;
-	bool overridden; // from the file, then changed through another door
-	uint8_t health;	 // enum health; found out, never configured
-	uint32_t weight; // as configured; workers see model_server_weight()
-	uint32_t number; // from server_create(); 0 until published
+	bool overridden;	   // from the file, then changed through another door
+	uint8_t health;		   // enum health; found out, never configured
+	uint32_t weight;	   // as configured; workers see model_server_weight()
+	uint32_t number;	   // from server_create(); 0 until published
+	const struct check *check; // over the service's; NULL: as that, &check_none: none
 };
 
 /* A local address, of a service or of the pool. */
@@ -52,7 +54,8 @@ struct model_service {
 	uint32_t hysteresis; // less than the quorum
 	char scheduler[MODEL_WORD];
 	char mode[MODEL_WORD];
-	struct timeouts timeouts; // 0: as the default of the whole model
+	struct timeouts timeouts;  // 0: as the default of the whole model
+	const struct check *check; // NULL: its servers are not checked
 	struct model_server *servers;
 	unsigned int server_count;
 	struct model_local *locals;
@@ -89,6 +92,15 @@ int model_service_remove_server(struct model_service *service, const struct addr
 				uint16_t port);
 /* The weight that new sessions are given by: 0 while the server is down. */
 uint32_t model_server_weight(const struct model_server *server);
+/* Is it out of its service while it is down (on_failure: remove)? Listings of servers leave it out. */
+bool model_server_is_removed(const struct model_service *service,
+			     const struct model_server *server);
+/* Is it checked, be it by its own settings or by the service's? */
+bool model_server_is_checked(const struct model_service *service,
+			     const struct model_server *server);
+/* What has been found out about the servers of `before` holds for those of `after`. */
+void model_service_carry_health(const struct model_service *before, struct model_service *after);
+const char *health_name(enum health health);
 int model_server_compare(const struct model_server *a, const struct model_server *b);
 
 /* The same for an array of local addresses, of a service or the pool. */
@@ -116,6 +128,11 @@ struct timeouts model_service_timeouts(const struct model_service *service,
 				       const struct timeouts *defaults);
 /* Raised whenever something changed that is persisted. */
 uint64_t model_generation(void);
+/*
+ * Raised whenever it changed which servers are checked and how. It begins at the time of the start,
+ * so that it is no number that an earlier process gave.
+ */
+uint64_t model_check_generation(void);
 
 /* For publish.c alone: take in what has been published. Takes the ownership. */
 int model_reserve(uint32_t highest_number, uint32_t services);

@@ -223,6 +223,7 @@ static int service_show(const struct model_service *service, const struct model_
 	const struct model_local *locals = own ? service->locals : pool;
 	unsigned int local_count = own ? service->local_count : pool_count;
 	void *servers = publish.servers, *local_room = publish.locals;
+	unsigned int server_count = 0;
 	struct service_spec spec;
 	int status;
 
@@ -236,9 +237,14 @@ static int service_show(const struct model_service *service, const struct model_
 	if (status < 0)
 		return error_set(error, -ENOMEM, "", "out of memory");
 	for (unsigned int i = 0; i < service->server_count; i++) {
-		publish.servers[i] = (struct service_server){
-			.server = service->servers[i].number,
-			.weight = model_server_weight(&service->servers[i]),
+		const struct model_server *server = &service->servers[i];
+
+		// Its number stays in use, so that its sessions go on as those of one that is down.
+		if (model_server_is_removed(service, server))
+			continue;
+		publish.servers[server_count++] = (struct service_server){
+			.server = server->number,
+			.weight = model_server_weight(server),
 		};
 	}
 	for (unsigned int i = 0; i < local_count; i++) {
@@ -256,7 +262,7 @@ static int service_show(const struct model_service *service, const struct model_
 		.unknown_tcp = service->unknown_tcp,
 		.mss = service->mss,
 		.servers = publish.servers,
-		.server_count = service->server_count,
+		.server_count = server_count,
 		.locals = publish.locals,
 		.local_count = local_count,
 	};

@@ -37,6 +37,7 @@ struct request {
 	char *path;		   // cut into pieces in place
 	const char *parts[REQUEST_PARTS];
 	char peer[64];
+	int pid;
 	char *body;
 	size_t body_size, body_room;
 	bool served, suspended;
@@ -71,7 +72,7 @@ int request_set_response(struct request *request, unsigned int status,
 
 int request_reply(struct request *request, unsigned int status, json_t *json)
 {
-	char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
 	size_t length = text ? strlen(text) : 0;
 	char *line = text ? realloc(text, length + 2) : NULL;
 
@@ -233,6 +234,7 @@ static void request_find_peer(struct request *request)
 
 	if (info != NULL)
 		getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+	request->pid = peer.pid;
 	snprintf(request->peer, sizeof(request->peer), "REST, uid %u, pid %d", peer.uid, peer.pid);
 }
 
@@ -471,6 +473,11 @@ const char *request_part(const struct request *request, unsigned int index)
 const char *request_peer(const struct request *request)
 {
 	return request->peer;
+}
+
+int request_pid(const struct request *request)
+{
+	return request->pid;
 }
 
 const char *request_query(const struct request *request, const char *name)

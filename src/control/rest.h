@@ -48,6 +48,8 @@ int request_check_new(const struct request *request, bool exists, const char *ki
 		      const char *name, struct error *error);
 /* "REST, uid 0, pid 1234" for the log. */
 const char *request_peer(const struct request *request);
+/* The peer's process, 0 when it is not known. */
+int request_pid(const struct request *request);
 
 /* Reply with JSON, whose reference is taken (NULL: out of memory), or with nothing but a status. */
 int request_reply(struct request *request, unsigned int status, json_t *json);
@@ -102,6 +104,8 @@ int rest_local_get(struct request *request, struct error *error);
 int rest_local_put(struct request *request, struct error *error);
 int rest_local_delete(struct request *request, struct error *error);
 int rest_check_list(struct request *request, struct error *error);
+int rest_check_report(struct request *request, struct error *error);
+int rest_health_put(struct request *request, struct error *error);
 int rest_session_list(struct request *request, struct error *error);
 int rest_trace_get(struct request *request, struct error *error);
 int rest_capture_get(struct request *request, struct error *error);

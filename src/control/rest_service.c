@@ -34,10 +34,13 @@ static void traffic_add(json_t *object, const struct traffic *traffic)
 				    json_integer((json_int_t)counters[i].value));
 }
 
-static json_t *server_show(const struct model_server *server)
+static json_t *server_show(const struct model_service *service, const struct model_server *server)
 {
 	json_t *object = document_server_json(server, true);
 	struct traffic traffic;
+
+	if (model_server_is_removed(service, server))
+		json_object_set_new(object, "removed", json_true());
 
 	zero_server_traffic(server->number, &traffic);
 	traffic_add(object, &traffic);
@@ -53,6 +56,8 @@ static json_t *service_show(const struct model_service *service)
 	zero_service_traffic(service->number, &traffic);
 	traffic_add(object, &traffic);
 	for (unsigned int i = 0; i < service->server_count; i++) {
+		if (model_server_is_removed(service, &service->servers[i]))
+			json_object_set_new(json_array_get(servers, i), "removed", json_true());
 		zero_server_traffic(service->servers[i].number, &traffic);
 		traffic_add(json_array_get(servers, i), &traffic);
 	}
@@ -142,7 +147,7 @@ static enum stream_next service_stream_more(void *arg, struct text *text)
 			return STREAM_END;
 		}
 		object = service_show(service);
-		line = json_dumps(object, JSON_COMPACT);
+		line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(10));
 		json_decref(object);
 		text_add(text, "%s%s", stream->begun ? ",\n" : "\n", line ? line : "null");
 		free(line);
@@ -259,9 +264,9 @@ static int server_key(const struct request *request, struct model_server *server
 }
 
 /* The service and the server of a path; `*server` is NULL when the service has no such server. */
-static int server_of_request(const struct request *request, struct model_service **service,
-			     struct model_server *wanted, struct model_server **server,
-			     struct error *error)
+static int server_maybe_of_request(const struct request *request, struct model_service **service,
+				   struct model_server *wanted, struct model_server **server,
+				   struct error *error)
 {
 	struct service_key key;
 	int status = service_of_request(request, &key, service, error);
@@ -283,17 +288,28 @@ static int no_server(const struct model_service *service, const struct model_ser
 			 endpoint_format(&server->addr, server->port, text));
 }
 
+int server_of_request(const struct request *request, struct model_service **service,
+		      struct model_server **server, struct error *error)
+{
+	struct model_server wanted;
+	int status = server_maybe_of_request(request, service, &wanted, server, error);
+
+	if (status == 0 && *server == NULL)
+		return no_server(*service, &wanted, error);
+	return status;
+}
+
 static int one_server_show(struct request *request, struct error *error)
 {
 	struct model_service *service;
 	struct model_server wanted, *server = NULL;
-	int status = server_of_request(request, &service, &wanted, &server, error);
+	int status = server_maybe_of_request(request, &service, &wanted, &server, error);
 
 	if (status < 0)
 		return status;
 	if (server == NULL)
 		return no_server(service, &wanted, error);
-	return request_reply(request, 200, server_show(server));
+	return request_reply(request, 200, server_show(service, server));
 }
 
 int rest_server_get(struct request *request, struct error *error)
@@ -309,7 +325,7 @@ static int server_change(struct request *request, bool whole, struct error *erro
 	struct service_key key;
 	char name[ENDPOINT_TEXT];
 	json_t *body;
-	int status = server_of_request(request, &service, &wanted, &server, error);
+	int status = server_maybe_of_request(request, &service, &wanted, &server, error);
 	bool existed;
 
 	if (status == 0 && whole)
@@ -322,6 +338,7 @@ static int server_change(struct request *request, bool whole, struct error *erro
 		return no_server(service, &wanted, error);
 	wanted.origin = ORIGIN_REST;
 	wanted.weight = whole ? 1 : server->weight;
+	wanted.check = whole ? NULL : server->check;
 	body = request_body(request, error);
 	if (body == NULL)
 		return error->code;
@@ -342,8 +359,9 @@ static int server_change(struct request *request, bool whole, struct error *erro
 	status = service_edit(request, service, after, error);
 	if (status < 0)
 		return status;
-	server = model_service_find_server(model_find(&key), &wanted.addr, wanted.port);
-	return request_reply(request, existed ? 200 : 201, server_show(server));
+	service = model_find(&key);
+	server = model_service_find_server(service, &wanted.addr, wanted.port);
+	return request_reply(request, existed ? 200 : 201, server_show(service, server));
 }
 
 int rest_server_put(struct request *request, struct error *error)
@@ -360,7 +378,7 @@ int rest_server_delete(struct request *request, struct error *error)
 {
 	struct model_service *service, *after;
 	struct model_server wanted, *server = NULL;
-	int status = server_of_request(request, &service, &wanted, &server, error);
+	int status = server_maybe_of_request(request, &service, &wanted, &server, error);
 
 	if (status < 0)
 		return status;

@@ -11,6 +11,7 @@
 
 #include "base/drops.h"
 #include "control/apply.h"
+#include "control/checker.h"
 #include "control/claim.h"
 #include "control/loop.h"
 #include "control/model.h"
@@ -57,16 +58,17 @@ int rest_status_get(struct request *request, struct error *error)
 
 	return request_reply(
 		request, 200,
-		json_pack("{s:s, s:i, s:I, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, "
+		json_pack("{s:s, s:i, s:I, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:o, "
 			  "s:{s:I, s:I, s:I, s:I, s:I}, s:{s:b, s:I, s:I}}",
 			  "instance", config->instance, "pid", (int)getpid(), "uptime_seconds",
 			  (json_int_t)(loop_uptime() / 1000), "file", config->path, "state_dir",
 			  config->state_dir, "workers", workers_count(), "ports", port_count(),
 			  "services", model_service_count(), "servers", model_server_count(),
 			  "leaving_servers", remains_leaving(), "local_addresses", claim_count(),
-			  "sessions", "ipv4", (json_int_t)sum.sessions, "ipv4_capacity",
-			  (json_int_t)sum.session_capacity, "ipv6", (json_int_t)sum.sessions_wide,
-			  "ipv6_capacity", (json_int_t)sum.session_wide_capacity, "half_open",
+			  "checker", checker_json(), "sessions", "ipv4", (json_int_t)sum.sessions,
+			  "ipv4_capacity", (json_int_t)sum.session_capacity, "ipv6",
+			  (json_int_t)sum.sessions_wide, "ipv6_capacity",
+			  (json_int_t)sum.session_wide_capacity, "half_open",
 			  (json_int_t)sum.half_open, "memory", "hugepages", eal_uses_hugepages(),
 			  "table_bytes", (json_int_t)workers_table_bytes(), "buffer_bytes",
 			  (json_int_t)pool_bytes()));

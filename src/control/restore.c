@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "control/edit.h"
+#include "control/health.h"
 #include "control/persist.h"
 #include "control/publish.h"
 #include "control/keyed.h"
@@ -48,11 +49,28 @@ static bool is_required(const struct model_service *service)
 	return true;
 }
 
+/* A server that was down stays so until its next check; without a check nobody would look again. */
+static void restore_health(struct model_service *service)
+{
+	for (unsigned int i = 0; i < service->server_count; i++) {
+		struct model_server *server = &service->servers[i];
+
+		if (!model_server_is_checked(service, server))
+			server->health = HEALTH_UNCHECKED;
+		if (server->health != HEALTH_UNCHECKED)
+			health_note(&service->key, &server->addr, server->port,
+				    health_name(server->health),
+				    "as it was before weir was restarted");
+	}
+}
+
 static int restore_services(const struct document *document, struct error *error)
 {
 	for (unsigned int i = 0; i < document->service_count; i++) {
-		int status = one_service(document->services[i], error);
+		int status;
 
+		restore_health(document->services[i]);
+		status = one_service(document->services[i], error);
 		if (status < 0 && is_required(document->services[i]))
 			return status;
 		if (status < 0)

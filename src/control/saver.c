@@ -97,7 +97,7 @@ static int text_make(struct saver *saver)
 	uint64_t begin = loop_clock();
 	json_t *json = saver->make();
 
-	saver->text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	saver->text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
 	json_decref(json);
 	if (saver->text == NULL)
 		return -ENOMEM;
