@@ -4,7 +4,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 DESTDIR ?=
 
-.PHONY: all programs demo test bench fuzz soak lint format install clean help
+.PHONY: all programs demo test bench fuzz soak lint format install deb clean help
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -50,8 +50,12 @@ install: all ## into DESTDIR; a configuration that is there already stays
 	DESTDIR=$(if $(DESTDIR),$(abspath $(DESTDIR))) meson install -C $(BUILD) --no-rebuild
 	test -e $(DESTDIR)/etc/weir/weir.yaml || install -D -m 644 dist/weir.yaml $(DESTDIR)/etc/weir/weir.yaml
 
+deb: ## Debian packages of the last commit into build-deb/, built and tested by dpkg-buildpackage
+	tools/install-dependencies package
+	tools/make-deb
+
 clean:
-	rm -rf $(BUILD) build-asan build-clang build-fuzz
+	rm -rf $(BUILD) build-asan build-clang build-fuzz build-deb
 
 help:
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
