@@ -40,15 +40,18 @@ static int help_print(void)
 
 	puts("usage: ipvsadm COMMAND [OPTIONS]; the command comes first\n\nCommands:");
 	for (const struct rule_command *c = rule_commands; c->name; c++) {
-		snprintf(letters, sizeof(letters), c->letter ? "-%c" : "", c->letter);
+		*letters = '\0';
+		if (c->letter)
+			snprintf(letters, sizeof(letters), "-%c, ", c->letter);
 		if (c->letter2)
-			snprintf(letters + 2, sizeof(letters) - 2, ", -%c", c->letter2);
-		strcat(letters, *letters ? ", " : "");
+			snprintf(letters + 4, sizeof(letters) - 4, "-%c, ", c->letter2);
 		option_line(letters, c->name, c->words_help, false, c->help);
 	}
 	puts("\nOptions:");
 	for (const struct rule_option *o = rule_options; o->name; o++) {
-		snprintf(letters, sizeof(letters), o->letter ? "-%c, " : "", o->letter);
+		*letters = '\0';
+		if (o->letter)
+			snprintf(letters, sizeof(letters), "-%c, ", o->letter);
 		option_line(letters, o->name, o->value, o->optional, o->help);
 	}
 	puts("\nWithout a command all services are listed. The daemon is found by WEIR_SOCKET or "

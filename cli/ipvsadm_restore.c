@@ -236,8 +236,9 @@ static int line_run(struct restore *restore, char *line)
 		return line_failed(restore,
 				   rule_fail(count == -EINVAL ? "a quotation mark is not closed"
 							      : "has too many words"));
-	// A line may be a whole command, as scripts have them.
-	char **argv = count > 0 && words[1][0] != '-' ? words + 1 : words;
+	// A line may be a whole command, as scripts have them: "./ipvsadm -A ...".
+	bool whole = count > 0 && !strcmp(basename(words[1]), "ipvsadm");
+	char **argv = whole ? words + 1 : words;
 	int argc = argv == words ? count + 1 : count;
 	if (argc < 2)
 		return EXIT_OK;

@@ -181,6 +181,7 @@ IPVSADM = rows(
     ("-R", 1, "ipvsadm: line 2: real server 192.168.100.2:80 exists already",
      f"# a comment\n-a -t {VIP} -r 192.168.100.2 -b\n"),
     ("-R", 1, "line 1: \"nonsense\" is no command", "ipvsadm nonsense\n"),
+    ("-R", 1, "line 1: \"weirctl\" is no command", "weirctl\n"),
     ("-R", 1, "line 1: a quotation mark is not closed", f"-A -t '{NEW}\n"),
     ("-R", 1, "line 3: -R (--restore) cannot stand in what -R reads", "\n\n-R\n"),
     ("-R", 1, "line 2: there is no service", f"\n-a -t {NEW} -r 192.168.100.2 -b"),
