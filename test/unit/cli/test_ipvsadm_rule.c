@@ -152,8 +152,7 @@ static void test_later(void **state)
 		"-A -1 [fd00::1]:0",
 		"-A -s rr -H proto=tcp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1",
 		"-A -H proto=icmp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1 -s rr",
-		"-A -H "
-		"proto=tcp,src-range=192.168.0.0-192.168.0.254,dst-range=0.0.0.0:1-1024,oif=dpdk1",
+		"-A -H src-range=10.0.0.0-10.0.0.254,dst-range=0.0.0.0:1-1024,oif=dpdk1",
 		"-A -H af=ipv6,iif=dpdk0",
 		"-A -H src-range=[fd00::1-fd00::ff]:1-1024",
 		"-a -H proto=udp,src-range=192.168.88.1-192.168.88.253,oif=bond1 -r 10.1.2.3:0 -J",
