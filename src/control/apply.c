@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/announce.h"
 #include "control/claim.h"
 #include "control/config_fields.h"
 #include "control/describe.h"
@@ -79,6 +80,31 @@ static bool addresses_differ(const struct config *wanted)
 	return false;
 }
 
+/* The name of the interface apart, which needs a restart. */
+static bool announcing_differs(const struct announce_config *wanted)
+{
+	json_t *now = announce_config_json(&running.announce);
+	json_t *then = announce_config_json(wanted);
+	bool differs;
+
+	json_object_del(now, "interface");
+	json_object_del(then, "interface");
+	differs = !json_equal(now, then);
+	json_decref(now);
+	json_decref(then);
+	return differs;
+}
+
+static void announcing_set(const struct announce_config *wanted)
+{
+	char interface[sizeof(running.announce.interface)];
+
+	strcpy(interface, running.announce.interface);
+	running.announce = *wanted;
+	strcpy(running.announce.interface, interface);
+	announce_changed();
+}
+
 /* The settings that are neither services nor local addresses, in words. */
 static void describe_settings(const struct config *wanted, struct describe *d)
 {
@@ -87,6 +113,10 @@ static void describe_settings(const struct config *wanted, struct describe *d)
 		json_array_append_new(d->texts, json_sprintf("~ log_level %s -> %s",
 							     config_log_levels[running.log_level],
 							     config_log_levels[wanted->log_level]));
+	}
+	if (announcing_differs(&wanted->announce)) {
+		d->changed++;
+		json_array_append_new(d->texts, json_string("~ announce"));
 	}
 	if (addresses_differ(wanted)) {
 		d->changed++;
@@ -114,6 +144,7 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 	running.addresses = addresses;
 	running.address_count = wanted->address_count;
 	running.log_level = wanted->log_level;
+	announcing_set(&wanted->announce);
 	log_set_level(running.log_level);
 	return 0;
 

@@ -87,6 +87,7 @@ static void config_defaults(struct config *config)
 	for (unsigned int i = 0; i < PUNT_CLASSES; i++)
 		config->policers[i] = config_policer(rates[i]);
 	config->log_level = LOG_INFO;
+	announce_config_defaults(&config->announce);
 }
 
 /* "/run/weir/weir.sock" -> "/run/weir/weir.ipvs.sock". One that gets too long is found out later. */
@@ -143,6 +144,8 @@ static int config_inherit(struct config *config, const struct config *running)
 			return -ENOMEM;
 	}
 	config->log_level = LOG_INFO;
+	announce_config_defaults(&config->announce);
+	strcpy(config->announce.interface, running->announce.interface);
 	config->addresses = calloc(running->address_count + 1, sizeof(*config->addresses));
 	if (config->addresses == NULL)
 		return -ENOMEM;
@@ -178,6 +181,9 @@ static int config_fill(const json_t *json, struct config *config, struct error *
 	if (status < 0)
 		return status;
 	config_derive(config);
+	status = announce_config_check(config, error);
+	if (status < 0)
+		return status;
 	return document_decode(json, &source, &config->document, error);
 }
 
@@ -304,6 +310,7 @@ json_t *config_json(const struct config *config)
 		(json_int_t)policers[PUNT_REST].packets_per_second, "ports", ports_json(config));
 	if (config->eal.main_cpu >= 0)
 		json_object_set_new(object, "main_cpu", json_integer(config->eal.main_cpu));
+	json_object_set_new(object, "announce", announce_config_json(&config->announce));
 	return object;
 }
 
@@ -347,6 +354,11 @@ json_t *config_restart_json(const struct config *running, const struct config *w
 	const char *name;
 
 	json_object_del(now, "log_level");
+	// Of this section, the rest can change at any time.
+	json_object_set_new(now, "announce",
+			    json_pack("{s:s}", "interface", running->announce.interface));
+	json_object_set_new(then, "announce",
+			    json_pack("{s:s}", "interface", wanted->announce.interface));
 	json_object_foreach (now, name, value) {
 		const json_t *other = json_object_get(then, name);
 

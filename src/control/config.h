@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "control/config_announce.h"
 #include "control/document.h"
 #include "io/eal.h"
 #include "io/pool.h"
@@ -50,6 +51,7 @@ struct config {
 	unsigned int port_count;
 
 	enum log_level log_level;
+	struct announce_config announce;  // its interface, too, needs a restart
 	struct config_address *addresses; // of all ports
 	unsigned int address_count;
 	struct document document; // services, local addresses, timeouts

@@ -216,8 +216,8 @@ static const struct field policer_fields[] = {
 /* Ports */
 
 /* A name of an interface as Linux takes it. */
-static int decode_name(struct decode *d, const json_t *value, const struct field *field,
-		       void *target)
+int decode_interface_name(struct decode *d, const json_t *value, const struct field *field,
+			  void *target)
 {
 	int status = decode_text(d, value, field, target);
 	const char *text = (const char *)target + field->offset;
@@ -254,10 +254,11 @@ static int decode_port_address(struct decode *d, const json_t *value, struct con
 }
 
 static const struct field port_fields[] = {
-	{"name", decode_name, FIELD_OF(struct port_config, name), .minimum = 1, .required = true},
+	{"name", decode_interface_name, FIELD_OF(struct port_config, name), .minimum = 1,
+	 .required = true},
 	{"device", decode_text, FIELD_OF(struct port_config, device), .minimum = 1,
 	 .required = true},
-	{"tap", decode_name, FIELD_OF(struct port_config, tap), .minimum = 1},
+	{"tap", decode_interface_name, FIELD_OF(struct port_config, tap), .minimum = 1},
 	{"take_over", decode_boolean, FIELD_OF(struct port_config, take_over)},
 	{"mtu", decode_integer, FIELD_OF(struct port_config, mtu), .maximum = 9216},
 	{"descriptors", decode_integer, FIELD_OF(struct port_config, descriptors), .minimum = 64,
@@ -378,6 +379,7 @@ const struct field config_fields[] = {
 	{"unknown_vip_port", decode_unknown_vip},
 	{"policers", decode_section, .more = policer_fields},
 	{"ports", decode_ports},
+	{"announce", decode_announce},
 	{"timeouts", decode_ignore}, // these three: document.c
 	{"local_addresses", decode_ignore},
 	{"services", decode_ignore},

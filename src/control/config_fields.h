@@ -11,5 +11,8 @@ extern const char *const config_log_levels[];
 
 /* A policer of so many packets per second, with the burst that goes with it. */
 struct punt_policer config_policer(uint32_t packets_per_second);
+/* A name of an interface as Linux takes it. */
+int decode_interface_name(struct decode *d, const json_t *value, const struct field *field,
+			  void *target);
 /* Is a device's name a PCI address, "0000:03:00.0" or "03:00.0"? */
 bool config_is_pci(const char *device);

@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "control/announce.h"
 #include "control/apply.h"
 #include "control/check.h"
 #include "control/checker.h"
 #include "control/claim.h"
+#include "control/degraded.h"
 #include "control/edit.h"
 #include "control/health.h"
 #include "control/instance.h"
@@ -21,6 +23,7 @@
 #include "control/loop.h"
 #include "control/model.h"
 #include "control/network.h"
+#include "control/node.h"
 #include "control/persist.h"
 #include "control/publish.h"
 #include "control/rates.h"
@@ -44,6 +47,7 @@ static struct {
 	const struct config *config;
 	int signals;
 	struct loop_timer tick;
+	struct loop_timer linger; // runs between the withdrawal of VIPs and the stop
 	unsigned int ticks;
 } control = {.signals = -1};
 
@@ -65,7 +69,10 @@ static void control_tick(void *arg)
 		health_tick();
 		check_sweep();
 		checker_tick();
+		degraded_tick();
+		node_tick();
 	}
+	announce_tick();
 }
 
 static void control_kernel(void *arg)
@@ -99,6 +106,30 @@ static void control_reload(void)
 	free(wanted);
 }
 
+static void control_quit(void *arg)
+{
+	loop_quit();
+}
+
+/*
+ * Stop: first no new traffic is wanted any more. Routers hear of it and turn away, and until they
+ * have done so weir goes on as ever. Who says it twice does not want to wait.
+ */
+static void control_end(const char *signal)
+{
+	unsigned int linger;
+
+	if (control.linger.running) {
+		log_notice("%s: stopping at once", signal);
+		loop_quit();
+		return;
+	}
+	log_notice("%s: stopping", signal);
+	linger = announce_withdraw();
+	control.linger = (struct loop_timer){.fire = control_quit};
+	loop_timer_set(&control.linger, linger);
+}
+
 static void control_signal(void *arg)
 {
 	struct signalfd_siginfo info;
@@ -108,8 +139,7 @@ static void control_signal(void *arg)
 			control_reload();
 			continue;
 		}
-		log_notice("%s: stopping", strsignal((int)info.ssi_signo));
-		loop_quit();
+		control_end(strsignal((int)info.ssi_signo));
 	}
 }
 
@@ -214,9 +244,13 @@ int control_start(const struct config *config, struct error *error)
 	status = persist_start(config->state_dir, config->digest, error);
 	if (status < 0)
 		goto stop_network;
-	status = rest_start(config, error);
+	status = announce_start(&apply_running()->announce, error);
 	if (status < 0)
 		goto stop_persist;
+	node_start(config);
+	status = rest_start(config, error);
+	if (status < 0)
+		goto stop_announce;
 	status = ipvs_door_start(config, error);
 	if (status < 0)
 		goto stop_rest;
@@ -226,6 +260,9 @@ int control_start(const struct config *config, struct error *error)
 
 stop_rest:
 	rest_stop();
+stop_announce:
+	announce_stop();
+	node_stop();
 stop_persist:
 	persist_stop();
 stop_network:
@@ -253,6 +290,10 @@ void control_stop(void)
 	rest_stop();
 	persist_stop();
 	network_stop();
+	loop_timer_cancel(&control.linger);
+	announce_stop();
+	node_stop();
+	degraded_stop();
 	apply_stop();
 	kernel_close();
 	signals_close();

@@ -5,13 +5,17 @@
 #include <rte_version.h>
 
 #include "base/drops.h"
+#include "control/announce.h"
 #include "control/claim.h"
+#include "control/degraded.h"
 #include "control/loop.h"
 #include "control/model.h"
+#include "control/node.h"
 #include "control/port_stats.h"
 #include "control/remains.h"
 #include "control/rest.h"
 #include "control/version.h"
+#include "control/vip_device.h"
 #include "io/pool.h"
 #include "path/workers.h"
 
@@ -57,6 +61,45 @@ static void daemon_add(struct text *text)
 		   workers_table_bytes());
 	single_add(text, "weir_buffer_bytes", "gauge", "what the packet buffers take",
 		   pool_bytes());
+}
+
+/* Announcing */
+
+static void node_add(struct text *text)
+{
+	single_add(text, "weir_drained", "gauge", "whether a person has drained this node",
+		   node_is_drained());
+	single_add(text, "weir_isolated", "gauge", "whether this node has isolated itself",
+		   node_is_isolated());
+	single_add(text, "weir_degraded", "gauge",
+		   "whether something waits for a person (weirctl status says what)",
+		   degraded_is());
+	single_add(text, "weir_announce_discarded_packets_total", "counter",
+		   "packets that Linux sent to the device of announced VIPs",
+		   vip_device_discarded());
+}
+
+/* One piece of a family, `changes` or the state; true when the family is complete. */
+static bool announced_add(struct metrics *metrics, struct text *text, bool changes)
+{
+	struct announcement one;
+	char vip[ADDR_TEXT];
+
+	if (!metrics->titled && changes)
+		family_add(text, "weir_announcement_changes_total", "counter",
+			   "how often a VIP was announced or withdrawn");
+	else if (!metrics->titled)
+		family_add(text, "weir_announced", "gauge",
+			   "whether a VIP is shown to routing daemons");
+	metrics->titled = true;
+	while (text->size < STREAM_PIECE) {
+		if (!announce_next(&metrics->cursor, &one))
+			return true;
+		text_add(text, "%s{vip=\"%s\"} %u\n",
+			 changes ? "weir_announcement_changes_total" : "weir_announced",
+			 addr_format(&one.vip, vip), changes ? one.changes : one.announced);
+	}
+	return false;
 }
 
 /* Workers and drops */
@@ -243,6 +286,7 @@ static enum stream_next metrics_more(void *arg, struct text *text)
 
 	if (family == 0) {
 		daemon_add(text);
+		node_add(text);
 		ports_add(text);
 		workers_add(text);
 		drops_add(text);
@@ -253,12 +297,16 @@ static enum stream_next metrics_more(void *arg, struct text *text)
 		complete = traffic_add(metrics, text, "server",
 				       &traffic_families[family - 1 - TRAFFIC_FAMILIES],
 				       servers_add);
-	} else {
-		bool last = family > 2 * TRAFFIC_FAMILIES + 1;
+	} else if (family <= 2 * TRAFFIC_FAMILIES + 2) {
+		bool up = family > 2 * TRAFFIC_FAMILIES + 1;
 
-		complete = traffic_add(metrics, text, "server", last ? &server_up : &server_weight,
+		complete = traffic_add(metrics, text, "server", up ? &server_up : &server_weight,
 				       servers_add);
-		if (complete && last)
+	} else {
+		bool changes = family > 2 * TRAFFIC_FAMILIES + 3;
+
+		complete = announced_add(metrics, text, changes);
+		if (complete && changes)
 			return STREAM_END;
 	}
 	if (complete) {

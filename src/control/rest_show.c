@@ -10,13 +10,16 @@
 #include <rte_version.h>
 
 #include "base/drops.h"
+#include "control/announce.h"
 #include "control/apply.h"
 #include "control/checker.h"
 #include "control/claim.h"
+#include "control/degraded.h"
 #include "control/loop.h"
 #include "control/model.h"
 #include "control/network.h"
 #include "control/network_link.h"
+#include "control/node.h"
 #include "control/port_stats.h"
 #include "control/remains.h"
 #include "control/rest.h"
@@ -51,20 +54,38 @@ static struct worker_stats stats_sum(void)
 	return sum;
 }
 
+/* One word for how the node is, and the sentences behind it. */
+static const char *state_word(void)
+{
+	return node_withheld() == NULL && degraded_is() ? "degraded" : node_state();
+}
+
+static json_t *state_reasons(void)
+{
+	json_t *reasons = degraded_json();
+
+	if (node_withheld() != NULL)
+		json_array_insert_new(reasons, 0, json_string(node_withheld()));
+	return reasons;
+}
+
 int rest_status_get(struct request *request, struct error *error)
 {
 	const struct config *config = apply_running();
 	const struct worker_stats sum = stats_sum();
+	unsigned int announced, vips = announce_count(&announced);
 
 	return request_reply(
 		request, 200,
-		json_pack("{s:s, s:i, s:I, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:o, "
-			  "s:{s:I, s:I, s:I, s:I, s:I}, s:{s:b, s:I, s:I}}",
-			  "instance", config->instance, "pid", (int)getpid(), "uptime_seconds",
+		json_pack("{s:s, s:s, s:o, s:i, s:I, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, "
+			  "s:i, s:o, s:{s:I, s:I, s:I, s:I, s:I}, s:{s:b, s:I, s:I}}",
+			  "instance", config->instance, "state", state_word(), "reasons",
+			  state_reasons(), "pid", (int)getpid(), "uptime_seconds",
 			  (json_int_t)(loop_uptime() / 1000), "file", config->path, "state_dir",
 			  config->state_dir, "workers", workers_count(), "ports", port_count(),
 			  "services", model_service_count(), "servers", model_server_count(),
 			  "leaving_servers", remains_leaving(), "local_addresses", claim_count(),
+			  "announced_vips", announced, "withdrawn_vips", vips - announced,
 			  "checker", checker_json(), "sessions", "ipv4", (json_int_t)sum.sessions,
 			  "ipv4_capacity", (json_int_t)sum.session_capacity, "ipv6",
 			  (json_int_t)sum.sessions_wide, "ipv6_capacity",

@@ -26,6 +26,20 @@ int kernel_address_add(struct iface *iface, const struct prefix *address);
 int kernel_address_delete(struct iface *iface, const struct prefix *address);
 /* The interface whose TAP carries the address, or NULL. */
 struct iface *kernel_address_owner(const struct addr *address);
+/* The networks that our interfaces are on, by the addresses of their TAPs; at most `max`. */
+struct kernel_network {
+	struct iface *iface;
+	struct prefix prefix;
+};
+unsigned int kernel_networks(struct kernel_network *out, unsigned int max);
+
+/*
+ * The same for a host prefix on any link of Linux, by its ifindex. Linux will not choose an IPv6
+ * address that was put there so as the source of connections of its own (it is "deprecated").
+ */
+int kernel_vip_add(int link, const struct prefix *vip);
+int kernel_vip_delete(int link, const struct prefix *vip);
+bool kernel_vip_stands(int link, const struct prefix *vip);
 
 /*
  * Changes that a door asks for, written through to Linux (kernel_put.c): 0 or Linux's negative

@@ -230,6 +230,29 @@ bool kernel_address_known(const struct addr *addr)
 	return false;
 }
 
+bool kernel_vip_stands(int link, const struct prefix *vip)
+{
+	const struct address *address = address_search(link, vip);
+
+	return address && !address->deleted;
+}
+
+unsigned int kernel_networks(struct kernel_network *out, unsigned int max)
+{
+	struct address *address;
+	unsigned int count = 0;
+
+	LIST_FOREACH (address, &address_all, all) {
+		const struct prefix *prefix = &address->is.prefix;
+		bool host = prefix->len == (prefix->addr.family == AF_INET ? 32 : 128);
+		struct iface *iface = host ? NULL : iface_find_kernel(address->link);
+
+		if (iface && !address->deleted && count < max)
+			out[count++] = (struct kernel_network){iface, *prefix};
+	}
+	return count;
+}
+
 static const char *scope_name(uint8_t scope, char text[static 4])
 {
 	switch (scope) {

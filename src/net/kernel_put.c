@@ -67,14 +67,14 @@ static uint16_t create_flags(bool exclusive)
 
 enum { PUT_BUFFER = 512, IPV6_DEFAULT_METRIC = 1024 };
 
-static struct ifaddrmsg *address_head(struct nlmsghdr *message, const struct iface *iface,
+static struct ifaddrmsg *address_head(struct nlmsghdr *message, int link,
 				      const struct prefix *prefix)
 {
 	struct ifaddrmsg *info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
 
 	info->ifa_family = prefix->addr.family;
 	info->ifa_prefixlen = prefix->len;
-	info->ifa_index = iface->kernel_index;
+	info->ifa_index = link;
 	put_addr(message, IFA_LOCAL, &prefix->addr);
 	put_addr(message, IFA_ADDRESS, &prefix->addr);
 	return info;
@@ -90,7 +90,7 @@ static int address_send(struct nlmsghdr *message)
 	return result;
 }
 
-int kernel_address_put(struct iface *iface, const struct kernel_address *address, bool exclusive)
+static int address_put(int link, const struct kernel_address *address, bool exclusive)
 {
 	char buffer[PUT_BUFFER] __attribute__((aligned(8)));
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -102,7 +102,7 @@ int kernel_address_put(struct iface *iface, const struct kernel_address *address
 		return -EAFNOSUPPORT;
 	message->nlmsg_type = RTM_NEWADDR;
 	message->nlmsg_flags = create_flags(exclusive);
-	info = address_head(message, iface, prefix);
+	info = address_head(message, link, prefix);
 	info->ifa_scope = address->scope;
 	// Duplicate address detection would leave the address unusable for a second or two.
 	if (prefix->addr.family == AF_INET6)
@@ -119,6 +119,11 @@ int kernel_address_put(struct iface *iface, const struct kernel_address *address
 	return address_send(message);
 }
 
+int kernel_address_put(struct iface *iface, const struct kernel_address *address, bool exclusive)
+{
+	return address_put(iface->kernel_index, address, exclusive);
+}
+
 int kernel_address_add(struct iface *iface, const struct prefix *prefix)
 {
 	const struct kernel_address address = {
@@ -127,7 +132,7 @@ int kernel_address_add(struct iface *iface, const struct prefix *prefix)
 	return kernel_address_put(iface, &address, true);
 }
 
-int kernel_address_delete(struct iface *iface, const struct prefix *prefix)
+static int address_delete(int link, const struct prefix *prefix)
 {
 	char buffer[PUT_BUFFER] __attribute__((aligned(8)));
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -135,8 +140,29 @@ int kernel_address_delete(struct iface *iface, const struct prefix *prefix)
 	if (prefix->addr.family != AF_INET && prefix->addr.family != AF_INET6)
 		return -EAFNOSUPPORT;
 	message->nlmsg_type = RTM_DELADDR;
-	address_head(message, iface, prefix);
+	address_head(message, link, prefix);
 	return address_send(message);
+}
+
+int kernel_address_delete(struct iface *iface, const struct prefix *prefix)
+{
+	return address_delete(iface->kernel_index, prefix);
+}
+
+int kernel_vip_add(int link, const struct prefix *vip)
+{
+	const struct kernel_address address = {
+		.prefix = *vip,
+		.valid = KERNEL_FOREVER,
+		.preferred = vip->addr.family == AF_INET6 ? 0 : KERNEL_FOREVER,
+	};
+
+	return address_put(link, &address, true);
+}
+
+int kernel_vip_delete(int link, const struct prefix *vip)
+{
+	return address_delete(link, vip);
 }
 
 /* Routes */

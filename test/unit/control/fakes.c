@@ -207,8 +207,8 @@ unsigned int server_reap(void)
 /* Interfaces and their addresses */
 
 static struct iface ifaces[] = {
-	{.name = "dpdk0", .tap_name = "dpdk0.kni", .index = 1},
-	{.name = "dpdk1", .tap_name = "dpdk1.kni", .index = 2},
+	{.name = "dpdk0", .tap_name = "dpdk0.kni", .index = 1, .kernel_index = 1},
+	{.name = "dpdk1", .tap_name = "dpdk1.kni", .index = 2, .kernel_index = 2},
 };
 
 static struct {
@@ -408,6 +408,20 @@ int kernel_link_set_mac(int index, const struct rte_ether_addr *mac)
 const char *kernel_reason(int code)
 {
 	return strerror(-code);
+}
+
+unsigned int kernel_networks(struct kernel_network *out, unsigned int max)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < address_count && count < max; i++) {
+		const struct prefix *prefix = &addresses[i].prefix;
+
+		if (prefix->len < (prefix->addr.family == AF_INET ? 32 : 128))
+			out[count++] = (struct kernel_network){addresses[i].iface,
+							       addresses[i].prefix};
+	}
+	return count;
 }
 
 bool fake_has_address(const char *address)

@@ -29,6 +29,8 @@ struct fake {
 	int server_fails_in;
 	int address_fails_in;
 	int route_code; // what Linux says to new routes
+	int tap_code;	// what Linux says to a new TAP, and to a VIP on it
+	int vip_code;
 	unsigned int servers_made, servers_removed;
 	unsigned int numbers_free; // service numbers that were given back
 	bool grace_held;	   // no grace period ends
@@ -55,6 +57,10 @@ unsigned int fake_address_count(void);
 const struct kernel_route *fake_route(const char *destination);
 /* Linux takes the routes of an interface away and it comes up again. */
 void fake_link_went_down(const char *interface);
+/* Does it stand on the device of announced VIPs? And take it away as by `ip address delete`. */
+bool fake_has_vip(const char *address);
+void fake_take_vip(const char *address);
+enum { FAKE_TAP = 99 }; // the ifindex of that device
 /* Sessions for listings. */
 void fake_set_sessions(const struct session_view *views, unsigned int count);
 
