@@ -167,6 +167,22 @@ static int list_entry_put(const struct arguments *arguments, json_t *body,
 	return json_object_set_new(object, key, number);
 }
 
+static json_t *words_parse(const char *text)
+{
+	json_t *list = json_array();
+
+	if (!strcmp(text, "none"))
+		return list;
+	for (;; text++) {
+		size_t length = strcspn(text, ",");
+
+		json_array_append_new(list, json_stringn(text, length));
+		text += length;
+		if (!*text)
+			return list;
+	}
+}
+
 json_t *arguments_body(const struct arguments *arguments)
 {
 	json_t *body = json_object();
@@ -189,6 +205,8 @@ json_t *arguments_body(const struct arguments *arguments)
 			value = number_parse(arguments, option, text);
 		else if (option->type == OPTION_BOOLEAN)
 			value = boolean_parse(arguments, option, text);
+		else if (option->type == OPTION_WORDS)
+			value = words_parse(text);
 		else
 			value = json_string(text);
 		if (!value || json_object_set_new(body, option->field, value) < 0)

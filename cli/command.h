@@ -23,7 +23,14 @@ enum exit_code {
 };
 
 /* How the value of an option appears in a request. */
-enum option_type { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER, OPTION_LIST, OPTION_BOOLEAN };
+enum option_type {
+	OPTION_FLAG,
+	OPTION_TEXT,
+	OPTION_NUMBER,
+	OPTION_LIST,
+	OPTION_BOOLEAN,
+	OPTION_WORDS, // "a,b" makes a list, "none" an empty one
+};
 
 struct option {
 	const char *name; // "scheduler", written --scheduler

@@ -10,9 +10,20 @@
 #include "table.h"
 
 #define SERVICE_OPTIONS                                                                              \
-	{"scheduler", 's',	   OPTION_TEXT,                                                      \
-	 "NAME",      "scheduler", "how a real server is chosen: rr, wrr or wlc",                    \
-	 "rr wrr wlc"},                                                                              \
+	{"scheduler",                                                                                \
+	 's',                                                                                        \
+	 OPTION_TEXT,                                                                                \
+	 "NAME",                                                                                     \
+	 "scheduler",                                                                                \
+	 "how a real server is chosen: wlc, or one of weir.yaml(5)",                                 \
+	 "rr wrr lc wlc sed nq sh dh conhash mh fo p2c"},                                            \
+		{"scheduler-flags",                                                                  \
+		 0,                                                                                  \
+		 OPTION_WORDS,                                                                       \
+		 "port,fallback",                                                                    \
+		 "scheduler_flags",                                                                  \
+		 "sh and mh: take the client's port in; none: only its address",                     \
+		 "port fallback none"},                                                              \
 		{"mode", 'm', OPTION_TEXT, "NAME", "mode", "forwarding mode: fullnat", "fullnat"},   \
 		{"unknown-tcp", 0,                                                                   \
 		 OPTION_TEXT,	"reset|drop",                                                        \

@@ -9,7 +9,7 @@
 #include "balance/balancer.h"
 #include "balance/service_data.h"
 
-static uint32_t wrr_choose(struct balancer *b, const struct service *service, uint32_t hash)
+static uint32_t wrr_choose(struct balancer *b, const struct service *service, const struct pkt *p)
 {
 	struct service_state *state = &b->service_states[service->number];
 	const struct service_server *servers = service->servers;

@@ -3,17 +3,41 @@
 
 #include <stdint.h>
 
+#include "io/batch.h"
+
 struct balancer;
 struct service;
 
 /*
  * A scheduler: one file sched_NAME.c that defines `scheduler_NAME`, and one word in meson.build.
- * Called by a worker for the first packet of a session; must not be called with no usable server.
  */
 struct scheduler {
 	const char *name;
-	/* The server's number. `hash` is of the client's tuple. */
-	uint32_t (*choose)(struct balancer *b, const struct service *service, uint32_t hash);
+	/*
+	 * Worker: the number of the server for the first packet of a session. Not called when there
+	 * is no usable server.
+	 */
+	uint32_t (*choose)(struct balancer *b, const struct service *service, const struct pkt *p);
+	/*
+	 * Control: what choosing needs beyond the list of servers, one block for free(), or NULL when
+	 * there is no memory. Not called for a service without usable servers; NULL: nothing needed.
+	 */
+	void *(*prepare)(const struct service *service);
 };
 
 const struct scheduler *scheduler_find(const char *name); // NULL when there is none
+
+/*
+ * For those that choose by address: a hash of the client's address (with its port when the service
+ * says so) that two directors agree on, and of the address that it asked for.
+ */
+uint64_t scheduler_hash_source(const struct service *service, const struct pkt *p);
+uint64_t scheduler_hash_destination(const struct pkt *p);
+
+/* The usable servers in an order, and with a hash, that depend on nothing but their addresses. */
+struct scheduler_server {
+	uint64_t hash;
+	uint32_t server, weight;
+};
+/* One block for free() with service->server_count entries, or NULL. */
+struct scheduler_server *scheduler_servers(const struct service *service);

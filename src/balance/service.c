@@ -46,6 +46,14 @@ int service_start(void)
 	return 0;
 }
 
+static void service_free(void *arg)
+{
+	struct service *s = arg;
+
+	free(s->scheduler_data);
+	free(s);
+}
+
 void service_stop(void)
 {
 	const void *key;
@@ -53,7 +61,7 @@ void service_stop(void)
 	uint32_t at = 0;
 
 	while (services && rte_hash_iterate(services, &key, &service, &at) >= 0)
-		free(service);
+		service_free(service);
 	rte_hash_free(services);
 	services = NULL;
 	address_set_stop();
@@ -139,6 +147,7 @@ static struct service *service_build(const struct service_spec *spec)
 	s->key = spec->key;
 	s->number = spec->number;
 	s->scheduler = scheduler_find(spec->scheduler);
+	s->scheduler_flags = spec->scheduler_flags;
 	s->mode = mode_find(spec->mode);
 	s->timeouts = spec->timeouts;
 	s->unknown_tcp = spec->unknown_tcp;
@@ -147,6 +156,13 @@ static struct service *service_build(const struct service_spec *spec)
 	s->servers = servers;
 	s->locals = locals;
 	s->local_count = spec->local_count;
+	if (s->scheduler->prepare && s->server_count > 0) {
+		s->scheduler_data = s->scheduler->prepare(s);
+		if (!s->scheduler_data) {
+			free(s);
+			return NULL;
+		}
+	}
 	return s;
 }
 
@@ -176,7 +192,7 @@ static void service_retire(struct service *s)
 {
 	address_set_remove(ADDRESS_VIP, &s->key.vip);
 	service_forget_addresses(s, s->local_count);
-	rcu_defer(free, s);
+	rcu_defer(service_free, s);
 }
 
 int service_publish(const struct service_spec *spec, struct error *error)
@@ -206,7 +222,7 @@ forget_addresses:
 	address_set_remove(ADDRESS_VIP, &s->key.vip);
 	service_forget_addresses(s, s->local_count);
 free_service:
-	free(s);
+	service_free(s);
 	return error_set(error, -ENOSPC, NULL, "the table of services (%d) is full", SERVICE_MAX);
 }
 

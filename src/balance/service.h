@@ -35,6 +35,9 @@ struct service_local {
 	uint16_t iface;
 };
 
+/* How schedulers that go by address do it: sh and mh may take the client's port in. */
+enum scheduler_flag { SCHEDULER_PORT = 1, SCHEDULER_FALLBACK = 2 };
+
 enum unknown_action { UNKNOWN_RESET, UNKNOWN_DROP };
 
 /* What the control thread asks for. It is copied; nothing in it is kept. */
@@ -44,6 +47,7 @@ struct service_spec {
 	const char *scheduler;		 // a word of the schedulers list
 	const char *mode;		 // a word of the modes list: "fullnat"
 	int timeouts;			 // from timeout_acquire()
+	uint8_t scheduler_flags;	 // enum scheduler_flag
 	enum unknown_action unknown_tcp; // what a TCP packet that begins nothing gets
 	uint16_t mss; // clamp the MSS option of SYN and SYN-ACK to this; 0: path MTU only
 	const struct service_server *servers;

@@ -10,7 +10,9 @@ struct service {
 	struct service_key key;
 	uint32_t number;
 	const struct scheduler *scheduler;
+	void *scheduler_data; // from its prepare()
 	const struct mode *mode;
+	uint8_t scheduler_flags;
 	uint8_t timeouts;
 	uint8_t unknown_tcp;
 	uint16_t mss;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -15,6 +16,12 @@ struct hash_secret {
 extern struct hash_secret hash_secret; // filled once by hash_start(), before any table exists
 
 void hash_start(void);
+
+/*
+ * The same on every machine and in every version, because two directors have to agree on it: not
+ * keyed, and not to be changed. For choosing servers, never for a table that an attacker may fill.
+ */
+uint64_t hash_stable(const void *bytes, size_t size);
 
 static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 {

@@ -183,6 +183,16 @@ static void describe_announcing(struct describe *d, const char *prefix,
 			 is->hysteresis);
 }
 
+static void describe_scheduler_flags(struct describe *d, const char *prefix, uint8_t was,
+				     uint8_t is)
+{
+	for (unsigned int i = 0; document_scheduler_flags[i]; i++) {
+		if ((was ^ is) & 1 << i)
+			line_add(d, &d->changed, "~ %sscheduler_flags: %c%s", prefix,
+				 is & 1 << i ? '+' : '-', document_scheduler_flags[i]);
+	}
+}
+
 /* A service that was and is. */
 static void describe_service(struct describe *d, const struct model_service *was,
 			     const struct model_service *is)
@@ -195,6 +205,7 @@ static void describe_service(struct describe *d, const struct model_service *was
 	if (strcmp(was->scheduler, is->scheduler) != 0)
 		line_add(d, &d->changed, "~ %sscheduler %s -> %s", prefix, was->scheduler,
 			 is->scheduler);
+	describe_scheduler_flags(d, prefix, was->scheduler_flags, is->scheduler_flags);
 	if (strcmp(was->mode, is->mode) != 0)
 		line_add(d, &d->changed, "~ %smode %s -> %s", prefix, was->mode, is->mode);
 	if (was->unknown_tcp != is->unknown_tcp)

@@ -74,5 +74,7 @@ json_t *document_locals_json(const struct model_local *locals, unsigned int coun
 json_t *document_check_json(const struct check *check);
 /* Only the states that are not 0. */
 json_t *document_timeouts_json(const struct timeouts *timeouts);
+/* Bit i of a service's scheduler_flags is the word i; NULL at the end. */
+extern const char *const document_scheduler_flags[];
 /* "established"; NULL for a state that has no timeout. */
 const char *document_timeout_name(enum session_state state);

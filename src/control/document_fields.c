@@ -16,6 +16,7 @@
  */
 static const char *const protocol_words[] = {"tcp", "udp", NULL};
 static const uint8_t protocol_numbers[] = {IPPROTO_TCP, IPPROTO_UDP};
+const char *const document_scheduler_flags[] = {"port", "fallback", NULL};
 static const char *const unknown_words[] = {
 	[UNKNOWN_RESET] = "reset",
 	[UNKNOWN_DROP] = "drop",
@@ -361,7 +362,7 @@ static int decode_choice(struct decode *d, const json_t *value, const struct fie
 	for (unsigned int i = 0; names[i] != NULL; i++)
 		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "",
 			 names[i]);
-	for (; *later != NULL; later++) {
+	for (; later != NULL && *later != NULL; later++) {
 		if (strcmp(*later, text) == 0)
 			return decode_fail(d, -EOPNOTSUPP, "%s is not available yet; there is: %s",
 					   text, list);
@@ -372,10 +373,29 @@ static int decode_choice(struct decode *d, const json_t *value, const struct fie
 static int decode_scheduler(struct decode *d, const json_t *value, const struct field *field,
 			    void *target)
 {
-	static const char *const later[] = {"lc",      "sed", "nq", "sh",  "dh",
-					    "conhash", "mh",  "fo", "p2c", NULL};
+	return decode_choice(d, value, field, target, scheduler_exists, scheduler_names(), NULL);
+}
 
-	return decode_choice(d, value, field, target, scheduler_exists, scheduler_names(), later);
+/* Any of "port" and "fallback"; servers that are down are never chosen, with or without the last. */
+static int decode_scheduler_flags(struct decode *d, const json_t *value, const struct field *field,
+				  void *target)
+{
+	struct model_service *service = target;
+	struct field place = {.size = 1, .more = document_scheduler_flags};
+	size_t length, count;
+	uint8_t index, flags = 0;
+	int status = decode_list_size(d, value, 2, &count);
+
+	for (size_t i = 0; status == 0 && i < count; i++) {
+		length = decode_enter(d, "[%zu]", i);
+		status = decode_word(d, json_array_get(value, i), &place, &index);
+		if (status == 0)
+			flags |= 1 << index;
+		decode_leave(d, length);
+	}
+	if (status == 0)
+		service->scheduler_flags = flags;
+	return status;
 }
 
 static int decode_mode(struct decode *d, const json_t *value, const struct field *field,
@@ -453,6 +473,7 @@ static const struct field service_fields[] = {
 	 .maximum = 65535},
 	{"protocol", decode_protocol},
 	{"scheduler", decode_scheduler, FIELD_OF(struct model_service, scheduler), .minimum = 1},
+	{"scheduler_flags", decode_scheduler_flags},
 	{"mode", decode_mode, FIELD_OF(struct model_service, mode), .minimum = 1},
 	{"unknown_tcp", decode_word, FIELD_OF(struct model_service, unknown_tcp),
 	 .more = unknown_words},

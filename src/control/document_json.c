@@ -75,6 +75,16 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 	return object;
 }
 
+static json_t *scheduler_flags_json(uint8_t flags)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; document_scheduler_flags[i]; i++)
+		if (flags & 1 << i)
+			json_array_append_new(list, json_string(document_scheduler_flags[i]));
+	return list;
+}
+
 json_t *document_service_json(const struct model_service *service, bool marks)
 {
 	char text[ADDR_TEXT];
@@ -87,6 +97,9 @@ json_t *document_service_json(const struct model_service *service, bool marks)
 		service->scheduler, "mode", service->mode, "unknown_tcp",
 		service->unknown_tcp == UNKNOWN_DROP ? "drop" : "reset", "mss", service->mss);
 
+	if (service->scheduler_flags)
+		json_object_set_new(object, "scheduler_flags",
+				    scheduler_flags_json(service->scheduler_flags));
 	if (service->announce)
 		json_object_set_new(object, "announce", json_true());
 	if (service->quorum != 1)

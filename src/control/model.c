@@ -117,7 +117,7 @@ static bool service_differs(const struct model_service *a, const struct model_se
 	return a->unknown_tcp != b->unknown_tcp || a->mss != b->mss || a->check != b->check ||
 	       a->announce != b->announce || a->quorum != b->quorum ||
 	       a->hysteresis != b->hysteresis || strcmp(a->scheduler, b->scheduler) != 0 ||
-	       strcmp(a->mode, b->mode) != 0 ||
+	       a->scheduler_flags != b->scheduler_flags || strcmp(a->mode, b->mode) != 0 ||
 	       memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) != 0 ||
 	       !model_locals_equal(a->locals, a->local_count, b->locals, b->local_count);
 }

@@ -53,6 +53,7 @@ struct model_service {
 	uint32_t quorum;     // sum of model_server_weight() that counts as one, at least 1
 	uint32_t hysteresis; // less than the quorum
 	char scheduler[MODEL_WORD];
+	uint8_t scheduler_flags; // enum scheduler_flag
 	char mode[MODEL_WORD];
 	struct timeouts timeouts;  // 0: as the default of the whole model
 	const struct check *check; // NULL: its servers are not checked

@@ -257,6 +257,7 @@ static int service_show(const struct model_service *service, const struct model_
 		.key = service->key,
 		.number = service->number,
 		.scheduler = service->scheduler,
+		.scheduler_flags = service->scheduler_flags,
 		.mode = service->mode,
 		.timeouts = service->timeout_set,
 		.unknown_tcp = service->unknown_tcp,

@@ -168,7 +168,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	s = session_new(w, p, &number);
 	if (!s)
 		return;
-	s->server = service->scheduler->choose(balancer, service, p->hash);
+	s->server = service->scheduler->choose(balancer, service, p);
 	s->timeouts = service->timeouts;
 	reason = service->mode->bind(balancer, service, &server_table[s->server], p, s);
 	if (reason != DROP_none) {

@@ -94,3 +94,27 @@ def test_removed_service_keeps_its_sessions(two_arm):
     assert keep.ask() == "s1"
     with pytest.raises(OSError):
         two_arm.client.connect(VIP, 8082, timeout=0.5)
+
+
+@FAMILIES
+def test_schedulers(two_arm, vip, address):
+    """Each by its name with real connections; those that go by address hold a client to its server."""
+    path = f"/v1/services/tcp/{vip}/80"
+    both = {"s1", "s2"}
+    two_arm.w.patch(f"{path}/servers/{address(1)}/80", {"weight": 2})
+    try:
+        for name in ["rr", "wrr", "lc", "wlc", "sed", "nq", "p2c"]:
+            two_arm.w.patch(path, {"scheduler": name})
+            kept = [Keep(two_arm.client, vip) for _ in range(12)]
+            assert {keep.name for keep in kept} == both, name
+            for keep in kept:
+                keep.close()
+        for name in ["fo", "sh", "dh", "mh", "conhash"]:
+            two_arm.w.patch(path, {"scheduler": name})
+            answered = set(two_arm.client.names(vip, count=12))
+            assert len(answered) == 1 and (name != "fo" or answered == {"s1"}), name
+        two_arm.w.patch(path, {"scheduler": "mh", "scheduler_flags": ["port"]})
+        assert set(two_arm.client.names(vip, count=60)) == both, "with its port a client spreads"
+    finally:
+        two_arm.w.patch(path, {"scheduler": "rr", "scheduler_flags": []})
+        two_arm.w.patch(f"{path}/servers/{address(1)}/80", {"weight": 1})

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What schedulers have in common that choose by address. */
+#include "balance/scheduler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "balance/server.h"
+#include "balance/service_data.h"
+#include "base/hash.h"
+
+uint64_t scheduler_hash_source(const struct service *service, const struct pkt *p)
+{
+	uint8_t bytes[18];
+	size_t size = p->flags & PKT_IPV6 ? 16 : 4;
+	uint16_t port = p->flags & PKT_IPV6 ? p->key6.source_port : p->key4.source_port;
+
+	if (p->flags & PKT_IPV6)
+		memcpy(bytes, p->key6.source, size);
+	else
+		memcpy(bytes, &p->key4.source, size);
+	if (service->scheduler_flags & SCHEDULER_PORT) {
+		memcpy(bytes + size, &port, sizeof(port));
+		size += sizeof(port);
+	}
+	return hash_stable(bytes, size);
+}
+
+uint64_t scheduler_hash_destination(const struct pkt *p)
+{
+	return p->flags & PKT_IPV6 ? hash_stable(p->key6.destination, 16)
+				   : hash_stable(&p->key4.destination, 4);
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct server *x = &server_table[((const struct scheduler_server *)a)->server];
+	const struct server *y = &server_table[((const struct scheduler_server *)b)->server];
+	int order = addr_compare(&x->addr, &y->addr);
+
+	return order ? order : memcmp(&x->port, &y->port, sizeof(x->port));
+}
+
+struct scheduler_server *scheduler_servers(const struct service *service)
+{
+	struct scheduler_server *servers = calloc(service->server_count, sizeof(*servers));
+
+	for (uint32_t i = 0; servers && i < service->server_count; i++) {
+		const struct server *server = &server_table[service->servers[i].server];
+		uint8_t name[18];
+
+		memcpy(name, server->addr.bytes, 16);
+		memcpy(name + 16, &server->port, 2);
+		servers[i] = (struct scheduler_server){
+			.hash = hash_stable(name, sizeof(name)),
+			.server = service->servers[i].server,
+			.weight = service->servers[i].weight,
+		};
+	}
+	if (servers)
+		qsort(servers, service->server_count, sizeof(*servers), by_address);
+	return servers;
+}
