@@ -122,7 +122,12 @@ static void address_put(struct nlmsghdr *message, uint16_t type, const struct ad
 void ipvs_reply_service(struct ipvs_reply *reply, const struct model_service *service, bool listed)
 {
 	bool wide = service->key.vip.family == AF_INET6;
-	const struct ip_vs_flags flags = {.flags = IP_VS_SVC_F_HASHED, .mask = UINT32_MAX};
+	const struct ip_vs_flags flags = {
+		.flags = IP_VS_SVC_F_HASHED |
+			 (service->scheduler_flags & SCHEDULER_FALLBACK ? IP_VS_SVC_F_SCHED1 : 0) |
+			 (service->scheduler_flags & SCHEDULER_PORT ? IP_VS_SVC_F_SCHED2 : 0),
+		.mask = UINT32_MAX,
+	};
 	struct nlmsghdr *message = generic_begin(reply, IPVS_FAMILY, listed ? NLM_F_MULTI : 0,
 						 IPVS_CMD_NEW_SERVICE, IPVS_GENL_VERSION);
 	struct nlattr *nest = mnl_attr_nest_start(message, IPVS_CMD_ATTR_SERVICE);

@@ -160,9 +160,9 @@ static int flags_check(const struct ipvs_service *asked, struct error *error)
 	if (asked->flags & IP_VS_SVC_F_ONEPACKET)
 		return error_set(error, -EOPNOTSUPP, "",
 				 "one-packet scheduling is not available yet");
-	if (asked->flags & (IP_VS_SVC_F_SCHED1 | IP_VS_SVC_F_SCHED2 | IP_VS_SVC_F_SCHED3))
-		return error_set(error, -EOPNOTSUPP, "",
-				 "flags of a scheduler are not available yet");
+	if (asked->flags & IP_VS_SVC_F_SCHED3)
+		return error_set(error, -EINVAL, "",
+				 "no scheduler has a third flag; sh and mh know fallback and port");
 	if (asked->engine[0] != '\0')
 		return error_set(error, -EOPNOTSUPP, "",
 				 "the persistence engine \"%s\" is not available yet",
@@ -191,6 +191,8 @@ static int service_fill(struct model_service *service, const struct ipvs_service
 				 asked->scheduler, list);
 	}
 	snprintf(service->scheduler, sizeof(service->scheduler), "%s", asked->scheduler);
+	service->scheduler_flags = (asked->flags & IP_VS_SVC_F_SCHED1 ? SCHEDULER_FALLBACK : 0) |
+				   (asked->flags & IP_VS_SVC_F_SCHED2 ? SCHEDULER_PORT : 0);
 	return ipvs_settings_complete(service, error);
 }
 
