@@ -140,7 +140,8 @@ static void service_print(struct list *list, const json_t *service)
 		large_print(list, number_of(rate, "packets_out_per_second"));
 		rate_bytes_print(list, rate);
 	} else {
-		fprintf(list->out, "%s %s", name, text_of(service, "scheduler"));
+		fprintf(list->out, "%s %s%s", name, text_of(service, "scheduler"),
+			strcmp(text_of(service, "scheduler"), "conhash") ? "" : " sip");
 		if (timeout)
 			fprintf(list->out, " conn-timeout %u", timeout);
 	}
