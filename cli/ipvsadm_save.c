@@ -40,18 +40,9 @@ static void service_words(FILE *out, char command, const json_t *service)
 		(long long)json_integer_value(json_object_get(service, "port")));
 }
 
-/* What is left of an object when everything is gone that was written already or says nothing. */
+/* What is left of an object when everything is gone that was written already. */
 static void settings_print(FILE *out, json_t *left)
 {
-	const char *key;
-	json_t *value;
-	void *next;
-
-	json_object_foreach_safe(left, next, key, value)
-	{
-		if (json_is_null(value))
-			json_object_del(left, key);
-	}
 	if (json_object_size(left) > 0) {
 		char *text = json_dumps(left, JSON_COMPACT | JSON_SORT_KEYS);
 		fputs(" --settings ", out);
