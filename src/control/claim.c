@@ -2,7 +2,6 @@
 #include "control/claim.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +15,19 @@
  * A local address must be Linux's own, so that Linux answers ARP and neighbour discovery for it.
  * The first claim of an address puts it on the interface's TAP as a host prefix, the last release
  * takes it away, and an address that somebody else had put there is left alone in both.
+ *
+ * An unclaimed address is put there by somebody else, keepalived for example, on the one node that
+ * shall have it. weir uses it exactly while Linux has it on that interface: another node may answer
+ * ARP for it at any other time, and the answers of real servers would go there.
  */
 struct claim {
 	struct addr addr; // first: the table's key
 	uint16_t iface;
 	uint32_t users;
-	bool ours; // weir put it on the interface
+	uint32_t claimers; // of the users, those for whom weir puts it into Linux
+	bool ours;	   // weir put it on the interface
+	bool present;	   // unclaimed: Linux has it
+	bool changed;
 };
 
 static struct keyed claims = KEYED_INIT(sizeof(struct addr));
@@ -56,37 +62,55 @@ static int address_put(struct iface *iface, const struct prefix *prefix, bool *o
 	return 0;
 }
 
-int claim_take(const struct addr *addr, const char *iface_name, uint16_t *index,
-	       struct error *error)
+static bool address_present(const struct claim *claim)
 {
-	struct iface *iface = iface_find(iface_name);
-	struct claim *claim = keyed_find(&claims, addr);
-	struct prefix prefix = host_prefix(addr);
+	const struct iface *owner = kernel_address_owner(&claim->addr);
+
+	return owner != NULL && owner->index == claim->iface;
+}
+
+/* One more user of an address that is in use, or the first one of a new claim. */
+static int claim_use(struct claim *claim, bool unclaimed, struct error *error)
+{
+	struct prefix prefix = host_prefix(&claim->addr);
+	int status = 0;
+
+	if (!unclaimed && claim->claimers == 0)
+		status = address_put(iface_get(claim->iface), &prefix, &claim->ours, error);
+	if (status < 0)
+		return status;
+	claim->users++;
+	claim->claimers += unclaimed ? 0 : 1;
+	claim->present = address_present(claim);
+	return 0;
+}
+
+int claim_take(const struct model_local *local, struct error *error)
+{
+	struct iface *iface = iface_find(local->iface);
+	struct claim *claim = keyed_find(&claims, &local->addr);
 	char text[ADDR_TEXT];
 	int status;
 
 	if (iface == NULL)
-		return error_set(error, -ENODEV, "", "there is no interface \"%s\"", iface_name);
-	if (index != NULL)
-		*index = iface->index;
+		return error_set(error, -ENODEV, "", "there is no interface \"%s\"", local->iface);
 	if (claim != NULL) {
 		if (claim->iface != iface->index)
 			return error_set(error, -EEXIST, "",
 					 "%s is in use as a local address on %s: remove it there "
 					 "first",
-					 addr_format(addr, text), iface_get(claim->iface)->name);
-		claim->users++;
-		return 0;
+					 addr_format(&local->addr, text),
+					 iface_get(claim->iface)->name);
+		return claim_use(claim, local->unclaimed, error);
 	}
 	claim = calloc(1, sizeof(*claim));
 	if (claim == NULL || keyed_reserve(&claims, 1) < 0) {
 		status = error_set(error, -ENOMEM, "", "out of memory");
 		goto free_claim;
 	}
-	claim->addr = *addr;
+	claim->addr = local->addr;
 	claim->iface = iface->index;
-	claim->users = 1;
-	status = address_put(iface, &prefix, &claim->ours, error);
+	status = claim_use(claim, local->unclaimed, error);
 	if (status < 0)
 		goto free_claim;
 	keyed_insert(&claims, claim);
@@ -97,7 +121,8 @@ free_claim:
 	return status;
 }
 
-static void claim_end(struct claim *claim)
+/* Nobody is left for whom weir put the address there. */
+static void address_take(struct claim *claim)
 {
 	struct prefix prefix = host_prefix(&claim->addr);
 	struct iface *iface = iface_get(claim->iface);
@@ -109,16 +134,64 @@ static void claim_end(struct claim *claim)
 	if (status < 0 && status != -EADDRNOTAVAIL)
 		log_warning("the address %s could not be taken from %s: %s",
 			    addr_format(&claim->addr, text), iface->tap_name, strerror(-status));
+	claim->ours = false;
+}
+
+void claim_release(const struct model_local *local)
+{
+	struct claim *claim = keyed_find(&claims, &local->addr);
+
+	if (claim == NULL)
+		return;
+	if (!local->unclaimed && --claim->claimers == 0)
+		address_take(claim);
+	if (--claim->users > 0)
+		return;
 	keyed_remove(&claims, &claim->addr);
 	free(claim);
 }
 
-void claim_release(const struct addr *addr)
+bool claim_usable(const struct addr *addr)
 {
-	struct claim *claim = keyed_find(&claims, addr);
+	const struct claim *claim = keyed_find(&claims, addr);
 
-	if (claim != NULL && --claim->users == 0)
-		claim_end(claim);
+	return claim != NULL && (claim->claimers > 0 || claim->present);
+}
+
+bool claim_follow(void)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < claims.capacity; i++) {
+		struct claim *claim = claims.slots[i];
+		bool present;
+
+		if (claim == NULL || claim->claimers == claim->users)
+			continue;
+		present = address_present(claim);
+		if (present != claim->present && claim->claimers == 0)
+			claim->changed = true;
+		claim->present = present;
+		any = any || claim->changed;
+	}
+	return any;
+}
+
+bool claim_changed(const struct addr *addr)
+{
+	const struct claim *claim = keyed_find(&claims, addr);
+
+	return claim != NULL && claim->changed;
+}
+
+void claim_settle(void)
+{
+	for (uint32_t i = 0; i < claims.capacity; i++) {
+		struct claim *claim = claims.slots[i];
+
+		if (claim != NULL)
+			claim->changed = false;
+	}
 }
 
 uint16_t claim_iface(const struct addr *addr)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
 #include "base/error.h"
+#include "control/model.h"
 
 struct config_address; // control/config.h
 
@@ -15,11 +17,21 @@ struct config_address; // control/config.h
  */
 
 /*
- * Use an address on an interface. -ENODEV: there is no such interface; -EEXIST: it is in use on
- * another one; or what Linux said. `*iface` (may be NULL) becomes the interface's index.
+ * Use a local address on its interface, and no longer; of `local` only the address, the interface
+ * and `unclaimed` count, and a release must be of what was taken. -ENODEV: there is no such
+ * interface; -EEXIST: it is in use on another one; or what Linux said.
  */
-int claim_take(const struct addr *addr, const char *iface, uint16_t *index, struct error *error);
-void claim_release(const struct addr *addr);
+int claim_take(const struct model_local *local, struct error *error);
+void claim_release(const struct model_local *local);
+/* May packets leave with this address, which is in use? Not while Linux has not got it. */
+bool claim_usable(const struct addr *addr);
+/*
+ * Look whether unclaimed addresses have come to Linux or gone. True: some have, and for these
+ * claim_changed() is true until claim_settle().
+ */
+bool claim_follow(void);
+bool claim_changed(const struct addr *addr);
+void claim_settle(void);
 /* The interface's index of an address that is in use, 0 when it is not. */
 uint16_t claim_iface(const struct addr *addr);
 unsigned int claim_count(void);

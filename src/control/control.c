@@ -16,6 +16,7 @@
 #include "control/claim.h"
 #include "control/degraded.h"
 #include "control/edit.h"
+#include "control/follow.h"
 #include "control/health.h"
 #include "control/instance.h"
 #include "control/ipvs_door.h"
@@ -58,6 +59,7 @@ static void control_tick(void *arg)
 	loop_timer_set(&control.tick, TICK);
 	control.ticks++;
 	kernel_tick();
+	follow_addresses();
 	if (control.ticks % TICKS_LINKS == 0 && port_poll_links())
 		iface_update_carrier();
 	if (control.ticks % TICKS_LINKS == 0)
@@ -78,6 +80,7 @@ static void control_tick(void *arg)
 static void control_kernel(void *arg)
 {
 	kernel_read();
+	follow_addresses();
 }
 
 /* Signals */

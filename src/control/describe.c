@@ -54,6 +54,11 @@ static void describe_locals(struct describe *d, const char *where, const struct 
 				line_add(d, &d->changed, "~ local address %s%s: %s -> %s",
 					 addr_format(&is[k].addr, text), where, was[i].iface,
 					 is[k].iface);
+			if (was[i].unclaimed != is[k].unclaimed)
+				line_add(d, &d->changed, "~ local address %s%s: claim %s -> %s",
+					 addr_format(&is[k].addr, text), where,
+					 was[i].unclaimed ? "false" : "true",
+					 is[k].unclaimed ? "false" : "true");
 			i++;
 			k++;
 		}

@@ -204,10 +204,22 @@ static int decode_interface(struct decode *d, const json_t *value, const struct 
 	return exists ? 0 : decode_fail(d, -EINVAL, "there is no interface \"%s\"", name);
 }
 
+static int decode_claim(struct decode *d, const json_t *value, const struct field *field,
+			void *target)
+{
+	bool claim;
+	int status = decode_boolean(d, value, &(struct field){.size = sizeof(claim)}, &claim);
+
+	if (status == 0)
+		((struct model_local *)target)->unclaimed = !claim;
+	return status;
+}
+
 const struct field document_local_fields[] = {
 	{"address", decode_unicast, FIELD_OF(struct model_local, addr), .required = true},
 	{"interface", decode_interface, FIELD_OF(struct model_local, iface), .minimum = 1,
 	 .required = true},
+	{"claim", decode_claim},
 	{"origin", decode_origin, FIELD_OF(struct model_local, origin)},
 	{NULL},
 };

@@ -44,6 +44,8 @@ json_t *document_local_json(const struct model_local *local, bool marks)
 	json_t *object = json_pack("{s:s, s:s}", "address", addr_format(&local->addr, text),
 				   "interface", local->iface);
 
+	if (local->unclaimed)
+		json_object_set_new(object, "claim", json_false());
 	if (marks)
 		marks_add(object, local->origin, false);
 	return object;

@@ -77,8 +77,11 @@ int edit_health(struct edit *edit, struct model_service *before, struct model_se
 int edit_republish(struct edit *edit, struct model_service *service)
 {
 	struct model_service *copy = model_service_copy(service);
+	int status = copy == NULL ? -ENOMEM : edit_add(edit, service, copy);
 
-	return copy == NULL ? -ENOMEM : edit_add(edit, service, copy);
+	if (status == 0)
+		edit->changes[edit->count - 1].again = true;
+	return status;
 }
 
 int edit_pool(struct edit *edit, const struct model_local *pool, unsigned int count)

@@ -15,6 +15,7 @@
 struct edit_change {
 	struct model_service *before; // in the model; NULL: a new one
 	struct model_service *after;  // owned by the edit; NULL: removed
+	bool again;		      // to be shown though nothing differs
 	bool silent;		      // only marks differ: workers need not be shown (publish.c)
 };
 

@@ -400,7 +400,8 @@ bool model_locals_equal(const struct model_local *a, unsigned int a_count,
 	if (a_count != b_count)
 		return false;
 	for (unsigned int i = 0; i < a_count; i++) {
-		if (local_compare(&a[i], &b[i]) != 0 || strcmp(a[i].iface, b[i].iface) != 0)
+		if (local_compare(&a[i], &b[i]) != 0 || strcmp(a[i].iface, b[i].iface) != 0 ||
+		    a[i].unclaimed != b[i].unclaimed)
 			return false;
 	}
 	return true;

@@ -40,6 +40,7 @@ struct model_local {
 	struct addr addr;
 	char iface[IFACE_NAME];
 	uint8_t origin;
+	bool unclaimed; // "claim: false": somebody else puts it into Linux, or does not
 };
 
 /* A virtual service. Servers and local addresses are sorted by address (and port). */

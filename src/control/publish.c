@@ -50,7 +50,7 @@ static void service_unprepare(const struct model_service *before, struct model_s
 			      unsigned int servers, unsigned int locals)
 {
 	for (unsigned int i = 0; i < locals; i++)
-		claim_release(&after->locals[i].addr);
+		claim_release(&after->locals[i]);
 	for (unsigned int i = 0; i < servers; i++) {
 		const struct model_server *server = &after->servers[i];
 
@@ -116,9 +116,7 @@ static int service_prepare(const struct model_service *before, struct model_serv
 	if (status < 0)
 		goto give_back;
 	for (; locals < after->local_count; locals++) {
-		const struct model_local *local = &after->locals[locals];
-
-		status = claim_take(&local->addr, local->iface, NULL, error);
+		status = claim_take(&after->locals[locals], error);
 		if (status < 0)
 			goto give_back;
 	}
@@ -132,11 +130,11 @@ give_back:
 static int locals_prepare(const struct edit *edit, struct error *error)
 {
 	for (unsigned int i = 0; edit->pool_given && i < edit->pool_count; i++) {
-		int status = claim_take(&edit->pool[i].addr, edit->pool[i].iface, NULL, error);
+		int status = claim_take(&edit->pool[i], error);
 
 		if (status < 0) {
 			while (i-- > 0)
-				claim_release(&edit->pool[i].addr);
+				claim_release(&edit->pool[i]);
 			return status;
 		}
 	}
@@ -146,7 +144,7 @@ static int locals_prepare(const struct edit *edit, struct error *error)
 static void locals_unprepare(const struct edit *edit)
 {
 	for (unsigned int i = 0; edit->pool_given && i < edit->pool_count; i++)
-		claim_release(&edit->pool[i].addr);
+		claim_release(&edit->pool[i]);
 }
 
 /* The first `count` changes, none of which a worker has seen. */
@@ -223,7 +221,7 @@ static int service_show(const struct model_service *service, const struct model_
 	const struct model_local *locals = own ? service->locals : pool;
 	unsigned int local_count = own ? service->local_count : pool_count;
 	void *servers = publish.servers, *local_room = publish.locals;
-	unsigned int server_count = 0;
+	unsigned int server_count = 0, usable = 0;
 	struct service_spec spec;
 	int status;
 
@@ -248,7 +246,9 @@ static int service_show(const struct model_service *service, const struct model_
 		};
 	}
 	for (unsigned int i = 0; i < local_count; i++) {
-		publish.locals[i] = (struct service_local){
+		if (!claim_usable(&locals[i].addr))
+			continue;
+		publish.locals[usable++] = (struct service_local){
 			.addr = locals[i].addr,
 			.iface = claim_iface(&locals[i].addr),
 		};
@@ -265,7 +265,7 @@ static int service_show(const struct model_service *service, const struct model_
 		.servers = publish.servers,
 		.server_count = server_count,
 		.locals = publish.locals,
-		.local_count = local_count,
+		.local_count = usable,
 	};
 	return service_publish(&spec, error);
 }
@@ -381,7 +381,8 @@ static int edit_complete(struct edit *edit)
 	for (unsigned int i = 0; i < edit->count; i++) {
 		struct edit_change *change = &edit->changes[i];
 
-		change->silent = change->before != NULL && change->after != NULL &&
+		change->silent = !change->again && change->before != NULL &&
+				 change->after != NULL &&
 				 model_service_equal(change->before, change->after) &&
 				 !default_touches(edit, change->before, pool_changed);
 	}

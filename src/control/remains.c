@@ -23,7 +23,7 @@ struct departed {
 	uint32_t number;
 	uint32_t *servers;
 	unsigned int server_count;
-	struct addr *locals;
+	struct model_local *locals;
 	unsigned int local_count;
 };
 
@@ -34,7 +34,7 @@ struct remains {
 	unsigned int server_count;
 	int *timeout_sets;
 	unsigned int timeout_count;
-	struct addr *locals;
+	struct model_local *locals;
 	unsigned int local_count;
 	struct departed *departed;
 };
@@ -70,7 +70,7 @@ static struct departed *departed_new(const struct model_service *service)
 	for (unsigned int i = 0; i < service->server_count; i++)
 		departed->servers[departed->server_count++] = service->servers[i].number;
 	for (unsigned int i = 0; i < service->local_count; i++)
-		departed->locals[departed->local_count++] = service->locals[i].addr;
+		departed->locals[departed->local_count++] = service->locals[i];
 	return departed;
 }
 
@@ -188,7 +188,7 @@ struct remains *remains_new(const struct edit *edit)
 void remains_locals(struct remains *remains, const struct model_local *locals, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++)
-		remains->locals[remains->local_count++] = locals[i].addr;
+		remains->locals[remains->local_count++] = locals[i];
 }
 
 /* Hand over what `old` has and `kept` (may be NULL) has not. */

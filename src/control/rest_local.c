@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "control/claim.h"
 #include "control/document.h"
 #include "control/rest.h"
 #include "control/rest_service.h"
@@ -25,8 +26,10 @@ static int local_body(const struct request *request, const struct model_local *o
 
 	if (body == NULL)
 		return error->code;
-	if (old != NULL)
+	if (old != NULL) {
 		memcpy(local->iface, old->iface, sizeof(local->iface));
+		local->unclaimed = old->unclaimed;
+	}
 	local->origin = ORIGIN_REST;
 	status = document_decode_local(body, local, error);
 	json_decref(body);
@@ -41,6 +44,7 @@ static void list_add(json_t *list, const struct model_local *local, const char *
 {
 	json_t *object = document_local_json(local, true);
 
+	json_object_set_new(object, "usable", json_boolean(claim_usable(&local->addr)));
 	json_object_set_new(object, "service", json_string(service));
 	json_array_append_new(list, object);
 }

@@ -40,6 +40,8 @@ unsigned int kernel_networks(struct kernel_network *out, unsigned int max);
 int kernel_vip_add(int link, const struct prefix *vip);
 int kernel_vip_delete(int link, const struct prefix *vip);
 bool kernel_vip_stands(int link, const struct prefix *vip);
+/* A number that is another one after an address of any interface has come or gone. */
+uint64_t kernel_address_generation(void);
 
 /*
  * Changes that a door asks for, written through to Linux (kernel_put.c): 0 or Linux's negative

@@ -62,6 +62,13 @@ static struct address *address_search(int link, const struct prefix *prefix)
 	return NULL;
 }
 
+static uint64_t changes;
+
+uint64_t kernel_address_generation(void)
+{
+	return changes;
+}
+
 static struct address *address_create(int link, const struct prefix *prefix)
 {
 	struct address *address = calloc(1, sizeof(*address));
@@ -70,6 +77,7 @@ static struct address *address_create(int link, const struct prefix *prefix)
 		return NULL;
 	address->link = link;
 	address->is.prefix = *prefix;
+	changes++;
 	LIST_INSERT_HEAD(&address_all, address, all);
 	map_insert(&address_map, &address->node, address_hash(&prefix->addr));
 	return address;
@@ -77,6 +85,7 @@ static struct address *address_create(int link, const struct prefix *prefix)
 
 static void address_destroy(struct address *address)
 {
+	changes++;
 	map_remove(&address_map, &address->node);
 	LIST_REMOVE(address, all);
 	free(address);
@@ -136,6 +145,7 @@ static void address_set(int link, const struct kernel_address *is, uint32_t flag
 		address->touched = address_generation;
 	else if (address->touched == address_generation)
 		return;
+	changes += address->deleted;
 	address->deleted = false;
 	address->is = *is;
 	address->told_ms = kernel_now_ms();
@@ -149,6 +159,7 @@ static void address_delete(int link, const struct prefix *prefix)
 
 	if (!address)
 		return;
+	changes++;
 	address->deleted = true;
 	address->touched = address_generation;
 	if (!dump_running)

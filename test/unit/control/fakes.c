@@ -234,6 +234,11 @@ void iface_update_carrier(void)
 {
 }
 
+uint64_t kernel_address_generation(void)
+{
+	return fake.address_generation;
+}
+
 struct iface *kernel_address_owner(const struct addr *address)
 {
 	for (unsigned int i = 0; i < address_count; i++)
@@ -251,6 +256,7 @@ int kernel_address_add(struct iface *iface, const struct prefix *address)
 	assert_true(address_count < FAKE_ADDRESSES);
 	addresses[address_count].iface = iface;
 	addresses[address_count++].prefix = *address;
+	fake.address_generation++;
 	return 0;
 }
 
@@ -297,6 +303,7 @@ int kernel_address_delete(struct iface *iface, const struct prefix *address)
 		if (addresses[i].iface == iface &&
 		    addr_equal(&addresses[i].prefix.addr, &address->addr)) {
 			addresses[i] = addresses[--address_count];
+			fake.address_generation++;
 			return 0;
 		}
 	}

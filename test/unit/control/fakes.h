@@ -28,6 +28,7 @@ struct fake {
 	int publish_fails_in;		   // so many calls later; 0: never
 	int server_fails_in;
 	int address_fails_in;
+	uint64_t address_generation;
 	int route_code; // what Linux says to new routes
 	int tap_code;	// what Linux says to a new TAP, and to a VIP on it
 	int vip_code;

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "control/claim.h"
+#include "control/follow.h"
 #include "control/loop.h"
 #include "control/publish.h"
 #include "control/remains.h"
 #include "fakes.h"
+#include "net/kernel.h"
 #include "session/timeout.h"
 
 static struct error error;
@@ -268,6 +270,74 @@ static void test_address_of_another_interface(void **state)
 	assert_int_equal(model_service_count(), 0);
 }
 
+#define UNCLAIMED "{'address':'10.2.0.7','interface':'dpdk0','claim':false}"
+
+static void take_from_linux(const char *interface, const char *address)
+{
+	struct prefix prefix;
+
+	assert_int_equal(prefix_parse(address, &prefix), 0);
+	assert_int_equal(kernel_address_delete(iface_find(interface), &prefix), 0);
+}
+
+/* An unclaimed address is never put into Linux, and used while it is there, of a service or not. */
+static void test_unclaimed(void **state)
+{
+	apply("{'services':[{'vip':'10.0.0.1','port':80,'local_addresses':[" UNCLAIMED "]}]}");
+	assert_int_equal(fake_address_count(), 0);
+	assert_int_equal(fake_service("tcp", "10.0.0.1", 80)->local_count, 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		fake_add_address("dpdk0", "10.2.0.7/32");
+		follow_addresses();
+		assert_int_equal(fake_service("tcp", "10.0.0.1", 80)->local_count, 1);
+		take_from_linux("dpdk0", "10.2.0.7/32");
+		follow_addresses();
+		assert_int_equal(fake_service("tcp", "10.0.0.1", 80)->local_count, 0);
+		settle();
+	}
+	// On another interface it is of no use.
+	fake_add_address("dpdk1", "10.2.0.7/32");
+	follow_addresses();
+	assert_int_equal(fake_service("tcp", "10.0.0.1", 80)->local_count, 0);
+	take_from_linux("dpdk1", "10.2.0.7/32");
+
+	apply("{'local_addresses':[" UNCLAIMED "," LOCAL_1 "],'services':[" ONE_WITH_TWO "]}");
+	assert_int_equal(fake_service("tcp", "10.0.0.1", 80)->local_count, 1);
+	fake_add_address("dpdk0", "10.2.0.7/32");
+	follow_addresses();
+	assert_int_equal(fake_service("tcp", "10.0.0.1", 80)->local_count, 2);
+	settle();
+	apply("{}");
+	settle();
+	remains_reap();
+	assert_int_equal(claim_count(), 0);
+	assert_true(fake_has_address("10.2.0.7")); // it is not ours to take away
+}
+
+/* What is claimed becomes unclaimed and back: weir takes its address away and puts it there. */
+static void test_claim_changes(void **state)
+{
+#define AS(claim)                                                      \
+	"{'services':[{'vip':'10.0.0.1','port':80,'local_addresses':[" \
+	"{'address':'10.2.0.7','interface':'dpdk0','claim':" claim "}]}]}"
+	for (unsigned int i = 0; i < 2; i++) {
+		apply(AS("true"));
+		settle();
+		assert_int_equal(fake_service("tcp", "10.0.0.1", 80)->local_count, 1);
+		assert_int_equal(fake_address_count(), 1);
+		apply(AS("false"));
+		settle();
+		follow_addresses();
+		assert_int_equal(fake_address_count(), 0);
+		assert_int_equal(fake_service("tcp", "10.0.0.1", 80)->local_count, 0);
+	}
+	apply("{}");
+	settle();
+	remains_reap();
+	assert_int_equal(claim_count(), 0);
+#undef AS
+}
+
 static void test_timeouts(void **state)
 {
 #define SERVICES                                    \
@@ -330,6 +400,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pool, start, stop),
 		cmocka_unit_test_setup_teardown(test_addresses_of_others_stay, start, stop),
 		cmocka_unit_test_setup_teardown(test_address_of_another_interface, start, stop),
+		cmocka_unit_test_setup_teardown(test_unclaimed, start, stop),
+		cmocka_unit_test_setup_teardown(test_claim_changes, start, stop),
 		cmocka_unit_test_setup_teardown(test_timeouts, start, stop),
 		cmocka_unit_test_setup_teardown(test_too_many_timeout_sets, start, stop),
 	};
