@@ -15,6 +15,7 @@ struct face {
 int weirctl_main(int argc, char **argv);
 int ipvsadm_main(int argc, char **argv);
 int dpip_main(int argc, char **argv);
+int weir_run_main(int argc, char **argv);
 
 /* The name of the face that runs, which is what messages on standard error begin with. */
 extern const char *face_name;

@@ -14,6 +14,7 @@ static const struct face faces[] = {
 	{"weirctl", weirctl_main}, // also for any name that is not here
 	{"ipvsadm", ipvsadm_main},
 	{"dpip", dpip_main},
+	{"weir-run", weir_run_main},
 };
 
 const char *face_name;

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "translate_parts.h"
+
+/*
+ * A virtual_server is read statement by statement; what stock keepalived does not know is taken
+ * out and kept as a setting of the service's key. Two passes: first all services are read, so that
+ * it is known which vrrp_instance each local address moves with; then the settings are made.
+ */
+struct key {
+	struct addr vip;
+	unsigned int port;
+	const struct block *block;
+};
+
+struct service {
+	struct service *next;
+	struct block *block;
+	const char *protocol; // "tcp" or "udp"
+	bool fullnat;
+	bool own_words; // any that stock keepalived does not know
+	struct named *locals;
+	const struct block *locals_block;
+	unsigned int established; // seconds; 0: not given
+	struct block *device;	  // vip_bind_dev
+	const struct block *vague;
+	struct key *keys;
+	unsigned int key_count, key_room;
+};
+
+/* What weir does not do yet, or what is only a part of it. */
+static const struct refused {
+	const char *word;
+	const char *what;
+	const char *off; // a value that asks for nothing
+} refused[] = {
+	{"syn_proxy", "the SYN proxy", NULL},
+	{"proxy_protocol", "the PROXY protocol", "disable"},
+	{"quic", "routing by QUIC connection ID", NULL},
+	{"expire_quiescent_conn", "ending the connections of a server that has gone", NULL},
+	{"hash_target", "hashing by anything but the client's address", NULL},
+	{"daddr_group_name", "an access list", NULL},
+	{"waddr_group_name", "an access list", NULL},
+	{"bps", "limiting a service", NULL},
+	{"limit_proportion", "limiting a service", "100"},
+	{"persistence_timeout", "persistence", NULL},
+	{"persistence_granularity", "persistence", NULL},
+	{"persistence_engine", "persistence", NULL},
+	{"ops", "one-packet scheduling", NULL},
+	{"mh-port", "a flag of a scheduler", NULL},
+	{"mh-fallback", "a flag of a scheduler", NULL},
+	{"hashed", "a flag of a scheduler", NULL},
+	{"flag-1", "a flag of a scheduler", NULL},
+	{"flag-2", "a flag of a scheduler", NULL},
+	{"flag-3", "a flag of a scheduler", NULL},
+	{"sh-port", "a flag of a scheduler", NULL},
+	{"sh-fallback", "a flag of a scheduler", NULL},
+	{"uthreshold", "limiting the connections of a real server", NULL},
+	{"lthreshold", "limiting the connections of a real server", NULL},
+};
+
+/* Is `word` one of the words in `list`, which are separated by spaces? */
+static bool word_among(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *c = list; (c = strstr(c, word)) != NULL; c++)
+		if ((c == list || c[-1] == ' ') && (!c[length] || c[length] == ' '))
+			return true;
+	return false;
+}
+
+/* The one value of a statement; NULL after an error. */
+static const char *value_of(struct translation *t, const struct block *block)
+{
+	if (block->count == 2)
+		return block_word(t->blocks, block, 1);
+	finding_error(t->findings, block, "%s takes one value", block->words[0]);
+	return NULL;
+}
+
+/* Says so when the statement asks for what is not there; "off" is taken out. True: it was one. */
+static bool refuse(struct translation *t, struct block *block)
+{
+	for (unsigned int i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
+		if (!block_is(block, refused[i].word))
+			continue;
+		const char *value = block_word(t->blocks, block, 1);
+		if (!refused[i].off || !value || strcasecmp(value, refused[i].off))
+			finding_error(t->findings, block, "%s: %s is not available yet",
+				      block->words[0], refused[i].what);
+		block_remove(block);
+		return true;
+	}
+	return false;
+}
+
+static void take_kind(struct translation *t, struct service *service, struct block *block)
+{
+	static const struct {
+		const char *kind, *mode;
+	} kinds[] = {{"FNAT", "fullnat"}, {"NAT", NULL},    {"DR", "dr"},
+		     {"TUN", "tunnel"},	  {"SNAT", "snat"}, {NULL, NULL}};
+	const char *kind = value_of(t, block);
+	unsigned int i = 0;
+
+	if (!kind || is_vague(kind))
+		return;
+	while (kinds[i].kind && strcmp(kinds[i].kind, kind))
+		i++;
+	if (!kinds[i].kind) {
+		finding_error(t->findings, block, "%s %s: there is FNAT, NAT, DR, TUN and SNAT",
+			      block->words[0], kind);
+	} else if (kinds[i].mode && !word_among(WEIR_MODES, kinds[i].mode)) {
+		finding_error(t->findings, block, "%s %s: the mode %s is not available yet",
+			      block->words[0], kind, kinds[i].mode);
+	} else if (!strcmp(kind, "FNAT")) {
+		service->fullnat = service->own_words = true;
+		block_set_word(t->blocks, block, 1, "NAT");
+	}
+}
+
+static void take_scheduler(struct translation *t, struct service *service, struct block *block)
+{
+	static const char known[] = "rr wrr lc wlc lblc lblcr sh mh dh fo ovf sed nq conhash twos";
+	const char *name = value_of(t, block);
+
+	if (!name || is_vague(name) || word_among(WEIR_SCHEDULERS, name))
+		return;
+	finding_error(t->findings, block,
+		      word_among(known, name)
+			      ? "%s: the scheduler %s is not available yet; there is: %s"
+			      : "%s: \"%s\" is no scheduler; there is: %s",
+		      block->words[0], name, WEIR_SCHEDULERS);
+}
+
+static void take_protocol(struct translation *t, struct service *service, struct block *block)
+{
+	const char *name = value_of(t, block);
+
+	if (!name || is_vague(name))
+		service->vague = block;
+	else if (!strcasecmp(name, "TCP"))
+		service->protocol = "tcp";
+	else if (!strcasecmp(name, "UDP"))
+		service->protocol = "udp";
+	else if (!strcasecmp(name, "SCTP"))
+		finding_error(t->findings, block,
+			      "protocol %s: balancing SCTP is not available yet", name);
+	else
+		finding_error(t->findings, block, "protocol %s: there is TCP and UDP", name);
+}
+
+static void take_locals(struct translation *t, struct service *service, struct block *block)
+{
+	const char *name = value_of(t, block);
+
+	service->own_words = true;
+	service->locals_block = block;
+	block_remove(block);
+	if (!name)
+		return;
+	service->locals = tree_find(&t->local_groups, &name, compare_name);
+	if (!service->locals)
+		finding_error(t->findings, block, "there is no local_address_group \"%s\"", name);
+}
+
+static void take_established(struct translation *t, struct service *service, struct block *block)
+{
+	const char *text = value_of(t, block);
+	char *end = NULL;
+
+	service->own_words = true;
+	block_remove(block);
+	if (!text)
+		return;
+	unsigned long seconds = strtoul(text, &end, 10);
+	if (*end || end == text || *text == '-' || seconds < 1 || seconds > 3600)
+		finding_error(t->findings, block,
+			      "establish_timeout %s: it takes a number of seconds from 1 to 3600",
+			      text);
+	else
+		service->established = (unsigned int)seconds;
+}
+
+static void take_device(struct translation *t, struct service *service, struct block *block)
+{
+	service->own_words = true;
+	block_remove(block);
+	if (value_of(t, block))
+		service->device = block;
+}
+
+/* A real server speaks the family of its VIP, and of its checks one word has another name. */
+static void take_server(struct translation *t, struct service *service, struct block *block)
+{
+	const char *text = block_word(t->blocks, block, 1);
+	struct addr addr;
+
+	for (struct block *b = block->first, *next; b; b = next) {
+		next = b->next;
+		if (block_is(b, "lb_kind") || block_is(b, "lvs_method"))
+			take_kind(t, service, b);
+		else if (!refuse(t, b) && b->braces)
+			for (struct block *inner = b->first; inner; inner = inner->next)
+				if (block_is(inner, "nb_sock_retry"))
+					block_set_word(t->blocks, inner, 0, "retry");
+	}
+	if (!text || is_vague(text) || addr_parse(text, &addr) < 0 || !service->key_count)
+		return;
+	if (addr.family != service->keys[0].vip.family)
+		finding_error(t->findings, block,
+			      "the VIP is IPv%c and the real server IPv%c: %s is not available yet",
+			      addr.family == AF_INET ? '6' : '4',
+			      addr.family == AF_INET ? '4' : '6',
+			      addr.family == AF_INET ? "NAT64" : "NAT46");
+}
+
+static const struct {
+	const char *word;
+	void (*take)(struct translation *, struct service *, struct block *);
+} takers[] = {
+	{"lb_kind", take_kind},
+	{"lvs_method", take_kind},
+	{"lb_algo", take_scheduler},
+	{"lvs_sched", take_scheduler},
+	{"laddr_group_name", take_locals},
+	{"establish_timeout", take_established},
+	{"vip_bind_dev", take_device},
+	{"real_server", take_server},
+	{"sorry_server", take_server},
+};
+
+/* The key of a service */
+
+static void keys_reserve(struct translation *t, struct service *service, unsigned int more)
+{
+	unsigned int room = service->key_room ? service->key_room : 4;
+	struct key *keys;
+
+	if (service->key_count + more <= service->key_room)
+		return;
+	while (room < service->key_count + more)
+		room *= 2;
+	keys = blocks_take(t->blocks, room * sizeof(*keys));
+	if (service->key_count)
+		memcpy(keys, service->keys, service->key_count * sizeof(*keys));
+	service->keys = keys;
+	service->key_room = room;
+}
+
+static void key_add(struct translation *t, struct service *service, const struct block *block,
+		    const char *vip, const char *port)
+{
+	struct key key = {.block = block};
+	unsigned int count = 1;
+	char *end;
+
+	if (is_vague(vip) || (port && is_vague(port))) {
+		service->vague = block;
+		return;
+	}
+	if (!range_parse(vip, &key.vip, &count)) {
+		finding_error(t->findings, block,
+			      strchr(vip, '/') ? "%s: write it as a range, FIRST-LAST"
+					       : "\"%s\" is no address and no range of addresses",
+			      vip);
+		return;
+	}
+	unsigned long number = port ? strtoul(port, &end, 10) : 0;
+	if (!number && (!port || !*end)) {
+		finding_error(t->findings, block, "a service on any port (0) is not available yet");
+		return;
+	}
+	if (*end || number > 65535) {
+		finding_error(t->findings, block, "\"%s\" is no port, which is 1 to 65535", port);
+		return;
+	}
+	key.port = (unsigned int)number;
+	keys_reserve(t, service, count);
+	for (unsigned int i = 0; i < count; i++) {
+		service->keys[service->key_count] = key;
+		service->keys[service->key_count++].vip = addr_plus(&key.vip, i);
+	}
+}
+
+static void key_add_group(struct translation *t, struct service *service, const char *name)
+{
+	struct named *group = tree_find(&t->server_groups, &name, compare_name);
+
+	if (!group) {
+		finding_error(t->findings, service->block,
+			      "there is no virtual_server_group \"%s\"", name);
+		return;
+	}
+	for (const struct block *b = group->block->first; b; b = b->next) {
+		if (block_is(b, "fwmark"))
+			finding_error(t->findings, b,
+				      "a service by firewall mark is not available yet");
+		else if (b->words[0][0] == '@')
+			service->vague = b;
+		else
+			key_add(t, service, b, block_word(t->blocks, b, 0),
+				block_word(t->blocks, b, 1));
+	}
+}
+
+static void keys_read(struct translation *t, struct service *service)
+{
+	const struct block *block = service->block;
+	const char *first = block_word(t->blocks, block, 1);
+	const char *second = block_word(t->blocks, block, 2);
+
+	if (!first)
+		finding_error(t->findings, block,
+			      "virtual_server takes ADDRESS PORT or group NAME");
+	else if (!strcmp(first, "fwmark"))
+		finding_error(t->findings, block,
+			      "a service by firewall mark is not available yet");
+	else if (strcmp(first, "group"))
+		key_add(t, service, block, first, second);
+	else if (!second)
+		finding_error(t->findings, block, "virtual_server group takes a name");
+	else
+		key_add_group(t, service, second);
+}
+
+/* The same service twice would be given the settings of one of them. */
+static void key_note(struct translation *t, const struct service *service, const struct key *key)
+{
+	char endpoint[ENDPOINT_TEXT], text[ENDPOINT_TEXT + 8];
+
+	snprintf(text, sizeof(text), "%s %s", service->protocol,
+		 endpoint_format(&key->vip, (uint16_t)key->port, endpoint));
+	struct named *named = blocks_take(t->blocks, sizeof(*named));
+	named->name = strcpy(blocks_take(t->blocks, strlen(text) + 1), text);
+	named->block = service->block;
+	const struct named *other = tree_find(&t->services, named, compare_name);
+	if (other)
+		finding_error(t->findings, key->block, "the service %s stands in %s:%u already",
+			      text, other->block->file, other->block->line);
+	else
+		tree_put(&t->services, named, compare_name);
+}
+
+/* Reading */
+
+static struct service *service_read(struct translation *t, struct block *block)
+{
+	struct service *service = blocks_take(t->blocks, sizeof(*service));
+
+	service->block = block;
+	service->protocol = "tcp";
+	keys_read(t, service);
+	for (struct block *b = block->first, *next; b; b = next) {
+		unsigned int i = 0, count = sizeof(takers) / sizeof(*takers);
+		next = b->next;
+		while (i < count && !block_is(b, takers[i].word))
+			i++;
+		if (block_is(b, "protocol"))
+			take_protocol(t, service, b);
+		else if (i < count)
+			takers[i].take(t, service, b);
+		else
+			refuse(t, b);
+	}
+	for (unsigned int i = 0; i < service->key_count && !service->vague; i++)
+		key_note(t, service, &service->keys[i]);
+	if (service->own_words && service->vague)
+		finding_error(
+			t->findings, service->vague,
+			"what DPVS has added can only be used where address, port and protocol "
+			"are written out");
+	return service;
+}
+
+static void vague_refuse(struct translation *t, const struct block *block)
+{
+	finding_error(t->findings, block,
+		      "write this out: there could be the VIP of a service with local addresses in "
+		      "it, which must move with it");
+}
+
+/* Which vrrp_instance do the service's local addresses move with? */
+static void service_place(struct translation *t, struct service *service)
+{
+	struct instance *instance = NULL;
+
+	if (!service->locals || !service->fullnat)
+		return;
+	if (t->vague)
+		vague_refuse(t, t->vague);
+	for (struct instance *n = t->instances; n; n = n->next)
+		if (n->vague)
+			vague_refuse(t, n->vague);
+	for (unsigned int i = 0; i < service->key_count && !instance; i++)
+		instance = vrrp_owner(t, &service->keys[i].vip);
+	for (unsigned int i = 0; instance && i < service->locals->local_count; i++) {
+		struct local *local = service->locals->locals[i];
+
+		if (local->instance && !vrrp_together(local->instance, instance)) {
+			finding_error(
+				t->findings, service->locals_block,
+				"the local addresses of \"%s\" would have to move with the "
+				"vrrp_instance %s as well as with %s: give each a group of its "
+				"own, or put both into one vrrp_sync_group",
+				service->locals->name, local->instance->name, instance->name);
+			return;
+		}
+		if (!local->instance)
+			local->instance = instance;
+		local->owner = local->owner ? local->owner : service->block;
+	}
+}
+
+/* Settings */
+
+static json_t *locals_json(struct translation *t, const struct service *service,
+			   const struct key *key)
+{
+	json_t *list = json_array();
+	char text[ADDR_TEXT];
+
+	for (unsigned int i = 0; i < service->locals->local_count; i++) {
+		const struct local *local = service->locals->locals[i];
+
+		if (local->addr.family != key->vip.family)
+			continue;
+		json_t *object = json_pack("{s:s, s:s}", "address", addr_format(&local->addr, text),
+					   "interface", local->port);
+		if (local->instance)
+			json_object_set_new(object, "claim", json_false());
+		json_array_append_new(list, object);
+	}
+	if (!json_array_size(list))
+		finding_error(t->findings, service->locals_block,
+			      "the local_address_group \"%s\" has no IPv%c address, which %s needs",
+			      service->locals->name, key->vip.family == AF_INET ? '4' : '6',
+			      addr_format(&key->vip, text));
+	return list;
+}
+
+static json_t *timeouts_json(const struct service *service)
+{
+	int seconds = (int)service->established;
+
+	if (!strcmp(service->protocol, "tcp"))
+		return json_pack("{s:i}", "established", seconds);
+	return json_pack("{s:i, s:i}", "udp_one_way", seconds, "udp_normal", seconds);
+}
+
+static void key_settle(struct translation *t, const struct service *service, const struct key *key)
+{
+	char text[ADDR_TEXT];
+	json_t *object = json_pack("{s:s, s:s, s:i}", "protocol", service->protocol, "vip",
+				   addr_format(&key->vip, text), "port", (int)key->port);
+
+	if (service->fullnat)
+		json_object_set_new(object, "mode", json_string("fullnat"));
+	if (service->locals && service->fullnat)
+		json_object_set_new(object, "local_addresses", locals_json(t, service, key));
+	if (service->established)
+		json_object_set_new(object, "timeouts", timeouts_json(service));
+	json_array_append_new(t->settings, object);
+}
+
+/* vip_bind_dev: the address stands on that port as long as keepalived runs. */
+static void key_bind(struct translation *t, const struct service *service, const struct key *key)
+{
+	struct block *root = blocks_root(t->blocks);
+	const char *tap = device_tap(t, service->device, block_word(t->blocks, service->device, 1));
+	char address[ADDR_TEXT], line[256];
+
+	if (!tap || vrrp_owner(t, &key->vip))
+		return; // the vrrp_instance puts it there
+	snprintf(line, sizeof(line), "%s/%d dev %.64s", addr_format(&key->vip, address),
+		 key->vip.family == AF_INET ? 32 : 128, tap);
+	if (!t->statics) {
+		t->statics = block_add(t->blocks, root, true, service->device, "static_ipaddress");
+		t->statics->braces = true;
+	}
+	for (const struct block *b = t->statics->first; b; b = b->next)
+		if (!strncmp(line, b->words[0], strlen(b->words[0])))
+			return;
+	block_add(t->blocks, t->statics, false, service->device, line);
+}
+
+static void service_settle(struct translation *t, const struct service *service)
+{
+	if (service->locals && !service->fullnat)
+		finding_note(t->findings, service->locals_block,
+			     "laddr_group_name has no effect without lb_kind FNAT");
+	for (unsigned int i = 0; i < service->key_count && !service->vague; i++) {
+		if (service->fullnat || service->established)
+			key_settle(t, service, &service->keys[i]);
+		if (service->device)
+			key_bind(t, service, &service->keys[i]);
+	}
+}
+
+void servers_translate(struct translation *t)
+{
+	struct service *first = NULL, **link = &first;
+	struct block *root = blocks_root(t->blocks);
+
+	for (struct block *b = root->first, *next; b; b = next) {
+		next = b->next;
+		if (!block_is(b, "virtual_server"))
+			continue;
+		if (b->count > 1 && !strcmp(b->words[1], "match")) {
+			finding_error(t->findings, b,
+				      "virtual_server match: SNAT by match is not available yet");
+			block_remove(b);
+			continue;
+		}
+		*link = service_read(t, b);
+		link = &(*link)->next;
+	}
+	for (struct service *s = first; s; s = s->next)
+		service_place(t, s);
+	for (struct service *s = first; s; s = s->next)
+		service_settle(t, s);
+}

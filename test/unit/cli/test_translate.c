@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* keepalived.conf of DPVS: what stock keepalived gets, what weir gets, and what is refused. */
+#include "translate.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct translate_options options;
+
+/* What comes of `text`: the stock file and, after "--", the settings; or the findings. */
+static char *translated(const char *text)
+{
+	char error[BLOCKS_ERROR], *out = NULL;
+	struct findings findings = {0};
+	size_t size;
+	FILE *file = open_memstream(&out, &size);
+	struct blocks *blocks = blocks_parse("f", text, strlen(text), BLOCKS_KEEPALIVED, error);
+
+	if (!blocks)
+		fail_msg("%s", error);
+	json_t *settings = translate(blocks, &options, &findings);
+	if (!findings.errors) {
+		block_print(blocks_root(blocks), file);
+		fputs("--", file);
+		json_dumpf(json_object_get(settings, "services"), file, JSON_COMPACT);
+	}
+	findings_print(&findings, file);
+	fclose(file);
+	json_decref(settings);
+	blocks_free(blocks);
+	return out;
+}
+
+static void expect(const char *text, const char *wanted)
+{
+	char *got = translated(text);
+
+	assert_string_equal(got, wanted);
+	free(got);
+}
+
+/* Nothing else is found than this. */
+static void expect_wrong(const char *text, const char *sentence)
+{
+	char *got = translated(text), *wanted;
+
+	if (asprintf(&wanted, "%s\n", sentence) < 0)
+		abort();
+	assert_string_equal(got, wanted);
+	free(wanted);
+	free(got);
+}
+
+#define GROUP		  "local_address_group g {\n 10.1.0.1-2 dpdk1\n}\n"
+#define SERVICE		  "virtual_server 10.0.0.1 80 {\n lb_kind FNAT\n laddr_group_name g\n}\n"
+#define STOCK		  "virtual_server 10.0.0.1 80 {\n\tlb_kind NAT\n}\n"
+#define KEY		  "\"protocol\":\"tcp\",\"vip\":\"10.0.0.1\",\"port\":80"
+#define LOCAL(last, more) "{\"address\":\"10.1.0." last "\",\"interface\":\"dpdk1\"" more "}"
+
+static void test_stock_passes(void **state)
+{
+	static const char stock[] = "global_defs {\n\trouter_id x\n}\n"
+				    "$V=10.0.0.9\n"
+				    "@a virtual_server $V 80 {\n\tlb_kind NAT\n}\n"
+				    "virtual_server $V 81 {\n\tlb_algo wrr\n}\n"
+				    "virtual_server 10.0.0.1 80 {\n\tprotocol UDP\n\tlb_kind NAT\n"
+				    "\treal_server 10.1.0.1 80 {\n\t\tTCP_CHECK {\n\t\t\tretry 2\n"
+				    "\t\t}\n\t}\n}\n";
+	char *wanted;
+
+	if (asprintf(&wanted, "%s--[]", stock) < 0)
+		abort();
+	expect(stock, wanted);
+	free(wanted);
+}
+
+static void test_fullnat(void **state)
+{
+	expect(GROUP SERVICE, STOCK "--[{" KEY ",\"mode\":\"fullnat\",\"local_addresses\":[" LOCAL(
+				      "1", "") "," LOCAL("2", "") "]}]");
+	expect("virtual_server 10.0.0.1 80 {\n lvs_method FNAT\n establish_timeout 600\n}",
+	       "virtual_server 10.0.0.1 80 {\n\tlvs_method NAT\n}\n--[{" KEY
+	       ",\"mode\":\"fullnat\",\"timeouts\":{\"established\":600}}]");
+	expect("virtual_server 10.0.0.1 53 {\n protocol UDP\n establish_timeout 60\n}",
+	       "virtual_server 10.0.0.1 53 {\n\tprotocol UDP\n}\n--[{\"protocol\":\"udp\",\"vip\":"
+	       "\"10.0.0.1\",\"port\":53,\"timeouts\":{\"udp_one_way\":60,\"udp_normal\":60}}]");
+	expect("virtual_server_group v {\n 10.0.0.1 80\n fd00::1-2 80\n}\n"
+	       "virtual_server group v {\n lb_kind FNAT\n}\n",
+	       "virtual_server_group v {\n\t10.0.0.1 80\n\tfd00::1-2 80\n}\n"
+	       "virtual_server group v {\n\tlb_kind NAT\n}\n--[{" KEY ",\"mode\":\"fullnat\"},"
+	       "{\"protocol\":\"tcp\",\"vip\":\"fd00::1\",\"port\":80,\"mode\":\"fullnat\"},"
+	       "{\"protocol\":\"tcp\",\"vip\":\"fd00::2\",\"port\":80,\"mode\":\"fullnat\"}]");
+}
+
+#define INSTANCE(name, vip)                                                        \
+	"vrrp_instance " name " {\n interface dpdk0.kni\n dpdk_interface dpdk0\n " \
+	"virtual_ipaddress {\n " vip "\n }\n}\n"
+#define MOVED ",\"claim\":false"
+
+static void test_moves_with_instance(void **state)
+{
+	expect(GROUP INSTANCE("a", "10.0.0.1/24") SERVICE,
+	       "vrrp_instance a {\n\tinterface dpdk0.kni\n\tvirtual_ipaddress {\n\t\t10.0.0.1/24\n"
+	       "\t}\n\tvirtual_ipaddress_excluded {\n\t\t10.1.0.1/32 dev dpdk1.kni\n"
+	       "\t\t10.1.0.2/32 dev dpdk1.kni\n\t}\n}\n" STOCK "--[{" KEY
+	       ",\"mode\":\"fullnat\",\"local_addresses\":[" LOCAL("1", MOVED) "," LOCAL(
+		       "2", MOVED) "]}]");
+	// The author put one there already.
+	expect(GROUP "vrrp_instance a {\n virtual_ipaddress {\n 10.0.0.1\n }\n"
+		     " virtual_ipaddress_excluded {\n 10.1.0.1\n }\n}\n" SERVICE,
+	       "vrrp_instance a {\n\tvirtual_ipaddress {\n\t\t10.0.0.1\n\t}\n"
+	       "\tvirtual_ipaddress_excluded {\n\t\t10.1.0.1\n\t\t10.1.0.2/32 dev dpdk1.kni\n\t}\n"
+	       "}\n" STOCK "--[{" KEY ",\"mode\":\"fullnat\",\"local_addresses\":[" LOCAL(
+		       "1", MOVED) "," LOCAL("2", MOVED) "]}]");
+	// A group that no service uses moves nowhere.
+	expect(GROUP INSTANCE("a", "10.0.0.1"),
+	       "vrrp_instance a {\n\tinterface dpdk0.kni\n\tvirtual_ipaddress {\n\t\t10.0.0.1\n"
+	       "\t}\n}\n--[]");
+}
+
+#define SECOND "virtual_server 10.0.0.2 80 {\n lb_kind FNAT\n laddr_group_name g\n}\n"
+
+static void test_two_instances(void **state)
+{
+	expect_wrong(GROUP INSTANCE("a", "10.0.0.1") INSTANCE("b", "10.0.0.2") SERVICE SECOND,
+		     "f:24: error: the local addresses of \"g\" would have to move with the "
+		     "vrrp_instance a as well as with b: give each a group of its own, or put both "
+		     "into one vrrp_sync_group");
+	char *got = translated("vrrp_sync_group s {\n group {\n a\n b\n }\n}\n" GROUP INSTANCE(
+		"a", "10.0.0.1") INSTANCE("b", "10.0.0.2") SERVICE SECOND);
+	assert_null(strstr(got, "error"));
+	assert_non_null(strstr(got, "10.1.0.1/32 dev dpdk1.kni"));
+	assert_null(strstr(strstr(got, "10.1.0.1/32") + 1, "10.1.0.1/32"));
+	free(got);
+}
+
+static void test_devices(void **state)
+{
+	json_t *taps = json_pack("{s:s, s:s}", "dpdk0", "lan", "dpdk1", "wan");
+
+	options.taps = taps;
+	expect("vrrp_instance a {\n interface lan\n dpdk_interface dpdk1\n virtual_ipaddress {\n "
+	       "10.0.0.1\n 10.0.0.2 dev dpdk0\n}\n}",
+	       "vrrp_instance a {\n\tinterface lan\n\tvirtual_ipaddress {\n\t\t10.0.0.1 dev wan\n"
+	       "\t\t10.0.0.2 dev lan\n\t}\n}\n--[]");
+	expect_wrong("local_address_group g {\n 10.1.0.1 dpdk7\n}\n",
+		     "f:2: error: weir has no port \"dpdk7\"; it has: dpdk0, dpdk1");
+	expect("virtual_server 10.0.0.1 80 {\n vip_bind_dev dpdk1\n}\n",
+	       "static_ipaddress {\n\t10.0.0.1/32 dev wan\n}\nvirtual_server 10.0.0.1 80 "
+	       "{\n}\n--[]");
+	json_decref(taps);
+	options.taps = NULL;
+}
+
+static void test_drain(void **state)
+{
+	options.drain_file = "/run/weir/weir.drain";
+	expect("vrrp_instance a {\n track_file {\n x\n }\n}\n",
+	       "track_file weir_drain {\n\tfile \"/run/weir/weir.drain\"\n\tweight 0\n}\n"
+	       "vrrp_instance a {\n\ttrack_file {\n\t\tx\n\t\tweir_drain weight 0\n\t}\n}\n--[]");
+	expect("virtual_server 10.0.0.1 80 {\n}", "virtual_server 10.0.0.1 80 {\n}\n--[]");
+	options.drain_file = NULL;
+}
+
+#define IN_SERVICE(line) "virtual_server 10.0.0.1 80 {\n " line "\n}\n"
+
+static void test_refused(void **state)
+{
+	static const char *const rows[][2] = {
+		{IN_SERVICE("syn_proxy"),
+		 "f:2: error: syn_proxy: the SYN proxy is not available yet"},
+		{IN_SERVICE("proxy_protocol v2"),
+		 "f:2: error: proxy_protocol: the PROXY protocol is not available yet"},
+		{IN_SERVICE("lb_kind SNAT"),
+		 "f:2: error: lb_kind SNAT: the mode snat is not available yet"},
+		{IN_SERVICE("lb_kind DR"),
+		 "f:2: error: lb_kind DR: the mode dr is not available yet"},
+		{IN_SERVICE("lb_kind X"),
+		 "f:2: error: lb_kind X: there is FNAT, NAT, DR, TUN and SNAT"},
+		{IN_SERVICE("lb_kind"), "f:2: error: lb_kind takes one value"},
+		{IN_SERVICE("lb_algo mh"), "f:2: error: lb_algo: the scheduler mh is not available "
+					   "yet; there is: rr wrr wlc"},
+		{IN_SERVICE("lb_algo r"),
+		 "f:2: error: lb_algo: \"r\" is no scheduler; there is: rr wrr wlc"},
+		{IN_SERVICE("protocol SCTP"),
+		 "f:2: error: protocol SCTP: balancing SCTP is not available yet"},
+		{IN_SERVICE("laddr_group_name g"),
+		 "f:2: error: there is no local_address_group \"g\""},
+		{IN_SERVICE("establish_timeout 3601"),
+		 "f:2: error: establish_timeout 3601: it takes a number of seconds from 1 to 3600"},
+		{IN_SERVICE("real_server fd00::1 80 {\n}"),
+		 "f:2: error: the VIP is IPv4 and the real server IPv6: NAT46 is not available "
+		 "yet"},
+		{IN_SERVICE("real_server 10.1.0.1 80 {\n uthreshold 5\n}"),
+		 "f:3: error: uthreshold: limiting the connections of a real server is not "
+		 "available yet"},
+		{IN_SERVICE("dpdk_interface dpdk0"),
+		 "f:2: error: dpdk_interface means nothing here"},
+		{IN_SERVICE("@a syn_proxy"),
+		 "f:2: error: syn_proxy behind the condition @a is not understood"},
+		{"virtual_server match x {\n src-range 10.0.0.1-9\n}\n",
+		 "f:1: error: virtual_server match: SNAT by match is not available yet"},
+		{"virtual_server fwmark 5 {\n}\n",
+		 "f:1: error: a service by firewall mark is not available yet"},
+		{"virtual_server 10.0.0.1 {\n}\n",
+		 "f:1: error: a service on any port (0) is not available yet"},
+		{"virtual_server 10.0.0.300 80 {\n}\n",
+		 "f:1: error: \"10.0.0.300\" is no address and no range of addresses"},
+		{"virtual_server 10.0.0.1 http {\n}\n",
+		 "f:1: error: \"http\" is no port, which is 1 to 65535"},
+		{"virtual_server group g {\n}\n",
+		 "f:1: error: there is no virtual_server_group \"g\""},
+		{"tunnel_group t {\n tunnel_entry x {\n kind gre\n }\n}\n",
+		 "f:1: error: tunnel_group: making tunnel devices is not available yet"},
+		{"local_address_group g {\n 10.1.0.9-2 dpdk0\n}\n",
+		 "f:2: error: \"10.1.0.9-2\" is no address and no range of at most 4096 addresses"},
+		{"local_address_group g {\n 10.1.0.9\n}\n",
+		 "f:2: error: a line of local_address_group is ADDRESS[-LAST] INTERFACE"},
+		{"local_address_group g {\n 10.1.0.1 dpdk0\n 10.1.0.1-2 dpdk0\n}\n",
+		 "f:3: error: this address stands in the group twice"},
+		{GROUP GROUP, "f:4: error: local_address_group g stands in f:1 already"},
+		{"virtual_server 10.0.0.1 80 {\n}\nvirtual_server 10.0.0.1 80 {\n}\n",
+		 "f:3: error: the service tcp 10.0.0.1:80 stands in f:1 already"},
+		{GROUP "virtual_server fd00::1 80 {\n lb_kind FNAT\n laddr_group_name g\n}\n",
+		 "f:6: error: the local_address_group \"g\" has no IPv6 address, which fd00::1 "
+		 "needs"},
+		{GROUP "virtual_server $V 80 {\n lb_kind FNAT\n}\n",
+		 "f:4: error: what DPVS has added can only be used where address, port and "
+		 "protocol "
+		 "are written out"},
+		{GROUP "vrrp_instance a {\n virtual_ipaddress {\n $V\n }\n}\n" SERVICE,
+		 "f:6: error: write this out: there could be the VIP of a service with local "
+		 "addresses in it, which must move with it"},
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		expect_wrong(rows[i][0], rows[i][1]);
+}
+
+static void test_harmless(void **state)
+{
+	char *got = translated(IN_SERVICE("proxy_protocol disable"));
+
+	assert_string_equal(got, "virtual_server 10.0.0.1 80 {\n}\n--[]");
+	free(got);
+	got = translated("deny_address_group d {\n 10.9.0.1\n}\n" IN_SERVICE("delay_loop 3"));
+	assert_string_equal(got,
+			    "virtual_server 10.0.0.1 80 {\n\tdelay_loop 3\n}\n--[]f:1: note: "
+			    "deny_address_group is not used: access lists are not available yet\n");
+	free(got);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stock_passes),
+		cmocka_unit_test(test_fullnat),
+		cmocka_unit_test(test_moves_with_instance),
+		cmocka_unit_test(test_two_instances),
+		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_harmless),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
