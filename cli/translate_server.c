@@ -25,6 +25,7 @@ struct service {
 	struct named *locals;
 	const struct block *locals_block;
 	unsigned int established; // seconds; 0: not given
+	const char *scheduler;	  // that stock keepalived does not know, or NULL
 	struct block *device;	  // vip_bind_dev
 	const struct block *vague;
 	struct key *keys;
@@ -41,7 +42,7 @@ static const struct refused {
 	{"proxy_protocol", "the PROXY protocol", "disable"},
 	{"quic", "routing by QUIC connection ID", NULL},
 	{"expire_quiescent_conn", "ending the connections of a server that has gone", NULL},
-	{"hash_target", "hashing by anything but the client's address", NULL},
+	{"hash_target", "hashing by anything but the client's address", "sip"},
 	{"daddr_group_name", "an access list", NULL},
 	{"waddr_group_name", "an access list", NULL},
 	{"bps", "limiting a service", NULL},
@@ -50,14 +51,6 @@ static const struct refused {
 	{"persistence_granularity", "persistence", NULL},
 	{"persistence_engine", "persistence", NULL},
 	{"ops", "one-packet scheduling", NULL},
-	{"mh-port", "a flag of a scheduler", NULL},
-	{"mh-fallback", "a flag of a scheduler", NULL},
-	{"hashed", "a flag of a scheduler", NULL},
-	{"flag-1", "a flag of a scheduler", NULL},
-	{"flag-2", "a flag of a scheduler", NULL},
-	{"flag-3", "a flag of a scheduler", NULL},
-	{"sh-port", "a flag of a scheduler", NULL},
-	{"sh-fallback", "a flag of a scheduler", NULL},
 	{"uthreshold", "limiting the connections of a real server", NULL},
 	{"lthreshold", "limiting the connections of a real server", NULL},
 };
@@ -123,18 +116,25 @@ static void take_kind(struct translation *t, struct service *service, struct blo
 	}
 }
 
+/* What stock keepalived does not know is chosen by a setting, which wins over the door's word. */
 static void take_scheduler(struct translation *t, struct service *service, struct block *block)
 {
-	static const char known[] = "rr wrr lc wlc lblc lblcr sh mh dh fo ovf sed nq conhash twos";
+	static const char stock[] = "rr wrr lc wlc lblc lblcr dh sh sed nq mh fo ovf";
 	const char *name = value_of(t, block);
 
-	if (!name || is_vague(name) || word_among(WEIR_SCHEDULERS, name))
+	if (!name || is_vague(name))
 		return;
-	finding_error(t->findings, block,
-		      word_among(known, name)
-			      ? "%s: the scheduler %s is not available yet; there is: %s"
-			      : "%s: \"%s\" is no scheduler; there is: %s",
-		      block->words[0], name, WEIR_SCHEDULERS);
+	if (!word_among(WEIR_SCHEDULERS, name)) {
+		finding_error(t->findings, block,
+			      word_among(stock, name)
+				      ? "%s: the scheduler %s is not available yet; there is: %s"
+				      : "%s: \"%s\" is no scheduler; there is: %s",
+			      block->words[0], name, WEIR_SCHEDULERS);
+	} else if (!word_among(stock, name)) {
+		service->scheduler = name;
+		service->own_words = true;
+		block_set_word(t->blocks, block, 1, "wlc");
+	}
 }
 
 static void take_protocol(struct translation *t, struct service *service, struct block *block)
@@ -462,6 +462,8 @@ static void key_settle(struct translation *t, const struct service *service, con
 		json_object_set_new(object, "mode", json_string("fullnat"));
 	if (service->locals && service->fullnat)
 		json_object_set_new(object, "local_addresses", locals_json(t, service, key));
+	if (service->scheduler)
+		json_object_set_new(object, "scheduler", json_string(service->scheduler));
 	if (service->established)
 		json_object_set_new(object, "timeouts", timeouts_json(service));
 	json_array_append_new(t->settings, object);
@@ -494,7 +496,7 @@ static void service_settle(struct translation *t, const struct service *service)
 		finding_note(t->findings, service->locals_block,
 			     "laddr_group_name has no effect without lb_kind FNAT");
 	for (unsigned int i = 0; i < service->key_count && !service->vague; i++) {
-		if (service->fullnat || service->established)
+		if (service->fullnat || service->established || service->scheduler)
 			key_settle(t, service, &service->keys[i]);
 		if (service->device)
 			key_bind(t, service, &service->keys[i]);

@@ -99,8 +99,25 @@ static bool weir_listens(const char *path)
 	return listens;
 }
 
+/* Beside the socket, named after the instance, which the socket need not be. */
+static void drain_file_learn(struct keepalived *k, struct client *client)
+{
+	const char *slash = strrchr(k->options->socket, '/'), *instance;
+	json_t *status;
+
+	if (client_get(client, "/v1/status", &status) != EXIT_OK)
+		return;
+	instance = json_string_value(json_object_get(status, "instance"));
+	if (instance && slash) {
+		free(k->drain_file);
+		k->drain_file = text_of("%.*s/%s.drain", (int)(slash - k->options->socket),
+					k->options->socket, instance);
+	}
+	json_decref(status);
+}
+
 /* The names of weir's ports and of their interfaces in Linux; NULL: weir does not answer. */
-static json_t *taps_get(const struct keepalived *k)
+static json_t *taps_get(struct keepalived *k)
 {
 	struct client *client = client_open(k->options->socket);
 	unsigned int tries = k->offline ? 0 : 10 * k->options->wait;
@@ -112,6 +129,8 @@ static json_t *taps_get(const struct keepalived *k)
 		usleep(100000);
 	if (!k->offline || weir_listens(k->options->socket))
 		code = client_get(client, "/v1/ports", &answer);
+	if (code == EXIT_OK)
+		drain_file_learn(k, client);
 	client_close(client);
 	if (code != EXIT_OK)
 		return NULL;

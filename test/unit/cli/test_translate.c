@@ -183,10 +183,10 @@ static void test_refused(void **state)
 		{IN_SERVICE("lb_kind X"),
 		 "f:2: error: lb_kind X: there is FNAT, NAT, DR, TUN and SNAT"},
 		{IN_SERVICE("lb_kind"), "f:2: error: lb_kind takes one value"},
-		{IN_SERVICE("lb_algo mh"), "f:2: error: lb_algo: the scheduler mh is not available "
-					   "yet; there is: rr wrr wlc"},
+		{IN_SERVICE("lb_algo ovf"), "f:2: error: lb_algo: the scheduler ovf is not "
+					    "available yet; there is: " WEIR_SCHEDULERS},
 		{IN_SERVICE("lb_algo r"),
-		 "f:2: error: lb_algo: \"r\" is no scheduler; there is: rr wrr wlc"},
+		 "f:2: error: lb_algo: \"r\" is no scheduler; there is: " WEIR_SCHEDULERS},
 		{IN_SERVICE("protocol SCTP"),
 		 "f:2: error: protocol SCTP: balancing SCTP is not available yet"},
 		{IN_SERVICE("laddr_group_name g"),
@@ -242,6 +242,15 @@ static void test_refused(void **state)
 		expect_wrong(rows[i][0], rows[i][1]);
 }
 
+static void test_schedulers(void **state)
+{
+	expect(IN_SERVICE("lb_algo mh\n mh-port"),
+	       "virtual_server 10.0.0.1 80 {\n\tlb_algo mh\n\tmh-port\n}\n--[]");
+	expect(IN_SERVICE("lb_algo conhash\n hash_target sip"),
+	       "virtual_server 10.0.0.1 80 {\n\tlb_algo wlc\n}\n--[{" KEY
+	       ",\"scheduler\":\"conhash\"}]");
+}
+
 static void test_harmless(void **state)
 {
 	char *got = translated(IN_SERVICE("proxy_protocol disable"));
@@ -265,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_schedulers),
 		cmocka_unit_test(test_harmless),
 	};
 
