@@ -175,7 +175,7 @@ const struct rule_option rule_options[] = {
 	{SLOT_VIEW, "thresholds", 0, NULL, BIT(LIST), .help = "limits of real servers"},
 	{SLOT_SUBJECT, "timeout", 0, NULL, BIT(LIST), .help = "the default timeouts"},
 	{SLOT_SUBJECT, "daemon", 0, NULL, BIT(LIST), .help = "daemons that copy sessions"},
-	{SLOT_NOSORT, "nosort", 0, NULL, BIT(LIST), .help = "in the order of creation"},
+	{SLOT_NOSORT, "nosort", 0, NULL, BIT(LIST), .help = "as the daemon has them"},
 	{SLOT_NOSORT, "sort", 0, NULL, BIT(LIST), .help = "sorted, which is the default"},
 	{SLOT_EXACT, "exact", 'X', NULL, BIT(LIST), .help = "all digits of large numbers"},
 	{SLOT_CPU, "cpu", 0, "NUMBER", BIT(LIST) | BIT(GET_LOCAL), take_cpu,

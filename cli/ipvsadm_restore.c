@@ -268,11 +268,15 @@ int restore_run(struct client *client, FILE *in,
 	};
 	char *line = NULL;
 	size_t room = 0;
+	ssize_t length;
 	int code = EXIT_OK;
 
-	while (code == EXIT_OK && getline(&line, &room, in) >= 0) {
+	while (code == EXIT_OK && (length = getline(&line, &room, in)) >= 0) {
 		line_announce(++restore.line);
-		code = line_run(&restore, line);
+		if (strlen(line) == (size_t)length)
+			code = line_run(&restore, line);
+		else
+			line_failed(&restore, rule_fail("has a zero byte in it"));
 	}
 	bool unread = ferror(in);
 	if (code == EXIT_OK)

@@ -316,6 +316,10 @@ static int rule_check(const struct rule *rule)
 		return rule_fail("-%c %s: a service on any port (0) is not available yet; name "
 				 "one: HOST:PORT",
 				 service->letter, rule->given[SLOT_SERVICE].text);
+	if (rule_has(rule, SLOT_SERVER) && rule->server.port == 0)
+		return rule_fail("-r (--real-server): \"%s\" names port 0; leave the port out for "
+				 "that of the service",
+				 rule->given[SLOT_SERVER].text);
 	if (rule->command->id == RULE_ADD_SERVER && !rule_has(rule, SLOT_FORWARD))
 		return rule_fail("-a (--add-server) without a forwarding method means direct "
 				 "routing, which is not available yet; say -b (--fullnat)");

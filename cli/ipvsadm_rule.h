@@ -114,10 +114,11 @@ struct rule_option {
 extern const struct rule_command rule_commands[]; // ended by a NULL name
 extern const struct rule_option rule_options[];	  // ended by a NULL name
 
-/* An address and a port, which is 0 when none was given. */
+/* An address and a port, which is 0 when none was given (or 0 was). */
 struct rule_endpoint {
 	struct addr addr;
 	uint16_t port;
+	bool port_given;
 };
 
 struct rule {

@@ -105,6 +105,7 @@ int value_endpoint(const char *text, int family, uint8_t protocol, struct rule_e
 	status = host_resolve(bare, family, &out->addr);
 	if (status == 0 && *host == '[' && out->addr.family != AF_INET6)
 		return -EINVAL;
+	out->port_given = port != NULL;
 	return status == 0 && port ? port_resolve(port, protocol, &out->port) : status;
 }
 
@@ -241,7 +242,7 @@ int take_server(struct rule *rule, const char *text)
 	int family = rule->service.addr.family ? rule->service.addr.family : AF_UNSPEC;
 	int status = value_endpoint(text, family, rule->protocol, &rule->server);
 
-	if (status == 0 && rule->server.port == 0)
+	if (status == 0 && !rule->server.port_given)
 		rule->server.port = rule->service.port;
 	return status;
 }
