@@ -9,6 +9,10 @@
 #include "control/model.h"
 #include "session/timeout.h"
 
+/* The families of the VIP and of a local address, and what would translate between them. */
+#define DOCUMENT_LOCAL_FAMILY \
+	"the VIP is IPv%c and the local address IPv%c: %s is not available yet"
+
 /*
  * JSON to objects of the model and back. The shape is one for the file, for REST and for what is
  * persisted, and so are the checks and the sentences.

@@ -67,6 +67,7 @@ IPVSADM = rows(
     (f"-a -t {VIP}", 2, "needs -r (--real-server)"),
     (f"-P -t {VIP} -z 192.168.100.210", 2, "needs -F (--ifname)"),
     (f"-P -t {VIP} -F dpdk1", 2, "needs -z (--laddr)"),
+    (f"-P -t {VIP} -z fd00:b::200 -F dpdk1", 1, "NAT46 is not available yet"),
     (f"-U -t {VIP}", 2, "needs -k (--blklst)"),
     ("-A -t", 2, "-t (--tcp-service) needs a value"),
     (f"-a -t {VIP} -r 192.168.100.4 -b -w", 2, "-w (--weight) needs a value"),
@@ -241,6 +242,9 @@ CONFIG = [
     Config({"services": [{"vip": "10.0.0.100", "port": 80}, {"vip": "10.0.0.100", "port": 80}]},
            "is the same service as services[0]"),
     Config({"services": [{"vip": "10.0.0.100", "port": 80, "mode": "dr"}]}, "dr is not available yet"),
+    Config({"services": [{"vip": "10.0.0.100", "port": 80,
+                          "local_addresses": [{"address": "fd00:b::200", "interface": "dpdk1"}]}]},
+           "NAT46 is not available yet"),
     Config({"local_addresses": [{"address": "192.168.100.200", "interface": "nonsense"}]}, "nonsense"),
 ]
 

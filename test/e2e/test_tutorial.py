@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The tutorial of DPVS, run as printed (tutorial.py), with traffic after it and the output compared."""
+
+import os
+import re
+
+import pytest
+
+import lab as labs
+import tutorial
+from lab import Lab, Weir, run, wait_for
+from routing_lab import Frr
+
+
+class Tutorial(Lab):
+    """
+    client -- dpdk1 [weir] dpdk0 -- br0 -- s1, s2, ...: the WAN is dpdk1, the LAN dpdk0, as in the tutorial.
+    `bin` has the programs as ./ipvsadm and ./dpip, and as ./bin/ipvsadm too.
+    """
+
+    def __init__(self, client, servers):
+        super().__init__()
+        self.client = self.host("client")
+        self.balancer = self.host("weir")
+        self.sw = self.switch()
+        self.link(self.client, "eth0", self.balancer, "wan0")
+        self.plug(self.sw, "up0", self.balancer, "lan0")
+        self.peer_offloads(self.client, "eth0")
+        self.peer_offloads(self.sw, "up0")
+        self.address(self.client, "eth0", *client)
+        self.servers = [self.server(n, self.sw, address) for n, address in enumerate(servers, 1)]
+        self.bin = self.folder / "bin"
+        self.bin.mkdir()
+        for face in ("ipvsadm", "dpip"):
+            (self.bin / face).symlink_to(labs.BUILD / "cli/weirctl")
+        (self.bin / "bin").symlink_to(".")
+        self.w = None
+
+    def weir(self, wan="dpdk1", lan="dpdk0"):
+        """Ports and nothing else: all else comes from the sequences."""
+        self.w = Weir(self, self.balancer, {"ports": [{"name": lan, "device": "lan0"}, {"name": wan, "device": "wan0"}]})
+        self.w.start()
+        self.environment = {**os.environ, "WEIR_SOCKET": str(self.w.socket)}
+
+    def shell(self, text, host=None, check=True):
+        """Text for sh, which stops at the first command that fails."""
+        return (host or self.balancer).run("sh", "-e", "-c", text, cwd=self.bin, env=self.environment, check=check)
+
+    def script(self, name, **values):
+        """A whole sequence, of which nobody complains."""
+        done = self.shell(tutorial.printed(name, **values))
+        assert re.fullmatch(tutorial.REMARKS.get(name, ""), done.stderr), done.stderr
+        return done
+
+    def compare(self, name, **values):
+        """A transcript: each command shows what is printed there."""
+        for command, expected in tutorial.transcript(tutorial.printed(name, **values)):
+            shown = self.shell(command).stdout
+            assert tutorial.same(shown, expected), f"$ {command}\n{shown}\nis not what is printed:\n{expected}"
+
+    def curl(self, name, **values):
+        """The command of a client, and its answers: the name of the server, the address that it sees."""
+        command = tutorial.printed(name, **values).splitlines()[0]
+        wait_for(lambda: self.shell(f"{command} -sS -m 2", self.client, check=False).stdout, 20, what=command)
+        return [self.shell(f"{command} -sS -m 2", self.client).stdout.split() for _ in range(6)]
+
+
+@pytest.fixture(scope="module")
+def two_arm(make_lab):
+    lab = make_lab(Tutorial, ["10.0.0.48/16"], ["192.168.100.2/24", "192.168.100.3/24"])
+    for server in lab.servers:
+        lab.nginx(server)
+    lab.weir()
+    return lab
+
+
+def test_simple_fullnat_as_printed(two_arm):
+    two_arm.script("fullnat")
+    two_arm.compare("fullnat check", version=two_arm.w.get("/v1/version")["version"])
+    address = tutorial.printed("fullnat client").split()[-1].split(":")[0]
+    answers = two_arm.curl("fullnat client")
+    assert {name for name, _, _ in answers} == {"s1", "s2"}
+    assert {seen for _, seen, _ in answers} == {address}
+
+
+@pytest.mark.parametrize("name", tutorial.LATER)
+def test_what_waits_for_other_features_says_so(two_arm, name):
+    before, command, sentence, _ = tutorial.LATER[name]
+    two_arm.shell(before)
+    known = two_arm.w.get("/v1/config")
+    done = two_arm.shell(command, check=False)
+    assert done.returncode != 0
+    assert re.search(sentence, done.stderr), done.stderr
+    assert two_arm.w.get("/v1/config") == known
+    two_arm.shell(tutorial.undone(before))
+
+
+SWITCH = """
+router id 172.10.0.1;
+protocol device { scan time 2; }
+protocol kernel { ipv4 { import none; export where source != RTS_DEVICE; }; }
+protocol ospf v2 up {
+  ipv4 { import all; export none; };
+  area 0 { interface "wan" { type broadcast; hello 1; dead count 4; }; };
+}
+"""
+
+
+class Ospf(Tutorial):
+    """client -- switch (BIRD) -- dpdk1 [weir, zebra, ospfd] dpdk0 -- br0 -- s1, s2"""
+
+    def __init__(self):
+        super().__init__(["172.10.0.1/30"], ["192.168.100.2/24", "192.168.100.3/24"])
+        # What stands before weir is the switch; the client is behind it.
+        self.switch_host = self.client
+        self.switch_host.ip("link", "set", "eth0", "down")
+        self.switch_host.ip("link", "set", "eth0", "name", "wan")
+        self.switch_host.ip("link", "set", "wan", "up")
+        self.switch_host.sysctl("net.ipv4.ip_forward", 1)
+        self.client = self.host("outside")
+        self.link(self.client, "eth0", self.switch_host, "clients")
+        self.address(self.switch_host, "clients", "198.51.100.1/24")
+        self.address(self.client, "eth0", "198.51.100.2/24")
+        self.client.ip("route", "add", "default", "via", "198.51.100.1")
+        self.peer_offloads(self.client, "eth0")
+        for server in self.servers:
+            self.nginx(server)
+
+
+def test_ospf_as_printed(make_lab):
+    lab = make_lab(Ospf)
+    lab.weir()
+    switch = lab.bird(lab.switch_host, SWITCH)
+    lab.script("ospf")
+    for command, _ in tutorial.transcript(tutorial.printed("ospf addresses")):
+        lab.shell(command)
+    (command, expected), = tutorial.transcript(tutorial.printed("ospf ping"))
+    shown = lab.shell(command).stdout
+    assert tutorial.same("\n".join(shown.splitlines()[:2]), expected), shown
+    folder = lab.folder / "frr-weir"
+    Frr(lab, lab.balancer, {"zebra": tutorial.printed("zebra.conf", folder=folder),
+                            "ospfd": tutorial.printed("ospfd.conf", folder=folder)})
+    wait_for(lambda: "172.10.0.2" in switch("show", "route", "123.1.2.3/32", check=False), 40,
+             what=lambda: "the switch knows the VIP:\n" + switch("show", "ospf", "neighbors", check=False))
+    answers = lab.curl("ospf client")
+    assert {name for name, _, _ in answers} == {"s1", "s2"}
+    assert {seen for _, seen, _ in answers} <= {"192.168.100.200", "192.168.100.201"}
+
+
+def test_ipv6_of_the_overview_as_printed(make_lab):
+    """One arm: VIP and local address on eth1, real servers on its link; -F names the other interface."""
+    lab = make_lab(Tutorial, [], [f"2001:db8:11::5{n}/64" for n in (1, 2, 3)])
+    for server in lab.servers:
+        server.ip("-6", "route", "add", "2001:db8:10::/64", "dev", "eth0")
+        lab.nginx(server)
+        lab.udp_echo(server, 6000)
+    client = lab.server(9, lab.sw, "2001:db8::99/64")
+    lab.peer_offloads(client, "eth0")
+    lab.weir(wan="eth0", lan="eth1")
+    lab.script("ipv6")
+    lab.shell(tutorial.BESIDE["ipv6"][0])
+    shown = lab.shell("./bin/ipvsadm -ln").stdout
+    assert shown.split("\n", 1)[1].split() == tutorial.printed("ipv6 check").split(), shown
+    wait_for(lambda: client.curl("-g", "http://[2001:db8::1]/", check=False).stdout, 20, what="an answer over IPv6")
+    assert set(client.names("2001:db8::1", count=12)) == {"s1", "s2", "s3"}
+    assert client.udp_ask("2001:db8::1", 80) is not None
+
+
+def test_every_substitution_is_needed():
+    for name in tutorial.SEQUENCES:
+        tutorial.printed(name)
+    unneeded = [row for number, row in enumerate(tutorial.SUBSTITUTIONS) if number not in tutorial.used]
+    assert not unneeded
+    assert all(row[3] for row in tutorial.SUBSTITUTIONS)

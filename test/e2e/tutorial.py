@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command sequences of DPVS's tutorial and of an overview of DPVS, as they are printed there.
+
+SEQUENCES has the printed text. SUBSTITUTIONS is the one table of what is changed before it is run,
+and why; every row must still be needed. LATER has the sequences that wait for features which are
+not there yet, with the command that is refused and the sentence that it gets.
+"""
+
+import re
+
+SEQUENCES = {}
+
+# --- tutorial: simple FullNAT, two arms -----------------------------------------------------------
+
+SEQUENCES["fullnat"] = """\
+#!/bin/sh -
+# add VIP to WAN interface
+./dpip addr add 10.0.0.100/32 dev dpdk1
+# route for WAN/LAN access
+# add routes for other network or default route if needed.
+./dpip route add 10.0.0.0/16 dev dpdk1
+./dpip route add 192.168.100.0/24 dev dpdk0
+# add service <VIP:vport> to forwarding, scheduling mode is RR.
+# use ipvsadm --help for more info.
+./ipvsadm -A -t 10.0.0.100:80 -s rr
+# add two RS for service, forwarding mode is FNAT (-b)
+./ipvsadm -a -t 10.0.0.100:80 -r 192.168.100.2 -b
+./ipvsadm -a -t 10.0.0.100:80 -r 192.168.100.3 -b
+# add at least one Local-IP (LIP) for FNAT on LAN interface
+./ipvsadm --add-laddr -z 192.168.100.200 -t 10.0.0.100:80 -F dpdk0
+"""
+
+SEQUENCES["fullnat check"] = """\
+$ ./dpip addr show
+inet 10.0.0.100/32 scope global dpdk1
+valid_lft forever preferred_lft forever
+inet 192.168.100.200/32 scope global dpdk0
+valid_lft forever preferred_lft forever sa_used 0 sa_free 1032176 sa_miss 0
+$ ./dpip route show
+inet 10.0.0.100/32 via 0.0.0.0 src 0.0.0.0 dev dpdk1 mtu 1500 tos 0 scope host metric 0 proto auto
+inet 192.168.100.200/32 via 0.0.0.0 src 0.0.0.0 dev dpdk0 mtu 1500 tos 0 scope host metric 0 proto auto
+inet 192.168.100.0/24 via 0.0.0.0 src 0.0.0.0 dev dpdk0 mtu 1500 tos 0 scope link metric 0 proto auto
+inet 10.0.0.0/16 via 0.0.0.0 src 0.0.0.0 dev dpdk1 mtu 1500 tos 0 scope link metric 0 proto auto
+$ ./ipvsadm -ln
+IP Virtual Server version 0.0.0 (size=0)
+Prot LocalAddress:Port Scheduler Flags
+-> RemoteAddress:Port Forward Weight ActiveConn InActConn
+TCP 10.0.0.100:80 rr
+-> 192.168.100.2:80 FullNat 1 0 0
+-> 192.168.100.3:80 FullNat 1 0 0
+$ ./ipvsadm -G
+VIP:VPORT TOTAL SNAT_IP CONFLICTS CONNS
+10.0.0.100:80 1
+192.168.100.200 0 0
+"""
+
+SEQUENCES["fullnat client"] = """\
+client$ curl 10.0.0.100
+Your ip:port : 10.0.0.48:37177
+"""
+
+# --- tutorial: FullNAT with OSPF ------------------------------------------------------------------
+
+SEQUENCES["ospf"] = """\
+#!/bin/sh -
+# routes for LAN access
+./dpip route add 192.168.100.0/24 dev dpdk0
+# add service <VIP:vport> to forwarding, scheduling mode is RR.
+# use ipvsadm --help for more info.
+./ipvsadm -A -t 123.1.2.3:80 -s rr
+# add two RS-es for service, forwarding mode is FNAT (-b)
+./ipvsadm -a -t 123.1.2.3:80 -r 192.168.100.2 -b
+./ipvsadm -a -t 123.1.2.3:80 -r 192.168.100.3 -b
+# add at Local-IPs (LIPs) for FNAT on LAN interface
+./ipvsadm --add-laddr -z 192.168.100.200 -t 123.1.2.3:80 -F dpdk0
+./ipvsadm --add-laddr -z 192.168.100.201 -t 123.1.2.3:80 -F dpdk0
+# add route to kni device.
+./dpip route add 172.10.0.2/32 dev dpdk1 scope kni_host
+"""
+
+SEQUENCES["ospf addresses"] = """\
+$ ip link set dpdk1.kni up
+$ ip addr add 172.10.0.2/30 dev dpdk1.kni
+$ ip addr add 123.1.2.3/32 dev dpdk1.kni # add VIP to kni for ospfd
+$ ip route add default via 172.10.0.1 dev dpdk1.kni
+"""
+
+SEQUENCES["ospf ping"] = """\
+$ ping 172.10.0.1
+PING 172.10.0.1 (172.10.0.1) 56(84) bytes of data.
+64 bytes from 172.10.0.1: icmp_seq=1 ttl=255 time=2.19 ms
+"""
+
+SEQUENCES["zebra.conf"] = """\
+! -*- zebra -*-
+!
+! zebra sample configuration file
+!
+! Id: zebra.conf.sample,v 1.1 2002/12/13 20:15:30 paul Exp $
+!
+hostname localhost.localdomain # change to it real hostname
+password ****
+enable password ****
+log file /var/log/quagga/zebra.log
+service password-encryption
+"""
+
+SEQUENCES["ospfd.conf"] = """\
+log file /var/log/quagga/ospf.log
+log stdout
+log syslog
+password ****
+enable password ****
+interface dpdk1.kni # should be wan-side kni device
+ip ospf hello-interval 10
+ip ospf dead-interval 40
+router ospf
+ospf router-id 192.168.100.200 # just use LAN IP
+log-adjacency-changes
+auto-cost reference-bandwidth 1000
+network 172.10.0.0/30 area 0.0.0.0 # announce inter-connection network
+network 123.1.2.3/32 area 0.0.0.0 # announce VIP
+"""
+
+SEQUENCES["ospf client"] = """\
+client: curl 123.1.2.3
+"""
+
+# --- overview: IPv6 FullNAT -----------------------------------------------------------------------
+
+SEQUENCES["ipv6"] = """\
+``` ./bin/dpip -6 addr add 2001:db8::1/64 dev eth1            # VIP
+./bin/dpip -6 addr add 2001:db8:10::141/64 dev eth1        # local IP
+ ./bin/ipvsadm -At [2001:db8::1]:80 -j enable            # TCP
+./bin/ipvsadm -Pt [2001:db8::1]:80 -z 2001:db8:10::141 -F eth0 ./bin/ipvsadm -at [2001:db8::1]:80 -r \
+[2001:db8:11::51]:80 -b ./bin/ipvsadm -at [2001:db8::1]:80 -r [2001:db8:11::52]:80 -b ./bin/ipvsadm -at \
+[2001:db8::1]:80 -r [2001:db8:11::53]:80 -b \n\
+./bin/ipvsadm -Au [2001:db8::1]:80                        # UDP
+./bin/ipvsadm -Pu [2001:db8::1]:80 -z 2001:db8:10::141 -F eth0 ./bin/ipvsadm -au [2001:db8::1]:80 -r \
+[2001:db8:11::51]:6000 -b ./bin/ipvsadm -au [2001:db8::1]:80 -r [2001:db8:11::52]:6000 -b ./bin/ipvsadm -au \
+[2001:db8::1]:80 -r [2001:db8:11::53]:6000 -b
+"""
+
+# The overview prints what the command showed, not the command.
+SEQUENCES["ipv6 check"] = """\
+Prot LocalAddress:Port Scheduler Flags  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
+TCP  [2001:db8::1]:80 wlc synproxy  -> [2001:db8:11::51]:80         FullNat 1      0          0           -> \
+[2001:db8:11::52]:80         FullNat 1      0          0           -> [2001:db8:11::53]:80         FullNat 1      \
+0          0         UDP  [2001:db8::1]:80 wlc  -> [2001:db8:11::51]:6000       FullNat 1      0          \
+0           -> [2001:db8:11::52]:6000       FullNat 1      0          0           -> [2001:db8:11::53]:6000       \
+FullNat 1      0          0
+"""
+
+# (sequences, what is printed, what stands there instead, why)
+SUBSTITUTIONS = [
+    ("fullnat check", r"IP Virtual Server version 0\.0\.0", "IP Virtual Server version {version}",
+     "the version is the daemon's"),
+    ("fullnat check", r"sa_free 1032176", "sa_free {free}",
+     "DPVS counts 16 pools of 64,511 ports; weir has 64,512 ports for each real server and says how many are free"),
+    ("fullnat client", r"10\.0\.0\.48:37177", "192.168.100.200:{port}",
+     "a real server sees the local address: TOA is not available yet; the port is any"),
+    ("fullnat client", r"^client\$ ", "", "it is run in the client's network namespace"),
+    ("ospf client", r"^client: ", "", "it is run in the client's network namespace"),
+    ("ospf ping", r"ping 172", "ping -c 1 172", "it has to end by itself"),
+    ("ospf ping", r"ttl=255 time=2\.19 ms", "ttl=64 time={time} ms", "the switch is a Linux host, and nearer"),
+    ("zebra.conf ospfd.conf", r" +# .*$", "", "comments of the author: no such comments in quagga's or FRR's files"),
+    ("zebra.conf ospfd.conf", r"/var/log/quagga/", "{folder}/", "FRR's zebra and ospfd, as quagga is called today"),
+    ("ospfd.conf", r"hello-interval 10", "hello-interval 1", "nobody waits 40 s in a test; the switch is told the same"),
+    ("ospfd.conf", r"dead-interval 40", "dead-interval 4", "nobody waits 40 s in a test; the switch is told the same"),
+    ("ipv6", r"^``` ", "", "a mark of the page that the text was taken from"),
+    ("ipv6", r" (?=\./bin/ipvsadm)", "\n", "the page lost its line ends"),
+    ("ipv6", r" -j enable", "", "the SYN proxy is not available yet"),
+    ("ipv6 check", r" synproxy", "", "the SYN proxy is not available yet"),
+]
+
+# What the texts do not print but show in a figure or say in a sentence.
+BESIDE = {
+    "ipv6": ("./bin/dpip -6 route add 2001:db8:11::/64 dev eth1",
+             "the figure has the real servers in a network behind the local address; here they are on its link"),
+    "ospf": ("service restart zebra; service restart ospfd",
+             "the lab starts both programs in weir's network namespace"),
+}
+
+# What the programs say on standard error besides doing it.
+REMARKS = {
+    "ospf": r"dpip: note: 172\.10\.0\.2 is no address of Linux yet.*\n",
+    "ipv6": r"(ipvsadm: warning: 2001:db8:10::141 is an address of eth1, so -F eth0 is taken as -F eth1\n){2}",
+}
+
+MATCH = "src-range=192.168.100.0-192.168.100.254,oif=dpdk1"
+# name: (commands that come before, the command that is refused, the sentence, what brings it)
+LATER = {
+    "direct routing": (
+        "./dpip addr add 192.168.100.1/24 dev dpdk0\n"
+        "./dpip addr add 192.168.100.254/32 dev dpdk0\n"
+        "./ipvsadm -A -t 192.168.100.254:80 -s rr",
+        "./ipvsadm -a -t 192.168.100.254:80 -r 192.168.100.2 -g",
+        "direct routing is not available yet", "mode DR"),
+    "SNAT": (
+        "./dpip addr add 123.1.2.3/24 dev dpdk1 sapool\n"
+        "./dpip addr add 192.168.100.1/24 dev dpdk0\n"
+        "./dpip route add default via 123.1.2.1 dev dpdk1",
+        f"./ipvsadm -A -s rr -H 'proto=tcp,{MATCH}'",
+        "SNAT for what matches is not available yet", "mode SNAT and services that match"),
+    "SNAT of ICMP": (
+        "", f"./ipvsadm -A -s rr -H 'proto=icmp,{MATCH}'",
+        "SNAT for what matches is not available yet", "mode SNAT and services that match"),
+    "NAT64": (
+        "./bin/dpip -6 addr add 2001:db8::1/64 dev dpdk1\n"
+        "./bin/dpip addr add 192.168.88.141/24 dev dpdk0\n"
+        "./bin/ipvsadm -At [2001:db8::1]:80",
+        "./bin/ipvsadm -Pt [2001:db8::1]:80 -z 192.168.88.141 -F dpdk0",
+        "NAT64 is not available yet", "mode NAT64"),
+    "NAT64, the real servers": (
+        "./bin/ipvsadm -Au [2001:db8::1]:80",
+        "./bin/ipvsadm -au [2001:db8::1]:80 -r 192.168.12.51:6000 -b",
+        "NAT64 is not available yet", "mode NAT64"),
+    "VLAN with a name": (
+        "", "./dpip vlan add dpdk0.100 link dpdk0 proto 802.1q id 100",
+        "VLAN devices are not available yet", "VLAN devices"),
+    "VLAN without a name": (
+        "", "./dpip vlan add link dpdk0 proto 802.1q id 101",
+        "VLAN devices are not available yet", "VLAN devices"),
+    "VLAN on a bond": (
+        "", "./dpip vlan add link bond1 id 103",
+        "VLAN devices are not available yet|there is no interface \"bond1\"", "VLAN and bonding devices"),
+    "SYN proxy of the overview": (
+        "", "./bin/ipvsadm -At [2001:db8::1]:80 -j enable",
+        "the SYN proxy is not available yet", "SYN proxy"),
+}
+
+used = set()
+
+
+def undone(text):
+    """What takes back the commands that add something, the last first."""
+    lines = [line.replace(" add ", " del ").replace(" sapool", "") if "dpip" in line
+             else re.sub(r" -s \w+$", "", line.replace(" -A", " -D")) for line in text.splitlines()]
+    return "\n".join(reversed(lines))
+
+
+def printed(name, **values):
+    """A sequence with what SUBSTITUTIONS has for it; `values` fill in what only the lab knows."""
+    text = SEQUENCES[name]
+    for number, (names, pattern, instead, _) in enumerate(SUBSTITUTIONS):
+        if name not in (names, *names.split()):
+            continue
+        instead = re.sub(r"\{(\w+)\}", lambda match: str(values.get(match[1], match[0])), instead)
+        text, count = re.subn(pattern, lambda _, instead=instead: instead, text, flags=re.M)
+        if count:
+            used.add(number)
+    return text
+
+
+def transcript(text):
+    """[(command, what it printed)] of a text in which commands stand behind `$ `."""
+    parts = re.split(r"^\$ (.*)\n", text, flags=re.M)
+    return list(zip(parts[1::2], parts[2::2]))
+
+
+def records(text):
+    """
+    Each record as a list of words. The page lost spaces at the beginning of lines; a record of `dpip addr`
+    has two lines. The order of dpip's tables is that of hashes in DPVS and means nothing.
+    """
+    lines = []
+    for line in text.splitlines():
+        if line.split()[:1] == ["valid_lft"]:
+            lines[-1] += line.split()
+        elif line.split():
+            lines.append(line.split())
+    return sorted(lines) if text.startswith("inet") else lines
+
+
+def same(shown, expected):
+    """Compare two records; {name} in what is expected stands for any number."""
+    one, other = records(shown), records(expected)
+    return len(one) == len(other) and all(
+        len(a) == len(b) and all(re.fullmatch(re.sub(r"\\\{\w+\\\}", r"[0-9.]+", re.escape(y)), x) for x, y in zip(a, b))
+        for a, b in zip(one, other))
