@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -38,6 +39,9 @@
  * closed and given to something else (by close_range() or dup2(), which nobody tells us of) is not
  * taken for ours. An entry of the table is only touched by the thread that uses the descriptor.
  *
+ * That question is answered here, once the daemon has been reached: ipvsadm puts it before each of
+ * its messages, and a restore of ten thousand services is in a hurry.
+ *
  * When the daemon has gone, what was not answered is answered here, with ENODEV: keepalived would
  * wait for an acknowledgement for ever. The next message connects again.
  *
@@ -48,9 +52,12 @@
 
 enum { DESCRIPTORS = 65536, PIECE = 65536 };
 
+enum own_answer { OWN_NOTHING, OWN_FAMILY, OWN_DONE };
+
 struct redirected {
 	bool used;
-	bool gone; // nobody to send to: the answer is ENODEV
+	bool gone;	     // nobody to send to: the answer is ENODEV
+	enum own_answer own; // what recvmsg() gives next without the daemon
 	ino_t inode;
 	struct nlmsghdr request; // the last one
 };
@@ -99,54 +106,50 @@ static const char *socket_path(void)
 	return path != NULL && *path != '\0' ? path : IPVS_SOCKET_DEFAULT;
 }
 
-/* A socket to the daemon, or -1. */
-static int daemon_connect(void)
+/* Let a socket be one to the daemon. False with errno. */
+static bool daemon_connect(int fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd;
 
 	if (strlen(socket_path()) >= sizeof(address.sun_path)) {
 		errno = ENAMETOOLONG;
-		return -1;
+		return false;
 	}
 	strcpy(address.sun_path, socket_path());
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		int code = errno;
+	return connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
 
-		close(fd);
-		errno = code;
-		return -1;
-	}
-	return fd;
+/* Remember what the descriptor is now. */
+static void descriptor_note(int fd, struct redirected *entry)
+{
+	struct stat status;
+
+	entry->used = fstat(fd, &status) == 0;
+	entry->inode = status.st_ino;
 }
 
 /*
  * Put a socket to the daemon under the descriptor, with the flags that the descriptor has. Without
- * a daemon, one that leads nowhere, so that nothing reaches the kernel. False then.
+ * a daemon, one that leads nowhere, so that nothing reaches the kernel. The connection is made last:
+ * the daemon wakes up, and finds the message that is sent next. False with errno.
  */
 static bool descriptor_redirect(int fd, struct redirected *entry)
 {
 	int flags = fcntl(fd, F_GETFD), modes = fcntl(fd, F_GETFL);
-	int made = daemon_connect();
-	struct stat status;
+	int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	entry->gone = made < 0;
+	entry->gone = true;
 	if (made < 0)
-		made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (made < 0 || dup3(made, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0) {
-		if (made >= 0)
-			close(made);
-		entry->gone = true;
+		return false;
+	if (dup3(made, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0) < 0) {
+		close(made);
 		return false;
 	}
 	close(made);
+	descriptor_note(fd, entry);
+	entry->gone = !daemon_connect(fd);
 	if (modes >= 0 && modes & O_NONBLOCK)
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	entry->used = fstat(fd, &status) == 0;
-	entry->inode = status.st_ino;
+		fcntl(fd, F_SETFL, modes);
 	return !entry->gone;
 }
 
@@ -241,7 +244,8 @@ static ssize_t redirected_send(int fd, struct redirected *entry, const struct ms
 		if (sent >= 0 || (errno != EPIPE && errno != ECONNRESET && errno != ENOTCONN))
 			return sent;
 	}
-	// It has gone, or was not there; it may be (again).
+	entry->own = OWN_NOTHING;
+	// It has gone, or was not asked yet; or it was not there, and may be again.
 	if (descriptor_redirect(fd, entry)) {
 		sent = next.sendmsg(fd, &bare, flags | MSG_NOSIGNAL);
 		if (sent >= 0)
@@ -251,6 +255,28 @@ static ssize_t redirected_send(int fd, struct redirected *entry, const struct ms
 	return (ssize_t)size; // recvmsg() will say what became of it
 }
 
+/*
+ * The first message, which makes the socket ours. Whether there is a daemon is found out on the
+ * first one of the program; later ones are connected when there is something to say.
+ */
+static ssize_t family_send(int fd, struct redirected *entry, const struct msghdr *message)
+{
+	static atomic_bool reached;
+
+	memcpy(&entry->request, message->msg_iov[0].iov_base, sizeof(entry->request));
+	entry->own = OWN_FAMILY;
+	entry->gone = true;
+	if (reached) {
+		descriptor_note(fd, entry);
+	} else if (descriptor_redirect(fd, entry)) {
+		reached = true;
+	} else {
+		tell_unreachable();
+		entry->own = OWN_NOTHING;
+	}
+	return (ssize_t)message->msg_iov[0].iov_len;
+}
+
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	struct redirected *entry;
@@ -258,17 +284,15 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 	next_need();
 	entry = descriptor_find(fd);
 	if (entry != NULL)
-		return redirected_send(fd, entry, message, flags);
+		return asks_for_family(message) ? family_send(fd, entry, message)
+						: redirected_send(fd, entry, message, flags);
 	if (!asks_for_family(message) || !is_generic_netlink(fd))
 		return next.sendmsg(fd, message, flags);
 	if (fd >= DESCRIPTORS) {
 		errno = EMFILE; // better than to tell it to the kernel
 		return -1;
 	}
-	entry = &table[fd];
-	if (!descriptor_redirect(fd, entry))
-		tell_unreachable();
-	return redirected_send(fd, entry, message, flags);
+	return family_send(fd, &table[fd], message);
 }
 
 /* Receiving */
@@ -285,8 +309,9 @@ static ssize_t answer_put(struct msghdr *message, const void *bytes, size_t size
 	return (ssize_t)(flags & MSG_TRUNC ? size : copied);
 }
 
-/* The answer to a request that nobody will answer any more. */
-static ssize_t answer_gone(const struct redirected *entry, struct msghdr *message, int flags)
+/* "done" (0) or a negative errno, as the answer to the last request. */
+static ssize_t answer_status(const struct redirected *entry, int code, struct msghdr *message,
+			     int flags)
 {
 	struct {
 		struct nlmsghdr header;
@@ -296,24 +321,70 @@ static ssize_t answer_gone(const struct redirected *entry, struct msghdr *messag
 			   .nlmsg_type = NLMSG_ERROR,
 			   .nlmsg_seq = entry->request.nlmsg_seq,
 			   .nlmsg_pid = entry->request.nlmsg_pid},
-		.status = {.error = -ENODEV, .msg = entry->request},
+		.status = {.error = code, .msg = entry->request},
 	};
 
 	return answer_put(message, &answer, sizeof(answer), flags);
 }
 
-EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+/* What the daemon and the kernel say to the question for the number of the family. */
+static ssize_t answer_family(struct msghdr *message, const struct redirected *entry, int flags)
 {
-	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct redirected *entry;
+	struct {
+		struct nlmsghdr header;
+		struct genlmsghdr generic;
+		struct nlattr name_head;
+		char name[NLA_ALIGN(sizeof(IPVS_GENL_NAME))];
+		struct nlattr id_head;
+		uint16_t id, id_end;
+		struct nlattr version_head;
+		uint32_t version;
+		struct nlattr attributes_head;
+		uint32_t attributes;
+	} answer = {
+		.header = {.nlmsg_len = sizeof(answer),
+			   .nlmsg_type = GENL_ID_CTRL,
+			   .nlmsg_seq = entry->request.nlmsg_seq,
+			   .nlmsg_pid = entry->request.nlmsg_pid},
+		.generic = {.cmd = CTRL_CMD_NEWFAMILY, .version = 2},
+		.name_head = {NLA_HDRLEN + sizeof(IPVS_GENL_NAME), CTRL_ATTR_FAMILY_NAME},
+		.name = IPVS_GENL_NAME,
+		.id_head = {NLA_HDRLEN + sizeof(uint16_t), CTRL_ATTR_FAMILY_ID},
+		.id = IPVS_FAMILY,
+		.version_head = {NLA_HDRLEN + sizeof(uint32_t), CTRL_ATTR_VERSION},
+		.version = IPVS_GENL_VERSION,
+		.attributes_head = {NLA_HDRLEN + sizeof(uint32_t), CTRL_ATTR_MAXATTR},
+		.attributes = IPVS_CMD_ATTR_MAX,
+	};
+
+	return answer_put(message, &answer, sizeof(answer), flags);
+}
+
+/* An answer that needs no daemon, and what comes after it. */
+static ssize_t answer_own(struct redirected *entry, struct msghdr *message, int flags)
+{
+	bool peek = flags & MSG_PEEK;
+
+	if (entry->own == OWN_FAMILY) {
+		if (!peek)
+			entry->own = entry->request.nlmsg_flags & NLM_F_ACK ? OWN_DONE
+									    : OWN_NOTHING;
+		return answer_family(message, entry, flags);
+	}
+	if (!peek)
+		entry->own = OWN_NOTHING;
+	return answer_status(entry, 0, message, flags);
+}
+
+/* From the daemon, or in its place when it has gone. */
+static ssize_t answer_receive(int fd, struct redirected *entry, struct msghdr *message, int flags)
+{
 	void *name = message->msg_name;
 	socklen_t name_size = message->msg_namelen;
 	ssize_t size = 0;
 
-	next_need();
-	entry = descriptor_find(fd);
-	if (entry == NULL)
-		return next.recvmsg(fd, message, flags);
+	if (entry->own != OWN_NOTHING)
+		return answer_own(entry, message, flags);
 	if (!entry->gone) {
 		message->msg_name = NULL;
 		message->msg_namelen = 0;
@@ -323,14 +394,29 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 		if (size < 0 && errno != ECONNRESET && errno != EPIPE && errno != ENOTCONN)
 			return size;
 	}
-	if (size <= 0) {
-		entry->gone = true;
-		size = answer_gone(entry, message, flags);
-	}
+	if (size > 0)
+		return size;
+	entry->gone = true;
+	return answer_status(entry, -ENODEV, message, flags);
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct redirected *entry;
+	ssize_t size;
+
+	next_need();
+	entry = descriptor_find(fd);
+	if (entry == NULL)
+		return next.recvmsg(fd, message, flags);
+	size = answer_receive(fd, entry, message, flags);
+	if (size < 0)
+		return size;
 	// libnl takes nothing that does not come from the kernel.
 	message->msg_controllen = 0;
-	if (name != NULL && name_size >= sizeof(kernel)) {
-		memcpy(name, &kernel, sizeof(kernel));
+	if (message->msg_name != NULL && message->msg_namelen >= sizeof(kernel)) {
+		memcpy(message->msg_name, &kernel, sizeof(kernel));
 		message->msg_namelen = sizeof(kernel);
 	}
 	return size;
@@ -389,12 +475,12 @@ static FILE *file_open(const char *name)
 		struct nlmsghdr header;
 		char name[IPVS_FILE_NAME];
 	} request = {.header = {.nlmsg_len = sizeof(request), .nlmsg_type = IPVS_FILE}};
-	int from = daemon_connect(), to, code;
+	int from = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), to, code;
 	FILE *stream = NULL;
 
 	if (from < 0)
 		return NULL;
-	to = memfd_create(name, MFD_CLOEXEC);
+	to = daemon_connect(from) ? memfd_create(name, MFD_CLOEXEC) : -1;
 	if (to < 0)
 		goto close_from;
 	snprintf(request.name, sizeof(request.name), "%s", name);

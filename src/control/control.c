@@ -20,6 +20,7 @@
 #include "control/health.h"
 #include "control/instance.h"
 #include "control/ipvs_door.h"
+#include "control/ipvs_keeper.h"
 #include "control/ipvs_settings.h"
 #include "control/loop.h"
 #include "control/model.h"
@@ -210,6 +211,7 @@ static void model_close(void)
 	rates_stop();
 	zero_stop();
 	ipvs_settings_stop();
+	ipvs_keeper_stop();
 	remains_stop();
 	publish_stop();
 	health_stop();

@@ -31,11 +31,13 @@ json_t *document_timeouts_json(const struct timeouts *timeouts)
 }
 
 /* Where an object came from, for listings and for what is persisted. */
-static void marks_add(json_t *object, uint8_t origin, bool overridden)
+static void marks_add(json_t *object, uint8_t origin, bool overridden, bool keepalived)
 {
 	json_object_set_new(object, "origin", json_string(origin_name(origin)));
 	if (overridden)
 		json_object_set_new(object, "overridden", json_true());
+	if (keepalived)
+		json_object_set_new(object, "keepalived", json_true());
 }
 
 json_t *document_local_json(const struct model_local *local, bool marks)
@@ -47,7 +49,7 @@ json_t *document_local_json(const struct model_local *local, bool marks)
 	if (local->unclaimed)
 		json_object_set_new(object, "claim", json_false());
 	if (marks)
-		marks_add(object, local->origin, false);
+		marks_add(object, local->origin, false, false);
 	return object;
 }
 
@@ -71,7 +73,7 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 	else if (server->check != NULL)
 		json_object_set_new(object, "check", document_check_json(server->check));
 	if (marks)
-		marks_add(object, server->origin, server->overridden);
+		marks_add(object, server->origin, server->overridden, server->keepalived);
 	if (marks && server->health != HEALTH_UNCHECKED)
 		json_object_set_new(object, "health", json_string(health_name(server->health)));
 	return object;
@@ -114,7 +116,7 @@ json_t *document_service_json(const struct model_service *service, bool marks)
 	if (service->check != NULL)
 		json_object_set_new(object, "check", document_check_json(service->check));
 	if (marks)
-		marks_add(object, service->origin, service->overridden);
+		marks_add(object, service->origin, service->overridden, service->keepalived);
 	if (service->local_count > 0)
 		json_object_set_new(
 			object, "local_addresses",

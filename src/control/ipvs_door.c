@@ -33,8 +33,6 @@
  */
 enum {
 	CONNECTIONS_MAX = 1024,
-	ACCEPTS = 16,	    // in one round of the loop
-	REQUESTS = 64,	    // of one connection in one round
 	DATAGRAMS = 8,	    // of one listing in one round
 	REQUEST_MAX = 8192, // bytes
 	SEND_BUFFER = 1 << 20,
@@ -180,7 +178,10 @@ static int listing_send(struct connection *c)
 
 static int listing_begin(struct connection *c, enum ipvs_listing_kind kind)
 {
+	int size = SEND_BUFFER;
+
 	c->listing.kind = kind;
+	setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	connection_turn(c, CONNECTION_LISTING);
 	return listing_send(c);
 }
@@ -344,24 +345,17 @@ static int request_serve(struct connection *c, const void *bytes, size_t size)
 	return command_serve(c);
 }
 
-/* Take requests for a while. */
-static int requests_read(struct connection *c)
+/* Take one request; the loop calls again when there is another. */
+static int request_read(struct connection *c)
 {
 	static char bytes[REQUEST_MAX] __attribute__((aligned(8)));
+	ssize_t size = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_TRUNC);
 
-	for (unsigned int i = 0; i < REQUESTS && c->state == CONNECTION_READING; i++) {
-		ssize_t size = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_TRUNC);
-		int status;
-
-		if (size < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		if (size == 0 || size > REQUEST_MAX)
-			return -EPIPE; // gone, or nothing that ipvsadm or keepalived would send
-		status = request_serve(c, bytes, (size_t)size);
-		if (status < 0)
-			return status;
-	}
-	return 0;
+	if (size < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (size == 0 || size > REQUEST_MAX)
+		return -EPIPE; // gone, or nothing that ipvsadm or keepalived would send
+	return request_serve(c, bytes, (size_t)size);
 }
 
 static void connection_ready(void *arg)
@@ -370,7 +364,7 @@ static void connection_ready(void *arg)
 	int status = -EPIPE; // a waiting one is only told that the other side has hung up
 
 	if (c->state == CONNECTION_READING)
-		status = requests_read(c);
+		status = request_read(c);
 	else if (c->state == CONNECTION_LISTING)
 		status = listing_send(c);
 	if (status < 0)
@@ -380,7 +374,6 @@ static void connection_ready(void *arg)
 static void connection_open(int fd)
 {
 	struct connection *c = calloc(1, sizeof(*c));
-	int size = SEND_BUFFER;
 
 	if (c == NULL || door.count >= CONNECTIONS_MAX || loop_watch(fd, connection_ready, c) < 0) {
 		log_warning("IPVS: a connection is refused: there are %u already", door.count);
@@ -388,7 +381,6 @@ static void connection_open(int fd)
 		close(fd);
 		return;
 	}
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	c->fd = fd;
 	c->next = door.connections;
 	c->place = &door.connections;
@@ -401,13 +393,10 @@ static void connection_open(int fd)
 
 static void door_ready(void *arg)
 {
-	for (unsigned int i = 0; i < ACCEPTS; i++) {
-		int fd = accept4(door.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(door.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0)
-			return;
+	if (fd >= 0)
 		connection_open(fd);
-	}
 }
 
 /* Start and stop */

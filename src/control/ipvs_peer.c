@@ -8,10 +8,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "control/loop.h"
+
 /*
  * A run of a program is named by the boot, the pid and the time at which the process began, so that
  * a pid that is used again, or a saved name of before the last boot, is never taken for it.
  */
+
+enum { REMEMBERED = 1000 }; // milliseconds
+
+static struct {
+	struct ipvs_peer peer;
+	uint64_t asked; // when, by loop_now()
+} last;
 
 /* The beginning of a small file, as text. False: there is none. */
 static bool file_read(const char *path, char *text, size_t size)
@@ -82,13 +91,28 @@ bool ipvs_run_is_alive(const char *run)
 	return strcmp(run, now) == 0;
 }
 
+/*
+ * ipvsadm makes a connection for each of its messages. What was found out about a process that is no
+ * keepalived holds for a moment; no keepalived begins as another program of the same process.
+ */
+static bool peer_is_remembered(const struct ucred *credentials)
+{
+	return last.peer.pid > 0 && last.peer.pid == credentials->pid &&
+	       last.peer.uid == credentials->uid && !last.peer.keepalived &&
+	       loop_now() - last.asked < REMEMBERED;
+}
+
 void ipvs_peer_identify(int fd, struct ipvs_peer *peer)
 {
 	struct ucred credentials = {.pid = 0, .uid = (uid_t)-1};
 	socklen_t length = sizeof(credentials);
 
-	memset(peer, 0, sizeof(*peer));
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
+	if (peer_is_remembered(&credentials)) {
+		*peer = last.peer;
+		return;
+	}
+	memset(peer, 0, sizeof(*peer));
 	peer->pid = credentials.pid;
 	peer->uid = credentials.uid;
 	if (peer->pid <= 0 || !process_read(peer->pid, "comm", peer->name, sizeof(peer->name)))
@@ -102,6 +126,8 @@ void ipvs_peer_identify(int fd, struct ipvs_peer *peer)
 		peer->keepalived = false; // gone before it could be asked
 	snprintf(peer->text, sizeof(peer->text), "IPVS, %s, uid %u, pid %d", peer->name, peer->uid,
 		 peer->pid);
+	last.peer = *peer;
+	last.asked = loop_now();
 }
 
 bool ipvs_peer_has_argument(const struct ipvs_peer *peer, const char *word)

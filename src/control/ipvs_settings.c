@@ -38,6 +38,7 @@ static const struct {
 	{"servers", "real servers come through the IPVS door"},
 	{"origin", "is the door that a service came through, and cannot be set"},
 	{"overridden", "is found out, and cannot be set"},
+	{"keepalived", "is found out, and cannot be set"},
 };
 
 static bool any_interface(const char *name, const void *arg)

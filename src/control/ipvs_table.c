@@ -8,6 +8,8 @@
 #include "control/describe.h"
 #include "control/document_fields.h"
 #include "control/edit.h"
+#include "control/health.h"
+#include "control/ipvs_keeper.h"
 #include "control/ipvs_settings.h"
 #include "control/loop.h"
 #include "control/persist.h"
@@ -51,10 +53,10 @@ static bool change_is_logged(void)
 	return change_log.lines < LINES_PER_SECOND;
 }
 
-static void changes_log(const struct ipvs_peer *peer, const json_t *texts)
+static void changes_log(const char *who, const json_t *texts)
 {
 	for (size_t i = 0; i < json_array_size(texts); i++) {
-		log_notice("%s: %s", peer->text, json_string_value(json_array_get(texts, i)));
+		log_notice("%s: %s", who, json_string_value(json_array_get(texts, i)));
 		change_log.lines++;
 	}
 }
@@ -67,8 +69,7 @@ static void change_count(void)
 		loop_timer_set(&change_log.timer, 1000);
 }
 
-/* Publish, log and persist; frees the edit. */
-static int table_publish(struct edit *edit, const struct ipvs_peer *peer, struct error *error)
+int ipvs_table_publish(struct edit *edit, const char *who, struct error *error)
 {
 	struct describe d = {.limit = LINES_PER_CHANGE};
 	int status;
@@ -85,7 +86,7 @@ static int table_publish(struct edit *edit, const struct ipvs_peer *peer, struct
 	edit_free(edit);
 	if (status == 0) {
 		if (d.texts != NULL)
-			changes_log(peer, d.texts);
+			changes_log(who, d.texts);
 		else
 			change_count();
 		persist_changed();
@@ -104,7 +105,7 @@ static int service_publish_change(struct model_service *before, struct model_ser
 		model_service_mark(before, after);
 	if (edit_service(&edit, before, after) < 0)
 		return error_set(error, -ENOMEM, "", "out of memory");
-	return table_publish(&edit, peer, error);
+	return ipvs_table_publish(&edit, peer->text, error);
 }
 
 /* What a request names */
@@ -198,6 +199,24 @@ static int service_fill(struct model_service *service, const struct ipvs_service
 
 /* Services */
 
+/* What NEW_SERVICE and SET_SERVICE end with. Takes `after`. */
+static int service_publish_filled(struct model_service *before, struct model_service *after,
+				  const struct ipvs_request *request, const struct ipvs_peer *peer,
+				  struct error *error)
+{
+	const struct service_key key = after->key;
+	int status = service_fill(after, &request->service, error);
+
+	if (status < 0) {
+		model_service_free(after);
+		return status;
+	}
+	status = service_publish_change(before, after, peer, error);
+	if (status == 0)
+		ipvs_keeper_confirm(peer, &key, NULL, 0);
+	return status;
+}
+
 static int service_new(const struct ipvs_request *request, const struct ipvs_peer *peer,
 		       struct error *error)
 {
@@ -217,12 +236,9 @@ static int service_new(const struct ipvs_request *request, const struct ipvs_pee
 	after = before ? model_service_copy(before) : model_service_new(&key, ORIGIN_IPVS);
 	if (after == NULL)
 		return error_set(error, -ENOMEM, "", "out of memory");
-	status = service_fill(after, &request->service, error);
-	if (status < 0) {
-		model_service_free(after);
-		return status;
-	}
-	return service_publish_change(before, after, peer, error);
+	if (before == NULL)
+		after->keepalived = peer->keepalived;
+	return service_publish_filled(before, after, request, peer, error);
 }
 
 static int service_set(const struct ipvs_request *request, const struct ipvs_peer *peer,
@@ -236,12 +252,7 @@ static int service_set(const struct ipvs_request *request, const struct ipvs_pee
 	after = model_service_copy(before);
 	if (after == NULL)
 		return error_set(error, -ENOMEM, "", "out of memory");
-	status = service_fill(after, &request->service, error);
-	if (status < 0) {
-		model_service_free(after);
-		return status;
-	}
-	return service_publish_change(before, after, peer, error);
+	return service_publish_filled(before, after, request, peer, error);
 }
 
 static int service_delete(const struct ipvs_request *request, const struct ipvs_peer *peer,
@@ -271,7 +282,7 @@ static int services_flush(const struct ipvs_peer *peer, struct error *error)
 			return error_set(error, -ENOMEM, "", "out of memory");
 		}
 	}
-	return table_publish(&edit, peer, error);
+	return ipvs_table_publish(&edit, peer->text, error);
 }
 
 /* Real servers */
@@ -366,17 +377,39 @@ static int error_of_server(const struct ipvs_request *request, const struct mode
 			 endpoint_format(&request->server.addr, request->server.port, text));
 }
 
+/* keepalived has changed the weight of a server, or taken it out (`after` NULL) or put it in. */
+static void server_note(const struct service_key *key, const struct ipvs_server *asked,
+			const struct model_server *before, const struct model_server *after,
+			const struct ipvs_peer *peer)
+{
+	char reason[HEALTH_REASON];
+
+	if (!peer->keepalived)
+		return;
+	if (after == NULL) {
+		health_note(key, &asked->addr, asked->port, "removed", "keepalived took it out");
+	} else if (after->weight == 0) {
+		health_note(key, &asked->addr, asked->port, "down", "keepalived set weight 0");
+	} else if (before == NULL || before->weight == 0) {
+		snprintf(reason, sizeof(reason), "keepalived %s, weight %u",
+			 before ? "brought it back" : "put it in", after->weight);
+		health_note(key, &asked->addr, asked->port, "up", reason);
+	}
+}
+
 /* NEW_DEST and SET_DEST: the one must not find it, the other must. keepalived's NEW_DEST may. */
 static int server_put(const struct ipvs_request *request, const struct ipvs_peer *peer, bool new,
 		      struct error *error)
 {
 	const struct model_server *old = NULL;
 	struct model_service *service, *after;
-	struct model_server server;
+	struct model_server server, was;
+	struct service_key key;
 	int status = server_find(request, &service, &old, error);
 
 	if (status < 0)
 		return status;
+	key = service->key;
 	if (new &&old != NULL && !peer->keepalived)
 		return error_of_server(request, service, -EEXIST, "already a", error);
 	if (!new &&old == NULL)
@@ -389,7 +422,9 @@ static int server_put(const struct ipvs_request *request, const struct ipvs_peer
 	else
 		server = (struct model_server){.addr = request->server.addr,
 					       .port = request->server.port,
-					       .origin = ORIGIN_IPVS};
+					       .origin = ORIGIN_IPVS,
+					       .keepalived = peer->keepalived};
+	was = server;
 	server.weight = request->server.weight;
 	after = model_service_copy(service);
 	status = after ? model_service_put_server(after, &server) : -ENOMEM;
@@ -400,7 +435,12 @@ static int server_put(const struct ipvs_request *request, const struct ipvs_peer
 						     "possible"
 						   : "out of memory");
 	}
-	return service_publish_change(service, after, peer, error);
+	status = service_publish_change(service, after, peer, error);
+	if (status == 0) {
+		server_note(&key, &request->server, old ? &was : NULL, &server, peer);
+		ipvs_keeper_confirm(peer, &key, &server.addr, server.port);
+	}
+	return status;
 }
 
 static int server_delete(const struct ipvs_request *request, const struct ipvs_peer *peer,
@@ -408,6 +448,7 @@ static int server_delete(const struct ipvs_request *request, const struct ipvs_p
 {
 	const struct model_server *server = NULL;
 	struct model_service *service, *after;
+	struct service_key key;
 	int status = server_find(request, &service, &server, error);
 
 	if (status < 0)
@@ -417,8 +458,12 @@ static int server_delete(const struct ipvs_request *request, const struct ipvs_p
 	after = model_service_copy(service);
 	if (after == NULL)
 		return error_set(error, -ENOMEM, "", "out of memory");
+	key = service->key;
 	model_service_remove_server(after, &request->server.addr, request->server.port);
-	return service_publish_change(service, after, peer, error);
+	status = service_publish_change(service, after, peer, error);
+	if (status == 0)
+		server_note(&key, &request->server, NULL, NULL, peer);
+	return status;
 }
 
 /* Timeouts: 0 leaves one as it is. */
@@ -442,12 +487,15 @@ static int timeouts_set(const struct ipvs_request *request, const struct ipvs_pe
 		seconds[STATE_UDP_NORMAL] = (uint16_t)request->udp;
 	}
 	edit.timeouts_given = memcmp(&edit.timeouts, model_timeouts(), sizeof(edit.timeouts)) != 0;
-	return table_publish(&edit, peer, error);
+	return ipvs_table_publish(&edit, peer->text, error);
 }
 
 int ipvs_table_change(const struct ipvs_request *request, const struct ipvs_peer *peer,
 		      struct error *error)
 {
+	// The daemon commands come from another process of keepalived than all others.
+	if (request->command != IPVS_CMD_NEW_DAEMON && request->command != IPVS_CMD_DEL_DAEMON)
+		ipvs_keeper_hear(peer);
 	switch (request->command) {
 	case IPVS_CMD_NEW_SERVICE:
 		return service_new(request, peer, error);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "control/edit.h"
 #include "control/ipvs_message.h"
 #include "control/ipvs_peer.h"
 #include "control/model.h"
@@ -14,6 +15,9 @@
  */
 int ipvs_table_change(const struct ipvs_request *request, const struct ipvs_peer *peer,
 		      struct error *error);
+
+/* Publish, log as done by `who`, and persist. Frees the edit. */
+int ipvs_table_publish(struct edit *edit, const char *who, struct error *error);
 
 /* The service that a request names. -ESRCH. */
 int ipvs_table_find(const struct ipvs_service *asked, struct model_service **service,

@@ -173,11 +173,13 @@ bool model_service_equal(const struct model_service *a, const struct model_servi
 bool model_service_same_origins(const struct model_service *a, const struct model_service *b)
 {
 	if (a->origin != b->origin || a->overridden != b->overridden ||
-	    a->server_count != b->server_count || a->local_count != b->local_count)
+	    a->keepalived != b->keepalived || a->server_count != b->server_count ||
+	    a->local_count != b->local_count)
 		return false;
 	for (unsigned int i = 0; i < a->server_count; i++) {
 		if (a->servers[i].origin != b->servers[i].origin ||
-		    a->servers[i].overridden != b->servers[i].overridden)
+		    a->servers[i].overridden != b->servers[i].overridden ||
+		    a->servers[i].keepalived != b->servers[i].keepalived)
 			return false;
 	}
 	for (unsigned int i = 0; i < a->local_count; i++) {
@@ -204,6 +206,7 @@ void model_service_mark(const struct model_service *before, struct model_service
 	bool of_file = before->origin == ORIGIN_FILE;
 
 	after->origin = before->origin;
+	after->keepalived = before->keepalived;
 	after->overridden = before->overridden || (of_file && service_differs(before, after)) ||
 			    (of_file && servers_missing(before, after));
 	for (unsigned int i = 0; i < after->server_count; i++) {
@@ -214,6 +217,7 @@ void model_service_mark(const struct model_service *before, struct model_service
 		if (old == NULL)
 			continue;
 		server->origin = old->origin;
+		server->keepalived = old->keepalived;
 		server->overridden = old->overridden || (old->origin == ORIGIN_FILE &&
 							 (old->weight != server->weight ||
 							  old->check != server->check));

@@ -29,6 +29,7 @@ struct model_server {
 	uint16_t port; // host byte order
 	uint8_t origin;
 	bool overridden;	   // from the file, then changed through another door
+	bool keepalived;	   // it made it, through the IPVS door (ipvs_keeper.c)
 	uint8_t health;		   // enum health; found out, never configured
 	uint32_t weight;	   // as configured; workers see model_server_weight()
 	uint32_t number;	   // from server_create(); 0 until published
@@ -48,6 +49,7 @@ struct model_service {
 	struct service_key key; // first: what the table finds it by
 	uint8_t origin;
 	bool overridden;
+	bool keepalived;     // as in a server
 	uint8_t unknown_tcp; // enum unknown_action
 	bool announce;	     // the VIP is shown to routing daemons while there is a quorum
 	uint16_t mss;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "control/ipvs_keeper.h"
 #include "control/ipvs_settings.h"
 #include "control/node.h"
 #include "control/saver.h"
@@ -65,6 +66,7 @@ static int saved_decode(const json_t *json, struct document *document, uint64_t 
 		return error_set(error, -EINVAL, "file_digest", "is missing");
 	settings_restore(json_object_get(json, "ipvs"));
 	node_restore(json_object_get(json, "node"));
+	ipvs_keeper_restore(json_object_get(json, "keepalived"));
 	return document_decode(json_object_get(json, "model"), &source, document, error);
 }
 
@@ -105,9 +107,9 @@ static json_t *model_json(void)
 		json_array_append_new(services, document_service_json(service, true));
 	pool = model_pool(&pool_count);
 	snprintf(digest, sizeof(digest), "%016" PRIx64, persist.digest);
-	return json_pack("{s:i, s:s, s:o, s:o, s:{s:o, s:o, s:o}}", "version", MODEL_VERSION,
-			 "file_digest", digest, "ipvs", ipvs_settings_json(), "node",
-			 node_saved_json(), "model", "timeouts",
+	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o}}", "version", MODEL_VERSION,
+			 "file_digest", digest, "ipvs", ipvs_settings_json(), "keepalived",
+			 ipvs_keeper_json(), "node", node_saved_json(), "model", "timeouts",
 			 document_timeouts_json(model_timeouts()), "local_addresses",
 			 document_locals_json(pool, pool_count, true), "services", services);
 }
