@@ -161,7 +161,7 @@ static int listing_send(struct connection *c)
 
 		if (status < 0)
 			return status == -EAGAIN ? 0 : status;
-		if (c->listing.kind == IPVS_LIST_NOTHING) {
+		if (c->listing.kind == IPVS_LIST_NONE) {
 			connection_turn(c, CONNECTION_READING);
 			return 0;
 		}
@@ -288,7 +288,7 @@ static int servers_list(struct connection *c)
 		return refuse(c, &error, status);
 	rates_want();
 	// Of a service that is not there, an empty list, as in the kernel.
-	return listing_begin(c, status == 0 ? IPVS_LIST_SERVERS : IPVS_LIST_NOTHING);
+	return listing_begin(c, status == 0 ? IPVS_LIST_SERVERS : IPVS_LIST_EMPTY);
 }
 
 static int command_serve(struct connection *c)
@@ -303,7 +303,7 @@ static int command_serve(struct connection *c)
 	case IPVS_CMD_GET_DEST:
 		return servers_list(c);
 	case IPVS_CMD_GET_DAEMON: // there is never one
-		return listing_begin(c, IPVS_LIST_NOTHING);
+		return listing_begin(c, IPVS_LIST_EMPTY);
 	case IPVS_CMD_GET_CONFIG:
 		ipvs_reply_timeouts(&reply, model_timeouts());
 		return answer_send(c);

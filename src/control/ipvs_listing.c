@@ -212,7 +212,8 @@ bool ipvs_listing_next(struct ipvs_listing *listing, struct ipvs_reply *reply)
 	bool more = false;
 
 	switch (listing->kind) {
-	case IPVS_LIST_NOTHING:
+	case IPVS_LIST_NONE:
+	case IPVS_LIST_EMPTY:
 		break;
 	case IPVS_LIST_SERVICES:
 		more = services_next(listing, reply);

@@ -15,7 +15,8 @@
  * long as it likes; what changes meanwhile is seen or not.
  */
 enum ipvs_listing_kind {
-	IPVS_LIST_NOTHING,
+	IPVS_LIST_NONE,	 // there is none under way
+	IPVS_LIST_EMPTY, // of which nothing exists
 	IPVS_LIST_SERVICES,
 	IPVS_LIST_SERVERS,
 	IPVS_LIST_FILE,

@@ -46,7 +46,7 @@ static bool process_read(pid_t pid, const char *name, char *text, size_t size)
 	return file_read(path, text, size);
 }
 
-/* When the process began, in clock ticks since boot. False: there is no such process. */
+/* When the process began, in clock ticks since boot. False: there is no such process any more. */
 static bool process_start(pid_t pid, unsigned long long *start)
 {
 	char text[512];
@@ -58,6 +58,8 @@ static bool process_start(pid_t pid, unsigned long long *start)
 	if (at == NULL || at[1] == '\0')
 		return false;
 	at += 2; // the third field; the start is the twenty-second
+	if (*at == 'Z' || *at == 'X')
+		return false; // dead, and not yet buried
 	for (unsigned int field = 3; field < 22; field++) {
 		at = strchr(at, ' ');
 		if (at == NULL)
