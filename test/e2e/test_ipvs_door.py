@@ -198,7 +198,7 @@ def test_errors(lab):
     refused(lab, "-a", "-t", HTTP, "-r", server, "-m", says="Destination already exists", logs="already")
     refused(lab, "-e", "-t", HTTP, "-r", "192.168.100.99:80", "-m", says="No such destination", logs="no real server")
     refused(lab, "-d", "-t", HTTP, "-r", "192.168.100.99:80", says="No such destination")
-    refused(lab, "-A", "-t", f"{VIP}:81", "-s", "sh", says="cheduler", logs='"sh" is not available yet; there is')
+    refused(lab, "-A", "-t", f"{VIP}:81", "-s", "nonesuch", says="cheduler", logs='"nonesuch" is not available yet; there is')
     refused(lab, "-A", "-t", f"{VIP}:81", "-s", "rr", "-p", "300", logs="persistence is not available yet")
     refused(lab, "-A", "-u", f"{VIP}:81", "-s", "rr", "-o", logs="one-packet scheduling is not available yet")
     refused(lab, "-A", "-f", "7", "-s", "rr", logs="firewall mark .7. is not available yet")
@@ -352,6 +352,9 @@ class Traffic:
                 self.keep.ask()
                 self.lab.client.connect(VIP, 80).close()
                 self.done += 1
+                if self.done % 500 == 0:  # nginx ends a connection after 1000
+                    self.keep.close()
+                    self.keep = Keep(self.lab.client, VIP)
             except OSError as error:
                 self.lost.append(error)
 
