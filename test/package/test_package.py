@@ -123,6 +123,7 @@ def test_starts_with_one_port_more_than_it_came_with(root, running):
     assert oct(mode.st_mode)[-3:] == "660"
     group = re.search(r"^weir:[^:]*:(\d+)", root.path("/etc/group").read_text(), re.M)
     assert mode.st_gid == int(group[1])
+    assert "IP Virtual Server" in root.run("/usr/lib/weir/bin/ipvsadm", "-ln").stdout
     assert "nothing differs" in root.run(*debians.Unit(root, "weir.service").command("ExecReload")).stdout
 
 
@@ -135,6 +136,15 @@ def test_balances_with_the_capabilities_of_the_unit(root, lab, running):
     labs.wait_for(lambda: lab.client.curl(f"http://{labs.VIP}/", check=False).stdout, what="the first answer")
     assert set(lab.client.names(labs.VIP, count=10)) == {"s1", "s2"}
     assert set(lab.client.names(labs.VIP6, count=10)) == {"s1", "s2"}
+    text = root.run("/usr/lib/weir/bin/ipvsadm", "-ln").stdout
+    assert f"TCP  {labs.VIP}:80 rr" in text and "FullNat" in text
+    assert f"inet {labs.LIP}/32 scope global dpdk1" in root.run("/usr/lib/weir/bin/dpip", "addr", "show").stdout
+    # Debian's own ipvsadm by way of the library, and the face: two doors to one table.
+    root.install("ipvsadm")
+    stock = root.run("weir-run", "ipvsadm", "-ln").stdout
+    assert f"TCP  {labs.VIP}:80 rr" in stock and f"{labs.server_address(1)}:80" in stock
+    root.run("weir-run", "ipvsadm", "-e", "-t", f"{labs.VIP}:80", "-r", f"{labs.server_address(1)}:80", "-m", "-w", "0")
+    assert set(lab.client.names(labs.VIP, count=10)) == {"s2"}
 
 
 def test_a_second_instance_beside_it(root, lab, running):
@@ -174,9 +184,10 @@ def test_keepalived_is_hijacked_only_when_asked(root, packages):
     assert not drop_in.is_symlink()
     root.install(packages["weir-keepalived"])
     text = root.run("cat", "/lib/systemd/system/keepalived.service.d/weir.conf").stdout
-    assert "weir-run keepalived" in text
+    program = re.search(r"^ExecStart=(/\S+)", text, re.M)[1]
+    assert root.run(program, "--help").returncode == 0
     done = debians.run("systemd-analyze", f"--root={root.folder}", "verify", "--man=no",
                        "/lib/systemd/system/keepalived.service", check=False)
-    assert "weir.conf" not in done.stdout + done.stderr, done.stdout + done.stderr
+    assert "weir" not in done.stdout + done.stderr, done.stdout + done.stderr
     root.apt("remove", "weir-keepalived")
     assert not drop_in.is_symlink()
