@@ -126,6 +126,123 @@ SEQUENCES["ospf client"] = """\
 client: curl 123.1.2.3
 """
 
+# --- tutorial: FullNAT with keepalived -------------------------------------------------------------
+
+SEQUENCES["keepalived.conf"] = """\
+! Configuration File for keepalived
+global_defs {
+notification_email {
+[email protected]
+}
+notification_email_from [email protected]
+smtp_server 1.2.3.4
+smtp_connect_timeout 60
+router_id DPVS_DEVEL
+}
+local_address_group laddr_g1 {
+192.168.100.200 dpdk0 # use DPDK interface
+192.168.100.201 dpdk0 # use DPDK interface
+}
+#
+# VRRP section
+#
+vrrp_instance VI_1 {
+state MASTER # master
+interface dpdk0.kni # should be kni interface
+dpdk_interface dpdk0 # should be DPDK interface
+virtual_router_id 123 # VID should be unique in network
+priority 100 # master's priority is bigger than worker
+advert_int 1
+authentication {
+auth_type PASS
+auth_pass ****
+}
+virtual_ipaddress {
+192.168.100.254
+}
+}
+#
+# Virtual Server Section
+#
+virtual_server_group 192.168.100.254-80 {
+192.168.100.254 80
+}
+virtual_server group 192.168.100.254-80 {
+delay_loop 3
+lb_algo rr # scheduling algorithm Round-Robin
+lb_kind FNAT # Forwarding Mode Full-NAT
+protocol TCP # Protocol TCP
+laddr_group_name laddr_g1 # Local IP group-ID
+real_server 192.168.100.2 80 { # real-server
+weight 100
+inhibit_on_failure
+TCP_CHECK { # health check
+nb_sock_retry 2
+connect_timeout 3
+connect_port 80
+}
+}
+real_server 192.168.100.3 80 { # real-server
+weight 100
+inhibit_on_failure
+TCP_CHECK { # health check
+nb_sock_retry 2
+connect_timeout 3
+connect_port 80
+}
+}
+}
+"""
+
+# On the backup the file is the same but for these lines.
+SEQUENCES["keepalived.conf backup"] = """\
+vrrp_instance VI_1 {
+state BACKUP
+priority 80
+... ...
+}
+"""
+
+SEQUENCES["keepalived"] = """\
+./keepalived -f /etc/keepalived/keepalived.conf
+"""
+
+SEQUENCES["keepalived by hand"] = """\
+./dpip addr add 192.168.100.254/32 dev dpdk0
+./dpip route add 192.168.100.0/24 dev dpdk0
+"""
+
+SEQUENCES["keepalived check"] = """\
+$ ./ipvsadm -ln
+IP Virtual Server version 0.0.0 (size=0)
+Prot LocalAddress:Port Scheduler Flags
+-> RemoteAddress:Port Forward Weight ActiveConn InActConn
+TCP 192.168.100.254:80 rr
+-> 192.168.100.2:80 FullNat 100 0 0
+-> 192.168.100.3:80 FullNat 100 0 0
+$ ./dpip addr show
+inet 192.168.100.254/32 scope global dpdk0
+valid_lft forever preferred_lft forever
+inet 192.168.100.201/32 scope global dpdk0
+valid_lft forever preferred_lft forever sa_used 0 sa_free 1032176 sa_miss 0
+inet 192.168.100.200/32 scope global dpdk0
+valid_lft forever preferred_lft forever sa_used 0 sa_free 1032176 sa_miss 0
+$ ./dpip route show
+inet 192.168.100.200/32 via 0.0.0.0 src 0.0.0.0 dev dpdk0 mtu 1500 tos 0 scope host metric 0 proto auto
+inet 192.168.100.201/32 via 0.0.0.0 src 0.0.0.0 dev dpdk0 mtu 1500 tos 0 scope host metric 0 proto auto
+inet 192.168.100.0/24 via 0.0.0.0 src 0.0.0.0 dev dpdk0 mtu 1500 tos 0 scope link metric 0 proto auto
+$ ./ipvsadm -G
+VIP:VPORT TOTAL SNAT_IP CONFLICTS CONNS
+192.168.100.254:80 2
+192.168.100.200 0 0
+192.168.100.201 0 0
+"""
+
+SEQUENCES["keepalived client"] = """\
+client$ curl 192.168.100.254
+Your ip:port : 192.168.100.146:42394
+"""
+
 # --- overview: IPv6 FullNAT -----------------------------------------------------------------------
 
 SEQUENCES["ipv6"] = """\
@@ -153,20 +270,29 @@ FullNat 1      0          0
 
 # (sequences, what is printed, what stands there instead, why)
 SUBSTITUTIONS = [
-    ("fullnat check", r"IP Virtual Server version 0\.0\.0", "IP Virtual Server version {version}",
+    ("fullnat check|keepalived check", r"IP Virtual Server version 0\.0\.0", "IP Virtual Server version {version}",
      "the version is the daemon's"),
-    ("fullnat check", r"sa_free 1032176", "sa_free {free}",
+    ("fullnat check|keepalived check", r"sa_free 1032176", "sa_free {free}",
      "DPVS counts 16 pools of 64,511 ports; weir has 64,512 ports for each real server and says how many are free"),
     ("fullnat client", r"10\.0\.0\.48:37177", "192.168.100.200:{port}",
      "a real server sees the local address: TOA is not available yet; the port is any"),
-    ("fullnat client", r"^client\$ ", "", "it is run in the client's network namespace"),
+    ("fullnat client|keepalived client", r"^client\$ ", "", "it is run in the client's network namespace"),
     ("ospf client", r"^client: ", "", "it is run in the client's network namespace"),
     ("ospf ping", r"ping 172", "ping -c 1 172", "it has to end by itself"),
     ("ospf ping", r"ttl=255 time=2\.19 ms", "ttl=64 time={time} ms", "the switch is a Linux host, and nearer"),
-    ("zebra.conf ospfd.conf", r" +# .*$", "", "comments of the author: no such comments in quagga's or FRR's files"),
-    ("zebra.conf ospfd.conf", r"/var/log/quagga/", "{folder}/", "FRR's zebra and ospfd, as quagga is called today"),
+    ("zebra.conf|ospfd.conf", r" +# .*$", "", "comments of the author: no such comments in quagga's or FRR's files"),
+    ("zebra.conf|ospfd.conf", r"/var/log/quagga/", "{folder}/", "FRR's zebra and ospfd, as quagga is called today"),
     ("ospfd.conf", r"hello-interval 10", "hello-interval 1", "nobody waits 40 s in a test; the switch is told the same"),
     ("ospfd.conf", r"dead-interval 40", "dead-interval 4", "nobody waits 40 s in a test; the switch is told the same"),
+    ("keepalived client", r"192\.168\.100\.146:42394", "192.168.100.20[01]:{port}",
+     "a real server sees the local address: TOA is not available yet"),
+    ("keepalived.conf", r"\[email protected\]", "admin@example.com", "the page hides the addresses"),
+    ("keepalived", r"\./keepalived -f /etc/keepalived/", "./weir-run keepalived -n -P {pids} -f {folder}/",
+     "Debian's keepalived, by way of weir-run, with files in the lab's folder"),
+    ("keepalived by hand", r"^\./dpip addr add .*\n", "", "keepalived itself puts the VIP where weir sees it"),
+    ("keepalived check", r"(?s)(?<=dpdk0 mtu 1500 tos 0 scope link metric 0 proto auto\n)",
+     "inet 192.168.100.254/32 via 0.0.0.0 src 0.0.0.0 dev dpdk0 mtu 1500 tos 0 scope host metric 0 proto auto\n",
+     "the page leaves out the VIP's route, which it shows in the first example"),
     ("ipv6", r"^``` ", "", "a mark of the page that the text was taken from"),
     ("ipv6", r" (?=\./bin/ipvsadm)", "\n", "the page lost its line ends"),
     ("ipv6", r" -j enable", "", "the SYN proxy is not available yet"),
@@ -180,6 +306,10 @@ BESIDE = {
     "ospf": ("service restart zebra; service restart ospfd",
              "the lab starts both programs in weir's network namespace"),
 }
+
+BESIDE["keepalived"] = (
+    "ip addr add 192.168.100.{node}/32 dev dpdk0.kni",
+    "VRRP and the health checks need an address of the node on the interface; the page does not say which it has")
 
 # What the programs say on standard error besides doing it.
 REMARKS = {
@@ -243,7 +373,7 @@ def printed(name, **values):
     """A sequence with what SUBSTITUTIONS has for it; `values` fill in what only the lab knows."""
     text = SEQUENCES[name]
     for number, (names, pattern, instead, _) in enumerate(SUBSTITUTIONS):
-        if name not in (names, *names.split()):
+        if name not in names.split("|"):
             continue
         instead = re.sub(r"\{(\w+)\}", lambda match: str(values.get(match[1], match[0])), instead)
         text, count = re.subn(pattern, lambda _, instead=instead: instead, text, flags=re.M)
