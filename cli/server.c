@@ -20,12 +20,19 @@ static const struct option server_options[] = {
 };
 
 static const struct column server_columns[] = {
-	{"PROTOCOL", "protocol", false, 0},	 {"SERVICE", "vip+vip_port", false, 0},
-	{"SERVER", "address+port", false, 0},	 {"WEIGHT", "weight", true, 0},
-	{"ACTIVE", "active", true, 0},		 {"INACTIVE", "inactive", true, 0},
-	{"CONNECTIONS", "connections", true, 0}, {"PACKETS-IN", "packets_in", true, 0},
-	{"PACKETS-OUT", "packets_out", true, 0}, {"BYTES-IN", "bytes_in", true, 0},
-	{"BYTES-OUT", "bytes_out", true, 0},	 {0},
+	{"PROTOCOL", "protocol", false, 0},
+	{"SERVICE", "vip+vip_port", false, 0},
+	{"SERVER", "address+port", false, 0},
+	{"WEIGHT", "weight", true, 0},
+	{"HEALTH", "health", false, 0},
+	{"ACTIVE", "active", true, 0},
+	{"INACTIVE", "inactive", true, 0},
+	{"CONNECTIONS", "connections", true, 0},
+	{"PACKETS-IN", "packets_in", true, 0},
+	{"PACKETS-OUT", "packets_out", true, 0},
+	{"BYTES-IN", "bytes_in", true, 0},
+	{"BYTES-OUT", "bytes_out", true, 0},
+	{0},
 };
 
 /* The real servers of a service as rows that also name the service. */

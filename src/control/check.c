@@ -25,16 +25,6 @@ static uint32_t last_live;
 
 const struct check check_none;
 
-const char *const check_types[] = {
-	[CHECK_TCP] = "tcp",   [CHECK_UDP] = "udp",	[CHECK_HTTP] = "http",
-	[CHECK_PING] = "ping", [CHECK_PING + 1] = NULL,
-};
-const char *const check_failures[] = {
-	[CHECK_INHIBIT] = "inhibit",
-	[CHECK_REMOVE] = "remove",
-	[CHECK_REMOVE + 1] = NULL,
-};
-
 void check_defaults(struct check *check, enum check_type type)
 {
 	memset(check, 0, sizeof(*check));
@@ -136,62 +126,6 @@ bool check_effective(const struct check *service, const struct check *server, st
 	if ((server->named & CHECK_HAS_EXPECT) != 0)
 		memcpy(out->expect, server->expect, sizeof(out->expect));
 	return true;
-}
-
-/* Lists of HTTP statuses */
-
-/* A number of three digits, 100 to 599, at `*text`, which is moved behind it; 0: none. */
-static unsigned int status_number(const char **text)
-{
-	unsigned int number = 0;
-
-	for (unsigned int i = 0; i < 3; i++) {
-		if ((*text)[i] < '0' || (*text)[i] > '9')
-			return 0;
-		number = 10 * number + (unsigned int)((*text)[i] - '0');
-	}
-	*text += 3;
-	return number >= 100 && number <= 599 ? number : 0;
-}
-
-/* The next entry of a list; false at its end and where it is wrong (`*list` is then no end). */
-static bool status_entry(const char **list, unsigned int *first, unsigned int *last)
-{
-	*first = status_number(list);
-	*last = *first;
-	if (**list == '-') {
-		(*list)++;
-		*last = status_number(list);
-	}
-	if (*first == 0 || *last < *first)
-		return false;
-	if (**list == ',' && (*list)[1] != '\0')
-		(*list)++;
-	else if (**list != '\0')
-		return false;
-	return true;
-}
-
-bool check_status_valid(const char *list)
-{
-	unsigned int first, last;
-
-	do {
-		if (!status_entry(&list, &first, &last))
-			return false;
-	} while (*list != '\0');
-	return true;
-}
-
-bool check_status_has(const char *list, unsigned int status)
-{
-	unsigned int first, last;
-
-	while (*list != '\0' && status_entry(&list, &first, &last)) {
-		if (status >= first && status <= last)
-			return true;
-	}
-	return false;
 }
 
 /* Sweep */

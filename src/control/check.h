@@ -66,10 +66,6 @@ bool check_effective(const struct check *service, const struct check *server, st
 bool check_is_wanted(const struct check *service, const struct check *server);
 enum check_failure check_on_failure(const struct check *service, const struct check *server);
 
-/* Is this a list of numbers and ranges as in `status`, and does it have this number? */
-bool check_status_valid(const char *list);
-bool check_status_has(const char *list, unsigned int status);
-
 /*
  * About once a second, between two requests: free settings that nothing in the model names. Whoever
  * keeps settings outside the model must not keep them longer than one callback of the loop.

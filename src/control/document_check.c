@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/check.h"
+#include "control/check_status.h"
 #include "control/decode.h"
 #include "control/document.h"
 #include "control/document_fields.h"

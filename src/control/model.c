@@ -25,7 +25,7 @@ static struct {
 	unsigned int pool_count;
 	struct timeouts timeouts;
 	uint64_t generation;
-	uint64_t check_generation;
+	uint64_t check_generation, check_first;
 } model = {.services = KEYED_INIT(sizeof(struct service_key))};
 
 const char *health_name(enum health health)
@@ -420,6 +420,7 @@ void model_start(void)
 	model.timeouts = timeouts_default;
 	clock_gettime(CLOCK_REALTIME, &now);
 	model.check_generation = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	model.check_first = model.check_generation;
 }
 
 void model_stop(void)
@@ -486,6 +487,11 @@ uint64_t model_generation(void)
 uint64_t model_check_generation(void)
 {
 	return model.check_generation;
+}
+
+uint64_t model_check_first_generation(void)
+{
+	return model.check_first;
 }
 
 static bool has_checks(const struct model_service *service)

@@ -137,6 +137,7 @@ uint64_t model_generation(void);
  * so that it is no number that an earlier process gave.
  */
 uint64_t model_check_generation(void);
+uint64_t model_check_first_generation(void);
 
 /* For publish.c alone: take in what has been published. Takes the ownership. */
 int model_reserve(uint32_t highest_number, uint32_t services);

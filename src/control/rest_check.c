@@ -337,10 +337,22 @@ static int results_apply(struct request *request, struct result *results, size_t
 	return 0;
 }
 
-/* {"checker": "name of this process", "ends": false, "results": [...]} */
+/*
+ * Does the checker still go by what an earlier process of weir told it? What it found out while
+ * that one went away says little about the servers.
+ */
+static bool is_of_earlier(const json_t *body)
+{
+	json_int_t generation = json_integer_value(json_object_get(body, "generation"));
+
+	return generation > 0 && (uint64_t)generation < model_check_first_generation();
+}
+
+/* {"checker": "name of this process", "ends": false, "generation": 1, "results": [...]} */
 int rest_check_report(struct request *request, struct error *error)
 {
 	json_t *body = request_body(request, error);
+	bool of_earlier = is_of_earlier(body);
 	const char *id = json_string_value(json_object_get(body, "checker"));
 	struct result *results = NULL;
 	size_t count;
@@ -357,15 +369,16 @@ int rest_check_report(struct request *request, struct error *error)
 	if (status == 0)
 		status = checker_heard(id, request_pid(request), error);
 	if (status == 0)
-		status = results_apply(request, results, count, true, error);
+		status = results_apply(request, results, of_earlier ? 0 : count, true, error);
 	if (status == 0 && json_is_true(json_object_get(body, "ends")))
 		checker_ended();
 	free(results);
 	json_decref(body);
 	return status < 0 ? status
 			  : request_reply(request, 200,
-					  json_pack("{s:I}", "generation",
-						    (json_int_t)model_check_generation()));
+					  json_pack("{s:I, s:b}", "generation",
+						    (json_int_t)model_check_generation(),
+						    "restarted", of_earlier));
 }
 
 /* One server, by whoever checks it. */

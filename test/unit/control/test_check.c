@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/check.h"
+#include "control/check_status.h"
 #include "control/claim.h"
 #include "control/describe.h"
 #include "control/loop.h"
