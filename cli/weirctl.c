@@ -6,6 +6,7 @@
 #include "client.h"
 #include "command.h"
 #include "face.h"
+#include "socket.h"
 
 /*
  * weirctl, the client of weir's REST API. It knows no more than how to turn words into requests
@@ -203,8 +204,10 @@ static enum exit_code command_run(const struct global *global, const struct comm
 
 	if (code != EXIT_OK)
 		return code;
-	snprintf(socket, sizeof(socket), "/run/weir/%s.sock",
-		 global->instance ? global->instance : "weir");
+	if (global->instance)
+		snprintf(socket, sizeof(socket), "/run/weir/%s.sock", global->instance);
+	else
+		snprintf(socket, sizeof(socket), "%s", client_socket());
 	struct client *client = client_open(global->socket ? global->socket : socket);
 	code = command->run(client, &arguments);
 	client_close(client);
