@@ -20,8 +20,8 @@
 #include "control/zero.h"
 
 /*
- * A connection stands for one netlink socket of a program. ipvsadm makes one for each message,
- * keepalived keeps one. At each moment a connection does one of three things, which is also what
+ * A connection stands for one netlink socket of a program. ipvsadm makes one for each message (it is
+ * hung up on once that is answered, so that nobody has to wake up for its end), keepalived keeps one. At each moment a connection does one of three things, which is also what
  * its descriptor is watched for:
  *
  * READING   takes requests, one a datagram, and answers each at once
@@ -46,6 +46,7 @@ struct connection {
 	struct connection *next, **place;
 	int fd;
 	enum connection_state state;
+	bool watched; // by the loop
 	bool peer_known;
 	struct ipvs_peer peer;
 	struct ipvs_request request; // that is being answered
@@ -75,7 +76,8 @@ static void connection_close(struct connection *c)
 		c->next->place = c->place;
 	door.count--;
 	loop_timer_cancel(&c->timer);
-	loop_unwatch(c->fd);
+	if (c->watched)
+		loop_unwatch(c->fd);
 	close(c->fd);
 	ipvs_listing_close(&c->listing);
 	free(c->held);
@@ -85,7 +87,8 @@ static void connection_close(struct connection *c)
 static void connection_turn(struct connection *c, enum connection_state state)
 {
 	c->state = state;
-	loop_want(c->fd, state == CONNECTION_READING, state == CONNECTION_LISTING);
+	if (c->watched)
+		loop_want(c->fd, state == CONNECTION_READING, state == CONNECTION_LISTING);
 }
 
 /* Send what is in `reply`. -EAGAIN: it is held. Other errors: hang up. */
@@ -345,39 +348,66 @@ static int request_serve(struct connection *c, const void *bytes, size_t size)
 	return command_serve(c);
 }
 
+/* Has a program that asks once on each socket been answered? */
+static bool connection_is_done(const struct connection *c)
+{
+	return c->state == CONNECTION_READING && c->request.kind != IPVS_KIND_FAMILY &&
+	       strcmp(c->peer.name, "ipvsadm") == 0;
+}
+
 /* Take one request; the loop calls again when there is another. */
 static int request_read(struct connection *c)
 {
 	static char bytes[REQUEST_MAX] __attribute__((aligned(8)));
 	ssize_t size = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_TRUNC);
+	int status;
 
 	if (size < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	if (size == 0 || size > REQUEST_MAX)
 		return -EPIPE; // gone, or nothing that ipvsadm or keepalived would send
-	return request_serve(c, bytes, (size_t)size);
+	status = request_serve(c, bytes, (size_t)size);
+	return status == 0 && connection_is_done(c) ? -EPIPE : status;
+}
+
+/* Do what there is to do. Negative: hang up. */
+static int connection_step(struct connection *c)
+{
+	switch (c->state) {
+	case CONNECTION_READING:
+		return request_read(c);
+	case CONNECTION_LISTING:
+		return listing_send(c);
+	case CONNECTION_WAITING:
+		break; // is only told that the other side has hung up
+	}
+	return -EPIPE;
 }
 
 static void connection_ready(void *arg)
 {
 	struct connection *c = arg;
-	int status = -EPIPE; // a waiting one is only told that the other side has hung up
 
-	if (c->state == CONNECTION_READING)
-		status = request_read(c);
-	else if (c->state == CONNECTION_LISTING)
-		status = listing_send(c);
-	if (status < 0)
+	if (connection_step(c) < 0)
 		connection_close(c);
+}
+
+static int connection_watch(struct connection *c)
+{
+	int status = loop_watch(c->fd, connection_ready, c);
+
+	c->watched = status == 0;
+	if (c->watched)
+		connection_turn(c, c->state);
+	return status;
 }
 
 static void connection_open(int fd)
 {
-	struct connection *c = calloc(1, sizeof(*c));
+	struct connection *c = door.count < CONNECTIONS_MAX ? calloc(1, sizeof(*c)) : NULL;
 
-	if (c == NULL || door.count >= CONNECTIONS_MAX || loop_watch(fd, connection_ready, c) < 0) {
+	if (c == NULL) {
 		log_warning("IPVS: a connection is refused: there are %u already", door.count);
-		free(c);
 		close(fd);
 		return;
 	}
@@ -388,7 +418,9 @@ static void connection_open(int fd)
 		c->next->place = &c->next;
 	door.connections = c;
 	door.count++;
-	connection_ready(c); // the first request is often there already
+	// The first request is often there already, and its answer may be all.
+	if (connection_step(c) < 0 || connection_watch(c) < 0)
+		connection_close(c);
 }
 
 static void door_ready(void *arg)
