@@ -52,10 +52,10 @@ void finding_note(struct findings *findings, const struct block *block, const ch
 	findings->notes++;
 }
 
-void findings_print(struct findings *findings, FILE *out)
+void findings_print(struct findings *findings, const char *program, FILE *out)
 {
-	if (findings->text)
-		fputs(findings->text, out);
+	for (const char *line = findings->text; line && *line; line = strchr(line, '\n') + 1)
+		fprintf(out, "%s: %.*s\n", program, (int)strcspn(line, "\n"), line);
 	findings_free(findings);
 }
 

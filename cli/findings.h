@@ -19,6 +19,6 @@ void finding_error(struct findings *findings, const struct block *block, const c
 	__attribute__((format(printf, 3, 4)));
 void finding_note(struct findings *findings, const struct block *block, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Print them, and forget them. */
-void findings_print(struct findings *findings, FILE *out);
+/* Print them, each after the name of the program, and forget them. */
+void findings_print(struct findings *findings, const char *program, FILE *out);
 void findings_free(struct findings *findings);

@@ -161,7 +161,7 @@ static struct blocks *file_translate(const struct keepalived *k, const json_t *t
 	}
 	*settings = translate(blocks, &options, &findings);
 	unsigned int errors = findings.errors;
-	findings_print(&findings, stderr);
+	findings_print(&findings, face_name, stderr);
 	if (!errors)
 		return blocks;
 	fprintf(stderr, "%s: %s is not used: %u error%s\n", face_name, k->own.file, errors,

@@ -29,7 +29,9 @@ static char *translated(const char *text)
 		fputs("--", file);
 		json_dumpf(json_object_get(settings, "services"), file, JSON_COMPACT);
 	}
-	findings_print(&findings, file);
+	if (findings.text)
+		fputs(findings.text, file);
+	findings_free(&findings);
 	fclose(file);
 	json_decref(settings);
 	blocks_free(blocks);
