@@ -90,11 +90,11 @@ static void local_add(struct translation *t, struct named *group, const struct b
 		finding_error(t->findings, line, "this address is on %s in %s:%u", local->port,
 			      local->block->file, local->block->line);
 	}
-	for (unsigned int i = 0; i < group->local_count; i++)
-		if (group->locals[i] == local) {
-			finding_error(t->findings, line, "this address stands in the group twice");
-			return;
-		}
+	if (local->group == group) {
+		finding_error(t->findings, line, "this address stands in the group twice");
+		return;
+	}
+	local->group = group;
 	if (!(group->local_count & (group->local_count + 1))) {
 		locals = blocks_take(t->blocks, (group->local_count + 1) * 2 * sizeof(*locals));
 		if (group->local_count)

@@ -29,6 +29,7 @@ struct local {
 	struct addr addr; // first: trees compare it
 	const char *port, *tap;
 	const struct block *block;
+	const struct named *group; // that was read last with it
 	struct instance *instance; // that it moves with; NULL: weir puts it on the interface
 	const struct block *owner; // the virtual_server that says so
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ struct keepalived {
 	char *fresh;	// the next one, until weir has taken the settings
 	char *pid_file; // of keepalived itself
 	char *drain_file;
+	char *lock_file;
 	bool offline; // do without weir when it does not answer
 };
 
@@ -284,7 +286,28 @@ static void keepalived_paths(struct keepalived *k)
 	k->fresh = text_of("%s.new", k->stock);
 	k->pid_file = text_of("%s.keepalived.pid", stem);
 	k->drain_file = text_of("%s.drain", stem);
+	k->lock_file = text_of("%s.keepalived.lock", stem);
 	free(stem);
+}
+
+/*
+ * One keepalived for one weir: two of them would replace each other's settings, and each would
+ * sweep away what the other has put there. The lock ends with the last process that has it.
+ */
+static bool instance_lock(const struct keepalived *k)
+{
+	int fd = open(k->lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0) {
+		fprintf(stderr, "%s: cannot write %s: %m\n", face_name, k->lock_file);
+		return false;
+	}
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return true; // held open until we end
+	fprintf(stderr, "%s: a keepalived drives the weir at %s already (%s is locked)\n",
+		face_name, k->options->socket, k->lock_file);
+	close(fd);
+	return false;
 }
 
 static int keepalived_run(struct keepalived *k, char *program)
@@ -300,7 +323,7 @@ static int keepalived_run(struct keepalived *k, char *program)
 	int code;
 
 	k->offline = k->own.test;
-	code = keepalived_prepare(k);
+	code = k->own.test || instance_lock(k) ? keepalived_prepare(k) : EXIT_REFUSED;
 	if (code == EXIT_OK && k->own.test) {
 		execv(program, words);
 		fprintf(stderr, "%s: cannot run %s: %m\n", face_name, program);
@@ -350,6 +373,7 @@ static int program_run(const struct run_options *options)
 	free(k.fresh);
 	free(k.pid_file);
 	free(k.drain_file);
+	free(k.lock_file);
 	free(program);
 	return code;
 }

@@ -29,6 +29,16 @@ def tutorial(state="MASTER", priority=100):
             .replace("priority 100", f"priority {priority}"))
 
 
+def restart_nginx(lab, number):
+    """nginx again, with the folder that it had."""
+    host = lab.servers[number - 1]
+    folder = lab.folder / f"nginx-{host.role}"
+    process = host.start("/usr/sbin/nginx", "-e", folder / "error.log", "-c", folder / "nginx.conf", "-p", folder,
+                         log=folder / "log")
+    wait_for(lambda: lab.listens(host, 80, process, folder), 10, what="nginx listens")
+    return process
+
+
 class Keepalived:
     """Stock keepalived under weir-run on a node of the lab."""
 
@@ -40,6 +50,7 @@ class Keepalived:
         self.log = self.folder / "log"
         self.pid_file = self.folder / "pid"
         self.process = None
+        lab.keepaliveds.append(self)
 
     def command(self, *options):
         words = ["-f", self.file, "-p", self.pid_file, "-r", self.folder / "vrrp.pid", "-c", self.folder / "checkers.pid",
@@ -81,6 +92,7 @@ class Keepalived:
 class TwoNodes(Lab):
     def __init__(self, servers=2):
         super().__init__()
+        self.keepaliveds = []
         self.sw = self.switch()
         self.client = self.host("client")
         self.plug(self.sw, "pc", self.client, "eth0")
@@ -134,13 +146,6 @@ class TwoNodes(Lab):
         sock.close()
         return found
 
-    def owner_of(self, address):
-        return self.arp_answers(address)
-
-    def restart_web(self, number):
-        self.end(self.web[number - 1])
-        return number
-
     def weights(self, node, vip=VIP, port=80, protocol="tcp"):
         """What new connections are given by, by server address; without those that are not there."""
         service = node.w.service(protocol, vip, port)
@@ -149,9 +154,10 @@ class TwoNodes(Lab):
 
     def report(self):
         parts = [super().report()]
-        for node in getattr(self, "nodes", []):
-            parts.append(f"--- keepalived of {node.role}\n{node.keepalived.log_text()[-4000:]}")
+        for keepalived in self.keepaliveds:
+            lines = [line for line in keepalived.log_text().splitlines() if "gratuitous" not in line]
+            parts.append(f"--- {keepalived.folder.name}\n" + "\n".join(lines[-60:]))
         return "\n".join(parts)
 
 
-__all__ = ["CLIENT", "LIPS", "VIP", "Keepalived", "TwoNodes", "run", "server_address", "tutorial", "wait_for"]
+__all__ = ["CLIENT", "LIPS", "VIP", "Keepalived", "TwoNodes", "restart_nginx", "run", "server_address", "tutorial"]

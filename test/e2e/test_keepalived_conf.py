@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Stock keepalived under weir-run with the keepalived.conf of DPVS: the tutorial's, failover, health checks, reload."""
+"""Two nodes with stock keepalived under weir-run: the tutorial's keepalived.conf, failover, drain, restart."""
 
-import signal
 import time
 from collections import Counter
 
 import pytest
 
-from keepalived_lab import LIPS, VIP, Keepalived, TwoNodes, run, server_address, tutorial
-from lab import BUILD, Keep, wait_for
+from keepalived_lab import LIPS, VIP, TwoNodes, restart_nginx, run, server_address, tutorial
+from lab import BUILD, wait_for
 from routing_lab import RequestProbe
-
-IPVSADM = "/usr/sbin/ipvsadm"
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +67,67 @@ def test_tutorial_health_check(tutorial_lab):
     lab.end(lab.web[0])
     wait_for(lambda: lab.weights(one)[server_address(1)] == 0, 20, what="s1 is taken out")
     assert spread(lab) == {"s2": 10}
-    lab.web[0] = restart(lab, 1)
+    lab.web[0] = restart_nginx(lab, 1)
     wait_for(lambda: lab.weights(one)[server_address(1)] == 100, 20, what="s1 is back")
     assert spread(lab) == {"s1": 5, "s2": 5}
 
 
-def restart(lab, number):
-    """nginx again, with the folder that it had."""
-    host = lab.servers[number - 1]
-    folder = lab.folder / f"nginx-{host.role}"
-    process = host.start("/usr/sbin/nginx", "-e", folder / "error.log", "-c", folder / "nginx.conf", "-p", folder,
-                         log=folder / "log")
-    wait_for(lambda: lab.listens(host, 80, process, folder), 10, what="nginx listens")
-    return process
+def fast(state="MASTER", priority=100, services=""):
+    """The tutorial's file with adverts every 100 ms."""
+    return tutorial(state, priority).replace("advert_int 1", "advert_int 0.1").replace(
+        "global_defs {", "global_defs {\nvrrp_version 3") + services
+
+
+def test_master_killed(tutorial_lab):
+    """
+    weir and keepalived of the master are killed with kill -9: a client that asks every 10 ms sees a
+    gap under a second, and the VIP and the local addresses have moved together. Back again too.
+    """
+    lab = tutorial_lab
+    one, two = lab.nodes
+    one.keepalived.reload(fast())
+    two.keepalived.reload(fast("BACKUP", 80))
+    wait_for(lambda: lab.is_master(one) and not lab.has(two, VIP), 20, what="n1 is master")
+    probe = RequestProbe(lab.client, VIP, 80)
+    probe.wait()
+    killed = time.monotonic()
+    one.keepalived.kill()
+    one.w.kill()
+    wait_for(lambda: lab.is_master(two), 10, what="n2 is master")
+    probe.wait(100)
+    probe.stop()
+    assert probe.lost(killed - 0.1), "nothing was lost: was the master killed?"
+    assert probe.gap(killed - 0.1) < 1.0, probe.told()
+    only_master(lab, two)
+    one.w.start()
+    one.keepalived.start()
+    wait_for(lambda: lab.is_master(one) and not lab.has(two, VIP), 20, what="n1 is master again")
+    wait_for(lambda: not any(lab.has(two, lip) for lip in LIPS), 10, what="n2 gives up the local addresses")
+    only_master(lab, one)
+    assert spread(lab) == {"s1": 5, "s2": 5}
+
+
+def test_drained_node_gives_up(tutorial_lab):
+    lab = tutorial_lab
+    one, two = lab.nodes
+    one.w.ctl("drain")
+    wait_for(lambda: lab.is_master(two) and not lab.has(one, VIP), 20, what="the drained n1 gives up")
+    assert spread(lab) == {"s1": 5, "s2": 5}
+    only_master(lab, two)
+    one.w.ctl("undrain")
+    wait_for(lambda: lab.is_master(one) and not lab.has(two, VIP), 20, what="n1 takes over again")
+    assert spread(lab) == {"s1": 5, "s2": 5}
+
+
+def test_weir_restarted_under_keepalived(tutorial_lab):
+    """The TAP goes and comes back under keepalived, which goes on with it."""
+    lab = tutorial_lab
+    one, two = lab.nodes
+    one.w.kill()
+    wait_for(lambda: lab.is_master(two), 20, what="n2 is master")
+    assert spread(lab) == {"s1": 5, "s2": 5}
+    one.w.start()
+    wait_for(lambda: lab.is_master(one) and not lab.has(two, VIP), 30, what="n1 is master again")
+    assert lab.weights(one) == {server_address(1): 100, server_address(2): 100}
+    assert spread(lab) == {"s1": 5, "s2": 5}
+    only_master(lab, one)
