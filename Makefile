@@ -4,7 +4,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 DESTDIR ?=
 
-.PHONY: all programs demo test bench fuzz soak lint format install deb clean help
+.PHONY: all programs demo demo-bgp test bench fuzz soak lint format install deb clean help
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -21,6 +21,11 @@ demo: ## balance real traffic between namespaces and show it (root)
 	tools/install-dependencies demo
 	$(MAKE) programs
 	WEIR_BUILD=$(abspath $(BUILD)) tools/demo
+
+demo-bgp: ## two weirs with BIRD behind a router: drained, stopped, killed (root)
+	tools/install-dependencies demo
+	$(MAKE) programs
+	WEIR_BUILD=$(abspath $(BUILD)) tools/demo-bgp
 
 test: ## everything that CI runs (root)
 	tools/install-dependencies test

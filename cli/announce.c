@@ -104,29 +104,24 @@ static enum exit_code drain_end(const json_t *drain, bool json)
 	return EXIT_REFUSED;
 }
 
-/* A line each second, and one whenever the number has changed. */
+/* A line each second. */
 static enum exit_code drain_wait(struct client *client, bool json)
 {
-	json_int_t told = -1;
-
 	for (unsigned int polls = 0;; polls++) {
 		json_t *drain;
 		enum exit_code code = client_get(client, "/v1/drain", &drain);
 		const char *state;
-		json_int_t sessions;
 
 		if (code != EXIT_OK)
 			return code;
 		state = json_string_value(json_object_get(drain, "state"));
-		sessions = json_integer_value(json_object_get(drain, "sessions"));
 		if (!state || strcmp(state, "draining")) {
 			code = drain_end(drain, json);
 			json_decref(drain);
 			return code;
 		}
-		if (sessions != told || polls % POLLS_PER_LINE == 0)
+		if (polls % POLLS_PER_LINE == 0)
 			progress_print(drain, json);
-		told = sessions;
 		json_decref(drain);
 		usleep(POLL_MICROSECONDS);
 	}

@@ -441,8 +441,8 @@ static void vip_check(struct vip *vip, const struct kernel_network *networks, un
 	if (vip_device_index() == 0 || !kernel_vip_stands(vip_device_index(), &prefix)) {
 		log_warning("VIP %s was taken from %s by somebody else",
 			    addr_format(&vip->addr, text), announce.config->interface);
+		memcpy(vip->next, vip->reason, sizeof(vip->next));
 		vip_say(vip, false, "it was taken from the device by somebody else");
-		announce.changed = true;
 	} else if (vip->addr.family == AF_INET6) {
 		vip_join_iface(vip, networks, count);
 	}

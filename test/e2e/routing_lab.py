@@ -86,12 +86,13 @@ class Request:
 class RequestProbe:
     """
     A client that begins a new request every `interval` seconds, each on a connection or UDP flow of
-    its own, whatever became of those before. What is not answered within `timeout` is lost.
+    its own, whatever became of those before. What is not answered within `timeout` is lost; TCP
+    itself would try again after a second.
 
     tcp: HTTP, of which the whole answer has to come; udp: the echo server of the labs.
     """
 
-    def __init__(self, host, address, port, protocol="tcp", interval=0.01, timeout=1.0):
+    def __init__(self, host, address, port, protocol="tcp", interval=0.01, timeout=0.8):
         self.host, self.target, self.tcp = host, (address, port), protocol == "tcp"
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.interval, self.timeout = interval, timeout
@@ -242,8 +243,9 @@ protocol bgp n{n}v6 {{
 
 BIRD_ROUTER_OSPF = """
 protocol ospf v2 up {
+  merge external yes;
   ipv4 { import all; export none; };
-  area 0 { interface "eth0" { hello 1; dead count 4; bfd on; }; interface "eth1" { stub; }; };
+  area 0 { interface "eth0" { hello 1; dead count 4; wait 2; bfd on; }; interface "eth1" { stub; }; };
 }
 """
 
@@ -335,6 +337,13 @@ class EcmpLab(Lab):
             text += BIRD_ROUTER_OSPF
         self.routerc = self.bird(self.router, text)
         self.nodes = [Node(self, n, **extra) for n in range(1, nodes + 1)]
+
+    def close(self):
+        # A stop would linger, for routers that are about to go as well.
+        for node in getattr(self, "nodes", []):
+            if node.w.process:
+                self.end(node.w.process, signal.SIGKILL)
+        super().close()
 
     def services(self):
         return [{"vip": vip, "port": port, "protocol": protocol, "scheduler": "rr", "announce": True,
