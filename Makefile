@@ -15,7 +15,7 @@ $(BUILD)/build.ninja:
 
 # The daemon and its client alone, without the tests: half the time.
 programs: $(BUILD)/build.ninja
-	ninja -C $(BUILD) -j $(JOBS) weir cli/weirctl
+	ninja -C $(BUILD) -j $(JOBS) weir cli/weirctl checker/weir-checker
 
 demo: ## balance real traffic between namespaces and show it (root)
 	tools/install-dependencies demo
@@ -26,6 +26,11 @@ demo-bgp: ## two weirs with BIRD behind a router: drained, stopped, killed (root
 	tools/install-dependencies demo
 	$(MAKE) programs
 	WEIR_BUILD=$(abspath $(BUILD)) tools/demo-bgp
+
+demo-tiers: ## a router, two weirs, two proxies, two applications; one of each is killed (root)
+	tools/install-dependencies demo
+	$(MAKE) programs
+	WEIR_BUILD=$(abspath $(BUILD)) tools/demo-tiers
 
 test: ## everything that CI runs (root)
 	tools/install-dependencies test
