@@ -15,14 +15,15 @@
 /* An array of all services, or of the one that the rule names. */
 static int services_get(struct client *client, const struct rule *rule, bool fresh, json_t **out)
 {
-	char path[160] = "/v1/services";
+	char service[128] = "/v1/services", path[192], worker[32] = "";
 	json_t *answer = NULL;
 
 	*out = NULL;
 	if (rule_has(rule, SLOT_SERVICE))
-		change_service_path(rule, path);
-	if (fresh)
-		strcat(path, "?fresh=1");
+		change_service_path(rule, service);
+	if (rule->cpu)
+		snprintf(worker, sizeof(worker), "&worker=%u", rule->cpu - 1);
+	snprintf(path, sizeof(path), "%s?fresh=%d%s", service, fresh, worker);
 	int code = client_get(client, path, &answer);
 	if (code != EXIT_OK)
 		return code;
@@ -69,12 +70,12 @@ static int version_line(struct client *client)
 	return code;
 }
 
-/* Is there such a worker? And say what the counters are that are not kept for each. */
-static int cpu_check(struct client *client, const struct rule *rule, bool known)
+/* Is there such a worker? */
+static int cpu_check(struct client *client, const struct rule *rule)
 {
 	json_t *answer = NULL;
 
-	if (!rule_has(rule, SLOT_CPU) || rule->cpu == 0)
+	if (rule->cpu == 0)
 		return EXIT_OK;
 	int code = client_get(client, "/v1/workers", &answer);
 	size_t workers = json_array_size(json_object_get(answer, "workers"));
@@ -82,11 +83,6 @@ static int cpu_check(struct client *client, const struct rule *rule, bool known)
 	if (code == EXIT_OK && rule->cpu > workers)
 		return rule_fail("--cpu %u: there is no such worker; there are %zu, counted from 1",
 				 rule->cpu, workers);
-	if (code == EXIT_OK && !known)
-		fprintf(stderr,
-			"%s: note: these counters are kept for all workers together; -c --cpu %u "
-			"lists the connections of one\n",
-			face_name, rule->cpu);
 	return code;
 }
 
@@ -123,8 +119,10 @@ static int services_list(struct client *client, const struct rule *rule)
 {
 	struct list list = list_of(rule);
 	json_t *services = NULL;
-	int code = cpu_check(client, rule, false);
+	int code = cpu_check(client, rule);
 
+	if (code == EXIT_OK && list.view == VIEW_RATE && rule->cpu)
+		fprintf(stderr, "%s: note: rates are those of all workers together\n", face_name);
 	if (code == EXIT_OK && list.view == VIEW_RATE)
 		code = rates_get(client, &list.rates);
 	if (code == EXIT_OK)
@@ -212,7 +210,7 @@ static int connections_list(struct client *client, const struct rule *rule)
 {
 	struct connections connections = {.list = list_of(rule), .cpu = rule->cpu};
 	char query[256], endpoint[ENDPOINT_TEXT], vip[ENDPOINT_TEXT];
-	int code = cpu_check(client, rule, true);
+	int code = cpu_check(client, rule);
 
 	service_query(rule, query, sizeof(query));
 	if (rule_has(rule, SLOT_SOCKPAIR)) {
@@ -293,7 +291,7 @@ int show_local(struct client *client, const struct rule *rule)
 	json_t *services = NULL, *answer = NULL, *service;
 	char query[256];
 	size_t i;
-	int code = cpu_check(client, rule, true);
+	int code = cpu_check(client, rule);
 
 	if (code == EXIT_OK)
 		code = services_get(client, rule, false, &services);

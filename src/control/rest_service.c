@@ -34,34 +34,62 @@ static void traffic_add(json_t *object, const struct traffic *traffic)
 				    json_integer((json_int_t)counters[i].value));
 }
 
+/* Whose counters: those of one worker, or of all together less what was zeroed. */
+enum { ALL_WORKERS = -1 };
+
+static void server_traffic_add(json_t *object, const struct model_server *server, int worker)
+{
+	struct traffic traffic;
+
+	if (worker == ALL_WORKERS)
+		zero_server_traffic(server->number, &traffic);
+	else
+		workers_server_share((unsigned int)worker, server->number, &traffic);
+	traffic_add(object, &traffic);
+}
+
 static json_t *server_show(const struct model_service *service, const struct model_server *server)
 {
 	json_t *object = document_server_json(server, true);
-	struct traffic traffic;
 
 	if (model_server_is_removed(service, server))
 		json_object_set_new(object, "removed", json_true());
-
-	zero_server_traffic(server->number, &traffic);
-	traffic_add(object, &traffic);
+	server_traffic_add(object, server, ALL_WORKERS);
 	return object;
 }
 
-static json_t *service_show(const struct model_service *service)
+static json_t *service_show_of(const struct model_service *service, int worker)
 {
 	json_t *object = document_service_json(service, true);
 	json_t *servers = json_object_get(object, "servers");
 	struct traffic traffic;
 
-	zero_service_traffic(service->number, &traffic);
+	if (worker == ALL_WORKERS)
+		zero_service_traffic(service->number, &traffic);
+	else
+		workers_service_share((unsigned int)worker, service->number, &traffic);
 	traffic_add(object, &traffic);
 	for (unsigned int i = 0; i < service->server_count; i++) {
 		if (model_server_is_removed(service, &service->servers[i]))
 			json_object_set_new(json_array_get(servers, i), "removed", json_true());
-		zero_server_traffic(service->servers[i].number, &traffic);
-		traffic_add(json_array_get(servers, i), &traffic);
+		server_traffic_add(json_array_get(servers, i), &service->servers[i], worker);
 	}
 	return object;
+}
+
+static json_t *service_show(const struct model_service *service)
+{
+	return service_show_of(service, ALL_WORKERS);
+}
+
+/* The parameter `worker`. */
+static int worker_of_request(const struct request *request, int *worker, struct error *error)
+{
+	uint64_t number = 0;
+	int status = request_number(request, "worker", workers_count() - 1, &number, error);
+
+	*worker = request_query(request, "worker") != NULL ? (int)number : ALL_WORKERS;
+	return status;
 }
 
 /* Finding what a path names */
@@ -127,6 +155,7 @@ static int show_maybe_fresh(struct request *request,
 
 struct service_stream {
 	uint32_t cursor;
+	int worker;
 	bool begun;
 };
 
@@ -146,7 +175,7 @@ static enum stream_next service_stream_more(void *arg, struct text *text)
 			text_add(text, "]}\n");
 			return STREAM_END;
 		}
-		object = service_show(service);
+		object = service_show_of(service, stream->worker);
 		line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(10));
 		json_decref(object);
 		text_add(text, "%s%s", stream->begun ? ",\n" : "\n", line ? line : "null");
@@ -158,10 +187,15 @@ static enum stream_next service_stream_more(void *arg, struct text *text)
 
 static int services_show(struct request *request, struct error *error)
 {
-	struct service_stream *stream = calloc(1, sizeof(*stream));
+	struct service_stream *stream;
+	int worker, status = worker_of_request(request, &worker, error);
 
+	if (status < 0)
+		return status;
+	stream = calloc(1, sizeof(*stream));
 	if (stream == NULL)
 		return -ENOMEM;
+	stream->worker = worker;
 	return request_stream(request, "application/json", service_stream_more, stream, free);
 }
 
@@ -176,9 +210,11 @@ static int one_service_show(struct request *request, struct error *error)
 {
 	struct model_service *service;
 	struct service_key key;
-	int status = service_of_request(request, &key, &service, error);
+	int worker, status = worker_of_request(request, &worker, error);
 
-	return status < 0 ? status : request_reply(request, 200, service_show(service));
+	if (status == 0)
+		status = service_of_request(request, &key, &service, error);
+	return status < 0 ? status : request_reply(request, 200, service_show_of(service, worker));
 }
 
 int rest_service_get(struct request *request, struct error *error)

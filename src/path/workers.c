@@ -120,36 +120,56 @@ static uint32_t read32(const uint32_t *value)
 	return __atomic_load_n(value, __ATOMIC_RELAXED);
 }
 
+static void server_add(unsigned int worker, uint32_t server, struct traffic *out)
+{
+	const struct server_count *c = &counts_servers(worker)[server];
+
+	out->connections += read64(&c->connections);
+	out->active += read32(&c->active);
+	out->inactive += read32(&c->inactive);
+	out->packets_in += read64(&c->packets[0]);
+	out->packets_out += read64(&c->packets[1]);
+	out->bytes_in += read64(&c->bytes[0]);
+	out->bytes_out += read64(&c->bytes[1]);
+}
+
+void workers_server_share(unsigned int worker, uint32_t server, struct traffic *out)
+{
+	memset(out, 0, sizeof(*out));
+	server_add(worker, server, out);
+}
+
 void workers_server_traffic(uint32_t server, struct traffic *out)
 {
 	memset(out, 0, sizeof(*out));
-	for (unsigned int i = 0; i < worker_total; i++) {
-		const struct server_count *c = &counts_servers(i)[server];
+	for (unsigned int i = 0; i < worker_total; i++)
+		server_add(i, server, out);
+}
 
-		out->connections += read64(&c->connections);
-		out->active += read32(&c->active);
-		out->inactive += read32(&c->inactive);
-		out->packets_in += read64(&c->packets[0]);
-		out->packets_out += read64(&c->packets[1]);
-		out->bytes_in += read64(&c->bytes[0]);
-		out->bytes_out += read64(&c->bytes[1]);
-	}
+static void service_add(unsigned int worker, uint32_t service, struct traffic *out)
+{
+	const struct service_count *c = &counts_services(worker)[service];
+
+	out->connections += read64(&c->connections);
+	out->active += read32(&c->active);
+	out->inactive += read32(&c->inactive);
+	out->packets_in += read64(&c->packets[0]);
+	out->packets_out += read64(&c->packets[1]);
+	out->bytes_in += read64(&c->bytes[0]);
+	out->bytes_out += read64(&c->bytes[1]);
+}
+
+void workers_service_share(unsigned int worker, uint32_t service, struct traffic *out)
+{
+	memset(out, 0, sizeof(*out));
+	service_add(worker, service, out);
 }
 
 void workers_service_traffic(uint32_t service, struct traffic *out)
 {
 	memset(out, 0, sizeof(*out));
-	for (unsigned int i = 0; i < worker_total; i++) {
-		const struct service_count *c = &counts_services(i)[service];
-
-		out->connections += read64(&c->connections);
-		out->active += read32(&c->active);
-		out->inactive += read32(&c->inactive);
-		out->packets_in += read64(&c->packets[0]);
-		out->packets_out += read64(&c->packets[1]);
-		out->bytes_in += read64(&c->bytes[0]);
-		out->bytes_out += read64(&c->bytes[1]);
-	}
+	for (unsigned int i = 0; i < worker_total; i++)
+		service_add(i, service, out);
 }
 
 /*

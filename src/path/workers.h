@@ -42,6 +42,9 @@ struct traffic {
 };
 void workers_server_traffic(uint32_t server, struct traffic *out);
 void workers_service_traffic(uint32_t service, struct traffic *out);
+/* What one worker has of it. */
+void workers_server_share(unsigned int worker, uint32_t server, struct traffic *out);
+void workers_service_share(unsigned int worker, uint32_t service, struct traffic *out);
 
 /* Begin a fresh pass over all sessions so that packets and bytes are exact when it is over. */
 uint64_t workers_pass_begin(void);

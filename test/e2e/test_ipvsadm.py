@@ -154,6 +154,23 @@ def test_stats_zero_and_exact(lab, adm):
     assert numbers(listing(lab.w, "-ln", "--stats")[3])[0] == 0
 
 
+def test_one_worker(make_lab):
+    """--cpu shows what each worker has; the shares make up the whole."""
+    lab = make_lab(TwoArm, servers=2, queues=2, echo=False)
+    lab.w = lab.weir(workers=2).start()
+    assert len(lab.client.names(VIP, count=40)) == 40
+    wait_for(lambda: not any(s["active"] for s in lab.w.service("tcp", VIP, 80)["servers"]), 10,
+             what="all connections are over")
+    whole, *shares = [numbers(listing(lab.w, "-ln", "--stats", "-t", SERVICE, *cpu)[2])
+                      for cpu in ([], ["--cpu", "1"], ["--cpu", "2"])]
+    assert [sum(column) for column in zip(*shares)] == whole and whole[0] == 40
+    connections = [len(listing(lab.w, "-lnc", "--cpu", cpu)) for cpu in (0, 1, 2)]
+    assert connections[0] == connections[1] + connections[2] and connections[0] > 0
+    assert all(line.startswith("[2]") for line in listing(lab.w, "-lnc", "--cpu", "2"))
+    assert "of all workers" in ipvsadm(lab.w, "-ln", "--rate", "--cpu", "1").stderr
+    assert ipvsadm(lab.w, "-ln", "--cpu", "3", check=False).returncode == 2
+
+
 def test_rates_under_load(lab, adm):
     make_fullnat(adm)
     loading = threading.Event()

@@ -575,6 +575,16 @@ uint64_t workers_table_bytes(void)
 	return 1 << 20;
 }
 
+void workers_server_share(unsigned int worker, uint32_t server, struct traffic *out)
+{
+	*out = (struct traffic){.connections = worker};
+}
+
+void workers_service_share(unsigned int worker, uint32_t service, struct traffic *out)
+{
+	*out = (struct traffic){.connections = worker};
+}
+
 void workers_server_traffic(uint32_t server, struct traffic *out)
 {
 	*out = (struct traffic){.connections = server, .packets_in = 10 * fake.passes};
