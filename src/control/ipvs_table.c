@@ -6,9 +6,9 @@
 
 #include "base/log.h"
 #include "control/describe.h"
-#include "control/document_fields.h"
 #include "control/edit.h"
 #include "control/health.h"
+#include "control/ipvs_check.h"
 #include "control/ipvs_keeper.h"
 #include "control/ipvs_settings.h"
 #include "control/loop.h"
@@ -146,51 +146,14 @@ int ipvs_table_find(const struct ipvs_service *asked, struct model_service **ser
 	return 0;
 }
 
-/* An address that one host can have. */
-static int unicast_check(const struct addr *addr, struct error *error)
-{
-	struct decode d = {.error = error};
-
-	return document_check_unicast(&d, addr);
-}
-
-static int flags_check(const struct ipvs_service *asked, struct error *error)
-{
-	if (asked->flags & IP_VS_SVC_F_PERSISTENT)
-		return error_set(error, -EOPNOTSUPP, "", "persistence is not available yet");
-	if (asked->flags & IP_VS_SVC_F_ONEPACKET)
-		return error_set(error, -EOPNOTSUPP, "",
-				 "one-packet scheduling is not available yet");
-	if (asked->flags & IP_VS_SVC_F_SCHED3)
-		return error_set(error, -EINVAL, "",
-				 "no scheduler has a third flag; sh and mh know fallback and port");
-	if (asked->engine[0] != '\0')
-		return error_set(error, -EOPNOTSUPP, "",
-				 "the persistence engine \"%s\" is not available yet",
-				 asked->engine);
-	return 0;
-}
-
 /* Take over what the request says of the service itself. */
 static int service_fill(struct model_service *service, const struct ipvs_service *asked,
 			struct error *error)
 {
-	int status = flags_check(asked, error);
+	int status = ipvs_check_service(asked, error);
 
 	if (status < 0)
 		return status;
-	if (asked->scheduler[0] == '\0')
-		return error_set(error, -EINVAL, "", "the message names no scheduler");
-	if (!scheduler_exists(asked->scheduler)) {
-		char list[64] = "";
-
-		for (const char *const *name = scheduler_names(); *name != NULL; name++)
-			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
-				 list[0] ? ", " : "", *name);
-		return error_set(error, -ENOENT, "",
-				 "the scheduler \"%s\" is not available yet; there is: %s",
-				 asked->scheduler, list);
-	}
 	snprintf(service->scheduler, sizeof(service->scheduler), "%s", asked->scheduler);
 	service->scheduler_flags = (asked->flags & IP_VS_SVC_F_SCHED1 ? SCHEDULER_FALLBACK : 0) |
 				   (asked->flags & IP_VS_SVC_F_SCHED2 ? SCHEDULER_PORT : 0);
@@ -226,7 +189,7 @@ static int service_new(const struct ipvs_request *request, const struct ipvs_pee
 	int status = key_make(&request->service, &key, error);
 
 	if (status == 0)
-		status = unicast_check(&key.vip, error);
+		status = ipvs_check_address(&key.vip, error);
 	if (status < 0)
 		return status;
 	before = model_find(&key);
@@ -286,72 +249,6 @@ static int services_flush(const struct ipvs_peer *peer, struct error *error)
 }
 
 /* Real servers */
-
-static int method_check(uint32_t method, struct error *error)
-{
-	static const char *const names[] = {
-		[IP_VS_CONN_F_LOCALNODE] = "local delivery",
-		[IP_VS_CONN_F_TUNNEL] = "tunnelling",
-		[IP_VS_CONN_F_DROUTE] = "direct routing",
-	};
-
-	method &= IP_VS_CONN_F_FWD_MASK;
-	if (method == IP_VS_CONN_F_MASQ)
-		return 0;
-	if (method < sizeof(names) / sizeof(names[0]) && names[method] != NULL)
-		return error_set(
-			error, -EOPNOTSUPP, "",
-			"%s is not available yet; there is: masquerading (-m, lb_kind NAT)",
-			names[method]);
-	return error_set(error, -EINVAL, "", "there is no forwarding method %u", method);
-}
-
-/* FullNAT needs an address of its own to speak to real servers from. */
-static int locals_check(const struct model_service *service, struct error *error)
-{
-	unsigned int count = service->local_count;
-	const struct model_local *locals = service->locals;
-	char name[SERVICE_TEXT];
-
-	if (count == 0)
-		locals = model_pool(&count);
-	for (unsigned int i = 0; i < count; i++) {
-		if (locals[i].addr.family == service->key.vip.family)
-			return 0;
-	}
-	return error_set(error, -EOPNOTSUPP, "",
-			 "neither service %s nor the pool has an IPv%c local address for FullNAT "
-			 "(local_addresses in weir.yaml, or `weirctl local-address add`), and NAT "
-			 "is not available yet",
-			 model_service_format(&service->key, name),
-			 service->key.vip.family == AF_INET ? '4' : '6');
-}
-
-static int server_check(const struct model_service *service, const struct ipvs_server *asked,
-			struct error *error)
-{
-	int status = unicast_check(&asked->addr, error);
-
-	if (status < 0)
-		return status;
-	if (asked->port == 0)
-		return error_set(error, -EINVAL, "", "the real server's port must not be 0");
-	if (asked->addr.family != service->key.vip.family)
-		return error_set(error, -EOPNOTSUPP, "",
-				 "the VIP and the real server are of different families: %s is not "
-				 "available yet",
-				 asked->addr.family == AF_INET ? "NAT64" : "NAT46");
-	status = method_check(asked->method, error);
-	if (status < 0)
-		return status;
-	if (asked->weight > 65535)
-		return error_set(error, -ERANGE, "", "weight %d is out of range, 0 to 65535",
-				 (int)asked->weight);
-	if (asked->upper != 0 || asked->lower != 0)
-		return error_set(error, -EOPNOTSUPP, "",
-				 "limiting connections of a real server is not available yet");
-	return locals_check(service, error);
-}
 
 /* The service and the server of a request; `*server` NULL when the service has none such. */
 static int server_find(const struct ipvs_request *request, struct model_service **service,
@@ -414,7 +311,7 @@ static int server_put(const struct ipvs_request *request, const struct ipvs_peer
 		return error_of_server(request, service, -EEXIST, "already a", error);
 	if (!new &&old == NULL)
 		return error_of_server(request, service, -ENOENT, "no", error);
-	status = server_check(service, &request->server, error);
+	status = ipvs_check_server(service, &request->server, error);
 	if (status < 0)
 		return status;
 	if (old != NULL)

@@ -198,7 +198,7 @@ def test_errors(lab):
     refused(lab, "-a", "-t", HTTP, "-r", server, "-m", says="Destination already exists", logs="already")
     refused(lab, "-e", "-t", HTTP, "-r", "192.168.100.99:80", "-m", says="No such destination", logs="no real server")
     refused(lab, "-d", "-t", HTTP, "-r", "192.168.100.99:80", says="No such destination")
-    refused(lab, "-A", "-t", f"{VIP}:81", "-s", "nonesuch", says="cheduler", logs='"nonesuch" is not available yet; there is')
+    refused(lab, "-A", "-t", f"{VIP}:81", "-s", "nonesuch", says="cheduler", logs='no scheduler "nonesuch"; there is: rr')
     refused(lab, "-A", "-t", f"{VIP}:81", "-s", "rr", "-p", "300", logs="persistence is not available yet")
     refused(lab, "-A", "-u", f"{VIP}:81", "-s", "rr", "-o", logs="one-packet scheduling is not available yet")
     refused(lab, "-A", "-f", "7", "-s", "rr", logs="firewall mark .7. is not available yet")
@@ -254,6 +254,57 @@ def test_settings(lab):
     service = lab.w.service("tcp", VIP, 80)
     assert service["unknown_tcp"] == "reset" and "local_addresses" not in service and service["scheduler"] == "rr"
     assert peer() == "192.168.100.200"
+
+
+def test_files(lab):
+    """/proc/net/ip_vs*, for a program that opens them by fopen()."""
+    make(lab)
+    make(lab, HTTP6, servers=(1,))
+    keep = Keep(lab.client, VIP)
+
+    def file(name):
+        return run("/usr/bin/cut", "-c1-", f"/proc/net/{name}", env=lab.w.preload).stdout.splitlines()
+
+    table = [line.split() for line in file("ip_vs")]
+    at = table.index(["TCP", "0A000064:0050", "rr"])
+    assert table[at + 1][:4] == ["->", "C0A86402:0050", "Masq", "1"]
+    assert ["TCP", "[fd00:000a:0000:0000:0000:0000:0000:0100]:0050", "rr"] in table
+    sessions = [line.split() for line in file("ip_vs_conn")[1:]]
+    port = f"{keep.socket.getsockname()[1]:04X}"
+    assert ["TCP", "0A000002", port, "0A000064", "0050"] in [line[:5] for line in sessions]
+    assert file("ip_vs_stats")[2].split()[0] != "0"
+    keep.close()
+    done = run("/usr/bin/cut", "-c1-", "/proc/net/ip_vs_app", env=lab.w.preload, check=False)
+    assert done.returncode, "not one of ours"
+
+
+def test_many_who_do_not_listen(lab):
+    """Connections that ask and never read, or hang up in the middle, cost others nothing."""
+    make(lab)
+    adm(lab, "-R", text=table_text(500, 4))
+    path = lab.w.preload["WEIR_IPVS_SOCKET"]
+    listing = struct.pack("=IHHIIBBH", 20, 0x20, 0x305, 1, 1, 4, 1, 0)
+    doors = []
+    for n in range(100):
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        door.settimeout(5)
+        door.connect(path)
+        door.send(listing)
+        if n % 2:
+            door.recv(65536)
+            door.close()
+        else:
+            doors.append(door)
+    begin = lab.w.cpu_seconds()
+    assert len(rows(lab, "-ln")) == 3 + 2500
+    time.sleep(0.5)  # in which nothing is to be done
+    assert lab.w.cpu_seconds() - begin < 0.45
+    last = b""
+    while struct.unpack_from("=IH", last or listing)[1] != 3 and b"\x03\0\x02\0" not in last[-20:]:
+        last = doors[0].recv(65536)
+        assert last
+    for door in doors:
+        door.close()
 
 
 def test_daemon_gone(lab):

@@ -152,6 +152,61 @@ def test_inhibit(lab, keepalived):
     wait_table(lab, full)
 
 
+def test_every_kind_of_check(lab, keepalived):
+    """TCP, HTTP, UDP (a port that is unreachable is down), PING and MISC, over weir's TAPs."""
+    script = keepalived.folder / "check"
+    script.write_text(f"#!/bin/sh\n{IPVSADM} -ln > {keepalived.folder}/seen && test -e {keepalived.folder}/up\n")
+    script.chmod(0o755)
+    (keepalived.folder / "up").touch()
+    lab.balancer.sysctl("net.ipv4.ping_group_range", "0 2147483647")
+
+    def checked(port, text, protocol="TCP"):
+        made = service(f"real_server {server_address(1)} {port} {{\nweight 1\n{text}\n}}\n", port=port)
+        return made.replace("protocol TCP", f"protocol {protocol}")
+
+    keepalived.write(conf(
+        checked(80, "HTTP_GET {\nurl {\npath /\nstatus_code 200\n}\nconnect_timeout 1\n}"),
+        checked(81, "PING_CHECK {\nretry 1\n}"),
+        checked(8080, f"MISC_CHECK {{\nmisc_path {script}\nmisc_timeout 2\n}}"),
+        checked(5353, "UDP_CHECK {\nconnect_timeout 1\n}", "UDP"), extra="enable_script_security\nscript_user root")).start()
+    full = {f"{VIP}:{port}": {endpoint(1, port): 1} for port in (80, 81, 8080, 5353)}
+    wait_table(lab, full)
+
+    def without(*ports):
+        return {name: {} if int(name.rsplit(":", 1)[1]) in ports else servers for name, servers in full.items()}
+
+    (keepalived.folder / "up").unlink()
+    wait_table(lab, without(8080))
+    assert VIP in (keepalived.folder / "seen").read_text(), "a script inherits the library"
+    echo = next(p for p in lab.processes if "udp_echo.py" in " ".join(map(str, p.args)) and "s1" in p.args)
+    lab.end(echo)
+    wait_table(lab, without(8080, 5353))
+    lab.end(lab.nginxes[0])
+    wait_table(lab, without(8080, 5353, 80))
+    lab.servers[0].ip("link", "set", "eth0", "down")
+    wait_table(lab, without(8080, 5353, 80, 81))
+    lab.servers[0].ip("link", "set", "eth0", "up")
+    alive(lab, 1)
+    lab.udp_echo(lab.servers[0])
+    (keepalived.folder / "up").touch()
+    wait_table(lab, full)
+    assert lab.client.udp_ask(VIP, 5353) and lab.client.names(VIP) == ["s1"]
+
+
+def test_two_keepalived(lab, keepalived):
+    """Both are obeyed; nobody knows which of them made what, so nothing is swept, and the log says so."""
+    other = Keepalived(lab, "other").write(conf(service(server(2), port=81)))
+    keepalived.write(conf(service(server(1), server(2)))).start()
+    wait_table(lab, FULL)
+    begin = lab.w.log.stat().st_size
+    other.start()
+    wait_table(lab, {**FULL, f"{VIP}:81": {endpoint(2): 1}})
+    wait_for(lambda: "more than one keepalived is running" in lab.w.log.read_text()[begin:], 15, what="the warning")
+    assert table(lab) == {**FULL, f"{VIP}:81": {endpoint(2): 1}}
+    other.stop()
+    wait_table(lab, FULL)
+
+
 def test_restarted_keepalived(lab, keepalived):
     """Killed, and started with another file: what it wants is changed, what it does not want goes, the rest stays."""
     keepalived.write(conf(service(server(1), server(2)), service(server(1, port=81), port=81))).start()
