@@ -27,6 +27,13 @@ static const struct object {
 	enum exit_code (*run)(struct dpip *dpip);
 	const char *usage;
 } objects[] = {
+	{"link", dpip_link,
+	 "dpip link show [ NIC | NIC status | cpu | cpuN ]\n"
+	 "dpip link set NIC { promisc | allmulticast | lldp | forward2kni | tc-egress | tc-ingress "
+	 "} "
+	 "{ on | off }\n"
+	 "dpip link set NIC { up | down | link { up | down } | addr MAC }\n"
+	 "dpip link { add | del } BOND bond-slave NIC\n"},
 	{"addr", dpip_addr,
 	 "dpip addr show [ dev NIC ]\n"
 	 "dpip addr { add | set | del } ADDR[/LEN] dev NIC [ broadcast ADDR ]\n"
@@ -57,12 +64,19 @@ static const struct object {
 	{"cls", dpip_cls,
 	 "dpip cls { add | del | change | replace | show } dev NIC [ handle H ]\n"
 	 "         [ qsch { H | root | ingress } ] [ pkttype T ] [ prio N ] [ KIND ... ]\n"},
+	{"ipv6", dpip_ipv6, "dpip ipv6 show [ cpu N | all | total ]\n"},
+	{"iftraf", dpip_iftraf, "dpip iftraf { enable | disable | show [ dev NIC | all ] }\n"},
+	{"eal-mem", dpip_memory, "dpip eal-mem show [ seg | ring | zone | pool ]\n"},
 	{"ipset", dpip_ipset,
 	 "dpip ipset create SET TYPE [ comment ] [ range R ] [ hashsize N ] [ maxelem N ]\n"
 	 "dpip ipset { destroy | flush } SET\n"
 	 "dpip ipset { add | del } SET ENTRY [ comment TEXT ] [ nomatch ]\n"
 	 "dpip ipset test SET ENTRY\n"
 	 "dpip ipset show [ SET ]\n"},
+	{"flow", dpip_flow,
+	 "dpip flow { add | del | show | flush } type kni [ ADDR ] [ dev NIC ]\n"},
+	{"maddr", dpip_maddr, "dpip maddr show [ dev NIC ]\n"},
+	{"lldp", dpip_lldp, "dpip lldp show [ local | neigh ] dev NIC\n"},
 };
 
 enum { OBJECTS = sizeof(objects) / sizeof(*objects) };

@@ -2,13 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "client.h"
 #include "face.h"
 #include "ipvsadm_change.h"
 #include "ipvsadm_rule.h"
 #include "ipvsadm_show.h"
+#include "socket.h"
 
 /*
  * The face that speaks the grammar of DPVS' ipvsadm, so that scripts need no change.
@@ -57,23 +57,6 @@ static int help_print(void)
 	puts("\nWithout a command all services are listed. The daemon is found by WEIR_SOCKET or "
 	     "DPVS_IPC_FILE.");
 	return EXIT_OK;
-}
-
-/* Does this name a socket? DPVS' own variable may be left over and name something else. */
-static bool is_socket(const char *path)
-{
-	struct stat status;
-
-	return path && stat(path, &status) == 0 && S_ISSOCK(status.st_mode);
-}
-
-static const char *socket_path(void)
-{
-	const char *path = getenv("WEIR_SOCKET"), *other = getenv("DPVS_IPC_FILE");
-
-	if (path && *path)
-		return path;
-	return is_socket(other) ? other : "/run/weir/weir.sock";
 }
 
 static int clear_run(struct client *client)
@@ -170,7 +153,7 @@ int ipvsadm_main(int argc, char **argv)
 
 	if (code)
 		return code;
-	struct client *client = client_open(socket_path());
+	struct client *client = client_open(client_socket());
 	if (rule.command->id == RULE_RESTORE)
 		code = restore_run(client, stdin, rule_run);
 	else

@@ -303,7 +303,7 @@ static int ports_choose(struct ports *p, const struct table *t, void *key, bool 
 
 		port = port_next(p, pair, pair->cursor);
 		if (port == PORT_SPACE)
-			return -ENOSPC;
+			break;
 		pair->cursor = port + 1;
 		if (!key_is_taken(t, key_set_port(key, ipv6, port), ipv6)) {
 			port_taken(p, pair, port, seconds, history);
@@ -315,6 +315,7 @@ static int ports_choose(struct ports *p, const struct table *t, void *key, bool 
 		else if (tries >= LOOKUPS_BEFORE_MAP)
 			map_make(p, pair);
 	}
+	pair->missed++;
 	return -ENOSPC;
 }
 
@@ -390,6 +391,18 @@ void ports_remember(struct ports *p, const void *key, bool ipv6, uint16_t second
 		return;
 	p->maps[pair->map].end[key_port(key, ipv6)] =
 		(struct port_end){.sequence = sequence, .seconds = seconds, .known = 1};
+}
+
+bool ports_use(const struct ports *p, uint32_t number, struct port_use *out)
+{
+	const struct port_pair *pair = &p->pairs[number];
+
+	if (!__atomic_load_n(&pair->in_use, __ATOMIC_RELAXED))
+		return false;
+	out->local = pair->ipv6 ? addr_v6(pair->key6.destination) : addr_v4(pair->key4.destination);
+	out->used = __atomic_load_n(&pair->used, __ATOMIC_RELAXED);
+	out->missed = __atomic_load_n(&pair->missed, __ATOMIC_RELAXED);
+	return true;
 }
 
 void ports_tidy(struct ports *p, uint16_t seconds, unsigned int budget)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/memory.h"
 #include "session/table.h"
 
@@ -30,7 +31,8 @@ struct port_pair {
 	uint16_t last_used; // seconds
 	uint8_t ipv6;
 	uint8_t in_use;
-	uint8_t spare[6];
+	uint8_t spare[2];
+	uint32_t missed; // connections for which no port was free
 };
 _Static_assert(sizeof(struct port_pair) == 64, "an idle pair costs one cache line");
 
@@ -74,6 +76,16 @@ void ports_release(struct ports *p, const void *key, bool ipv6, uint16_t seconds
 /* The server closed first: until PORTS_HOLD_SECONDS from now it will remember the connection. */
 void ports_remember(struct ports *p, const void *key, bool ipv6, uint16_t seconds,
 		    uint32_t sequence);
+/*
+ * Control: what pair number 1 to `pair_high` has, read while its worker goes on; false when it is
+ * not in use. The missed ones are those since it was made: it goes some time after its last use.
+ */
+struct port_use {
+	struct addr local;
+	uint32_t used, missed;
+};
+bool ports_use(const struct ports *p, uint32_t number, struct port_use *out);
+
 /* Give back pairs and maps that have been idle; looks at up to `budget` of them. */
 void ports_tidy(struct ports *p, uint16_t seconds, unsigned int budget);
 

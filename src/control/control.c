@@ -32,6 +32,7 @@
 #include "control/remains.h"
 #include "control/rest.h"
 #include "control/restore.h"
+#include "control/top.h"
 #include "control/zero.h"
 #include "net/iface.h"
 #include "net/kernel.h"
@@ -209,6 +210,7 @@ static void kernel_close(void)
 static void model_close(void)
 {
 	rates_stop();
+	top_stop();
 	zero_stop();
 	ipvs_settings_stop();
 	ipvs_keeper_stop();

@@ -215,12 +215,19 @@ static int decode_claim(struct decode *d, const json_t *value, const struct fiel
 	return status;
 }
 
+#define COUNTERS_IGNORED_OF_LOCAL                         \
+	{"used", decode_ignore}, {"free", decode_ignore}, \
+	{                                                 \
+		"missed", decode_ignore                   \
+	}
+
 const struct field document_local_fields[] = {
 	{"address", decode_unicast, FIELD_OF(struct model_local, addr), .required = true},
 	{"interface", decode_interface, FIELD_OF(struct model_local, iface), .minimum = 1,
 	 .required = true},
 	{"claim", decode_claim},
 	{"origin", decode_origin, FIELD_OF(struct model_local, origin)},
+	COUNTERS_IGNORED_OF_LOCAL,
 	{NULL},
 };
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "balance/ports.h"
 #include "control/claim.h"
 #include "control/document.h"
+#include "control/keyed.h"
 #include "control/rest.h"
 #include "control/rest_service.h"
+#include "path/workers.h"
 
 /* Local addresses: the pool's, and those of single services. */
 
@@ -40,11 +44,66 @@ static int local_body(const struct request *request, const struct model_local *o
 
 /* The pool */
 
-static void list_add(json_t *list, const struct model_local *local, const char *service)
+/*
+ * The use of local addresses: ports towards each server are counted by each worker. What is free is
+ * the least that is left towards any server.
+ */
+struct local_use {
+	struct addr addr; // first: the table's key
+	uint32_t used, missed;
+	uint32_t most[WORKERS_MAX]; // used towards one server
+};
+
+static void use_visit(unsigned int worker, const struct port_use *use, void *arg)
+{
+	struct keyed *table = arg;
+	struct local_use *local = keyed_find(table, &use->local);
+
+	if (local == NULL) {
+		local = calloc(1, sizeof(*local));
+		if (local == NULL)
+			return;
+		local->addr = use->local;
+		if (keyed_insert(table, local) < 0) {
+			free(local);
+			return;
+		}
+	}
+	local->used += use->used;
+	local->missed += use->missed;
+	if (use->used > local->most[worker])
+		local->most[worker] = use->used;
+}
+
+static void use_free(struct keyed *table)
+{
+	for (uint32_t i = 0; i < table->capacity; i++)
+		free(table->slots[i]);
+	keyed_free(table);
+}
+
+static void use_add(json_t *object, const struct keyed *table, const struct addr *addr)
+{
+	const struct local_use *local = keyed_find(table, addr);
+	unsigned int workers = workers_count();
+	uint32_t all = UINT16_MAX + 1 - PORTS_FIRST, taken = 0;
+
+	for (unsigned int i = 0; local != NULL && i < workers; i++)
+		taken += local->most[i];
+	json_object_update_new(object,
+			       json_pack("{s:I, s:I, s:I}", "used",
+					 (json_int_t)(local != NULL ? local->used : 0), "free",
+					 (json_int_t)(taken < all ? all - taken : 0), "missed",
+					 (json_int_t)(local != NULL ? local->missed : 0)));
+}
+
+static void list_add(json_t *list, const struct model_local *local, const char *service,
+		     const struct keyed *uses)
 {
 	json_t *object = document_local_json(local, true);
 
 	json_object_set_new(object, "usable", json_boolean(claim_usable(&local->addr)));
+	use_add(object, uses, &local->addr);
 	json_object_set_new(object, "service", json_string(service));
 	json_array_append_new(list, object);
 }
@@ -56,16 +115,19 @@ int rest_local_list(struct request *request, struct error *error)
 	const struct model_local *pool;
 	unsigned int count;
 	uint32_t cursor = 0;
+	struct keyed uses = KEYED_INIT(sizeof(struct addr));
 	char name[SERVICE_TEXT];
 
+	workers_ports(use_visit, &uses);
 	pool = model_pool(&count);
 	for (unsigned int i = 0; i < count; i++)
-		list_add(list, &pool[i], "(pool)");
+		list_add(list, &pool[i], "(pool)", &uses);
 	while ((service = model_next(&cursor)) != NULL) {
 		for (unsigned int i = 0; i < service->local_count; i++)
 			list_add(list, &service->locals[i],
-				 model_service_format(&service->key, name));
+				 model_service_format(&service->key, name), &uses);
 	}
+	use_free(&uses);
 	return request_reply(request, 200, json_pack("{s:o}", "local_addresses", list));
 }
 

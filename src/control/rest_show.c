@@ -18,7 +18,6 @@
 #include "control/loop.h"
 #include "control/model.h"
 #include "control/network.h"
-#include "control/network_link.h"
 #include "control/node.h"
 #include "control/port_stats.h"
 #include "control/remains.h"
@@ -93,85 +92,6 @@ int rest_status_get(struct request *request, struct error *error)
 			  (json_int_t)sum.half_open, "memory", "hugepages", eal_uses_hugepages(),
 			  "table_bytes", (json_int_t)workers_table_bytes(), "buffer_bytes",
 			  (json_int_t)pool_bytes()));
-}
-
-/* Ports */
-
-/* Of the link, and what was asked of it. */
-static void port_add_link(json_t *object, const struct port *port)
-{
-	const struct iface *iface = iface_find(port->config.name);
-	uint16_t dpdk_port = port->queues[0].dpdk_port;
-	struct rte_eth_link link = {0};
-	struct rte_eth_dev_info info;
-	int status = rte_eth_link_get_nowait(dpdk_port, &link);
-	bool told = status == 0 && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
-
-	if (iface != NULL) {
-		char mac[RTE_ETHER_ADDR_FMT_SIZE];
-
-		rte_ether_format_addr(mac, sizeof(mac), &iface->mac);
-		json_object_set_new(object, "mac", json_string(mac));
-		json_object_set_new(object, "mtu", json_integer(iface->mtu));
-	}
-	if (rte_eth_dev_info_get(dpdk_port, &info) < 0)
-		memset(&info, 0, sizeof(info));
-	json_object_update_new(
-		object,
-		json_pack("{s:i, s:b, s:i, s:b, s:b, s:i, s:i, s:i, s:b, s:b}", "id",
-			  (int)port->index, "up", iface != NULL && iface->up, "speed_mbps",
-			  told ? (int)link.link_speed : 0, "full_duplex",
-			  link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX, "autonegotiation",
-			  link.link_autoneg == RTE_ETH_LINK_AUTONEG, "socket", port->socket,
-			  "receive_queues", (int)port->rx_queue_count, "transmit_queues",
-			  (int)port->tx_queue_count, "promiscuous", network_link_promiscuous(port),
-			  "all_multicast", network_link_all_multicast(port)));
-}
-
-static json_t *port_json(const struct port *port)
-{
-	char mac[RTE_ETHER_ADDR_FMT_SIZE];
-	struct rte_eth_stats stats;
-	json_t *object;
-
-	rte_ether_format_addr(mac, sizeof(mac), &port->mac);
-	object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:b, s:b, s:b}", "name",
-			   port->config.name, "device", port->config.device, "driver", port->driver,
-			   "tap", port->config.tap, "mac", mac, "link_up", port->link_up, "mtu",
-			   port->mtu, "queues", port->queue_count, "rss", port->rss,
-			   "partial_checksums", port->partial_checksums, "transmit_checksum",
-			   port->transmit_checksum);
-	port_add_link(object, port);
-	port_stats_get(port, &stats);
-	json_object_update_new(
-		object,
-		json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packets_in",
-			  (json_int_t)stats.ipackets, "packets_out", (json_int_t)stats.opackets,
-			  "bytes_in", (json_int_t)stats.ibytes, "bytes_out",
-			  (json_int_t)stats.obytes, "missed", (json_int_t)stats.imissed,
-			  "errors_in", (json_int_t)stats.ierrors, "errors_out",
-			  (json_int_t)stats.oerrors, "no_buffer", (json_int_t)stats.rx_nombuf));
-	json_object_set_new(object, "why", json_string(port->why));
-	return object;
-}
-
-int rest_port_list(struct request *request, struct error *error)
-{
-	json_t *list = json_array();
-
-	for (unsigned int i = 0; i < port_count(); i++)
-		json_array_append_new(list, port_json(port_get(i)));
-	return request_reply(request, 200, json_pack("{s:o}", "ports", list));
-}
-
-int rest_port_get(struct request *request, struct error *error)
-{
-	const struct iface *iface = iface_find(request_part(request, 0));
-	struct iface *found;
-
-	if (iface == NULL)
-		return network_iface(request_part(request, 0), &found, error);
-	return request_reply(request, 200, port_json(port_get(iface->port)));
 }
 
 /* The mirror of Linux */

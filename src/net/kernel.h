@@ -83,6 +83,9 @@ bool kernel_route_present(const struct kernel_route *route);
 /* The interface of ours on whose link Linux finds an address, or NULL. */
 struct iface *kernel_route_iface(const struct addr *address);
 
+/* The interface of ours that the route to an address leads through, or NULL. */
+struct iface *kernel_route_towards(const struct addr *address);
+
 int kernel_neighbour_put(const struct iface *iface, const struct addr *address,
 			 const struct rte_ether_addr *mac, bool exclusive);
 int kernel_neighbour_delete(const struct iface *iface, const struct addr *address);

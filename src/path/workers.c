@@ -281,6 +281,20 @@ static bool session_show(const struct worker *w, uint32_t entry, struct session_
 	return true;
 }
 
+void workers_ports(void (*visit)(unsigned int worker, const struct port_use *use, void *arg),
+		   void *arg)
+{
+	for (unsigned int i = 0; i < worker_total; i++) {
+		const struct ports *p = &workers[i]->balancer.ports;
+		uint32_t high = read32(&p->pair_high);
+		struct port_use use;
+
+		for (uint32_t number = 1; number <= high; number++)
+			if (ports_use(p, number, &use))
+				visit(i, &use, arg);
+	}
+}
+
 /* The cursor: worker in the upper 24 bits, then one bit of width, then the number. */
 bool workers_session_next(uint64_t *cursor, unsigned int budget, struct session_view *out,
 			  bool *found)

@@ -68,6 +68,14 @@ struct worker_stats {
 void worker_stats(unsigned int worker, struct worker_stats *out);
 uint64_t worker_drops(unsigned int worker, unsigned int reason);
 
+/*
+ * Of local addresses: calls `visit` with what each worker has of each pair of local address and
+ * server.
+ */
+struct port_use;
+void workers_ports(void (*visit)(unsigned int worker, const struct port_use *use, void *arg),
+		   void *arg);
+
 /* A session, copied out for people. Ports in host byte order. */
 struct session_view {
 	unsigned int worker;

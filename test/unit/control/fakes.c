@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/eventfd.h>
 
+#include "balance/counts.h"
 #include "control/claim.h"
 #include "control/keyed.h"
 #include "control/loop.h"
@@ -362,6 +363,11 @@ struct iface *kernel_route_iface(const struct addr *address)
 	return NULL;
 }
 
+struct iface *kernel_route_towards(const struct addr *address)
+{
+	return kernel_route_iface(address);
+}
+
 const struct kernel_route *fake_route(const char *destination)
 {
 	struct kernel_route route = {.metric = 0};
@@ -514,6 +520,21 @@ struct port *port_get(unsigned int index)
 }
 
 struct port *port_find(const char *name)
+{
+	return NULL;
+}
+
+void workers_ports(void (*visit)(unsigned int worker, const struct port_use *use, void *arg),
+		   void *arg)
+{
+}
+
+struct rte_mempool *pool_get(int socket)
+{
+	return NULL;
+}
+
+struct service_count *counts_services(unsigned int worker)
 {
 	return NULL;
 }
