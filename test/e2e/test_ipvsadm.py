@@ -242,6 +242,21 @@ def test_edit_changes_only_what_is_named(lab, adm):
     assert adm("-D", "-u", f"{VIP}:53", check=False).returncode == 1
 
 
+def test_a_server_that_is_down(lab, adm):
+    """What health checks took out is shown as inhibited, with its weight as it is configured."""
+    make_fullnat(adm)
+    adm("-e", "-t", SERVICE, "-r", server_address(1), "-w", "9")
+    health = f"/v1/services/tcp/{VIP}/80/servers/{server_address(1)}/80/health"
+    lab.w.patch(f"/v1/services/tcp/{VIP}/80", {"check": {"type": "tcp"}})
+    lab.w.put(health, {"state": "down", "reason": "connection refused"})
+    assert "  -> 192.168.100.2:80             FullNat 9      0          0          inhibited" in listing(lab.w, "-ln")
+    assert "-a -t 10.0.0.100:80 -r 192.168.100.2:80 -b -w 9" in listing(lab.w, "-S")
+    assert set(lab.client.names(VIP, count=4)) == {"s2"}
+    lab.w.put(health, {"state": "up", "reason": "connected"})
+    assert "inhibited" not in adm("-ln").stdout
+    assert set(lab.client.names(VIP, count=4)) == {"s1", "s2"}
+
+
 def test_connections(lab, adm):
     make_fullnat(adm)
     kept = [Keep(lab.client, VIP) for _ in range(3)]

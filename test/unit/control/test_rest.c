@@ -412,6 +412,42 @@ static void test_trace_ends_with_its_client(void **state)
 	expect("GET", "/v1/version", NULL, 200, "DPDK");
 }
 
+/* A PUT that shall only make what is new. */
+static void expect_new(const char *path, const char *body, unsigned int status, const char *part)
+{
+	struct client c;
+
+	client_begin(&c, "PUT", path, "application/json\r\nIf-None-Match: *", body);
+	client_end(&c);
+	if (c.status != status || strstr(c.body, part) == NULL)
+		fail_msg("PUT %s: %u %s", path, c.status, c.body);
+	client_free(&c);
+}
+
+static void test_only_new(void **state)
+{
+	expect_new(ONE, "{\"scheduler\":\"rr\"}", 201, "");
+	expect_new(ONE, "{\"scheduler\":\"wrr\"}", 409, "service tcp 10.0.0.1:80 exists already");
+	expect("GET", ONE, NULL, 200, "\"scheduler\":\"rr\"");
+	expect_new(ONE "/servers/10.1.0.1/80", "{}", 201, "");
+	expect_new(ONE "/servers/10.1.0.1/80", "{\"weight\":5}", 409,
+		   "real server 10.1.0.1:80 exists already");
+	expect("GET", ONE "/servers/10.1.0.1/80", NULL, 200, "\"weight\":1");
+	expect_new(ONE "/local_addresses/10.2.0.1", "{\"interface\":\"dpdk1\"}", 201, "");
+	expect_new(ONE "/local_addresses/10.2.0.1", "{\"interface\":\"dpdk1\"}", 409,
+		   "local address 10.2.0.1 exists already");
+}
+
+static void test_one_worker(void **state)
+{
+	expect("PUT", ONE, "{'servers':[{'address':'10.1.0.1','port':80}]}", 201, "");
+	expect("GET", ONE "?worker=1", NULL, 200, "\"connections\":1,");
+	expect("GET", ONE "?worker=0&fresh=1", NULL, 200, "\"connections\":0,");
+	expect("GET", "/v1/services?worker=1", NULL, 200, "\"connections\":1,");
+	expect("GET", "/v1/services?worker=2", NULL, 400, "worker");
+	expect("GET", ONE "?worker=x", NULL, 400, "is no number, 0 to 1");
+}
+
 static void test_listings(void **state)
 {
 	expect("PUT", ONE, "{'servers':[{'address':'10.1.0.1','port':80}]}", 201, "");
@@ -584,6 +620,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_openapi),
 		cmocka_unit_test_setup_teardown(test_services, start, stop),
+		cmocka_unit_test_setup_teardown(test_only_new, start, stop),
+		cmocka_unit_test_setup_teardown(test_one_worker, start, stop),
 		cmocka_unit_test_setup_teardown(test_local_addresses, start, stop),
 		cmocka_unit_test_setup_teardown(test_refusals, start, stop),
 		cmocka_unit_test_setup_teardown(test_grace, start, stop),
