@@ -457,6 +457,7 @@ void ipvs_door_stop(void)
 		return;
 	while (door.connections != NULL)
 		connection_close(door.connections);
+	ipvs_table_stop();
 	unlink(door.path);
 	loop_unwatch(door.listener);
 	close(door.listener);

@@ -15,10 +15,10 @@
 /*
  * A run of keepalived is one process of it, from its first change on. The first run that was never
  * heard of before is a start: everything that it makes or changes from then on is noted as wanted.
- * When it has been silent for QUIET, its start is over, and what is marked as made by keepalived
+ * When it has been silent for a while (ipvs_keeper_quiet), its start is over, and what is marked as made by keepalived
  * and was not wanted is removed.
  *
- * A service of which not one server was wanted keeps its servers for PATIENCE: with alpha mode,
+ * A service of which not one server was wanted keeps its servers for longer (ipvs_keeper_patience): with alpha mode,
  * keepalived adds a server only when its first check has succeeded, and taking away those that
  * serve meanwhile would be worse than leaving one too many.
  *
@@ -32,7 +32,9 @@
  * A SIGHUP to keepalived is not a start: it stays the same process, and removes itself what its new
  * file does not have.
  */
-enum { QUIET = 5000, PATIENCE = 120000, RUNS = 16 };
+enum { RUNS = 16 };
+
+unsigned int ipvs_keeper_quiet = 5000, ipvs_keeper_patience = 120000;
 
 struct wanted {
 	struct service_key service; // these first: what the table finds it by
@@ -45,7 +47,7 @@ enum { WANTED_KEY = sizeof(struct wanted) };
 static struct {
 	char runs[RUNS][IPVS_RUN_TEXT]; // heard of; "": free
 	char starting[IPVS_RUN_TEXT];	// the one whose start is not over, or ""
-	bool over;			// only PATIENCE is left of it
+	bool over;			// only the patience is left of it
 	uint64_t patience_ends;
 	struct keyed wanted;
 	struct loop_timer timer;
@@ -243,9 +245,9 @@ void ipvs_keeper_hear(const struct ipvs_peer *peer)
 	log_notice("%s: keepalived begins", peer->text);
 	strcpy(keeper.starting, peer->run);
 	keeper.over = false;
-	keeper.patience_ends = loop_now() + PATIENCE;
+	keeper.patience_ends = loop_now() + ipvs_keeper_patience;
 	keeper.timer.fire = quiet_over;
-	loop_timer_set(&keeper.timer, QUIET);
+	loop_timer_set(&keeper.timer, ipvs_keeper_quiet);
 }
 
 void ipvs_keeper_confirm(const struct ipvs_peer *peer, const struct service_key *key,
@@ -257,7 +259,7 @@ void ipvs_keeper_confirm(const struct ipvs_peer *peer, const struct service_key 
 	wanted_add(wanted_make(key, server, port, false));
 	if (server != NULL)
 		wanted_add(wanted_make(key, NULL, 0, true));
-	loop_timer_set(&keeper.timer, QUIET);
+	loop_timer_set(&keeper.timer, ipvs_keeper_quiet);
 }
 
 /* Persisted */

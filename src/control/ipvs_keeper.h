@@ -12,6 +12,12 @@
  * this removes what an earlier run has left behind and the present one does not want.
  */
 
+/*
+ * Milliseconds: a start is over after so long without a change, and a service of which no server was
+ * wanted keeps its servers so long. Tests make them shorter.
+ */
+extern unsigned int ipvs_keeper_quiet, ipvs_keeper_patience;
+
 /* A keepalived is about to change the table. Another peer: nothing. */
 void ipvs_keeper_hear(const struct ipvs_peer *peer);
 /* It wants this service, or (`server` not NULL) this real server of it. */

@@ -53,20 +53,31 @@ static bool change_is_logged(void)
 	return change_log.lines < LINES_PER_SECOND;
 }
 
-static void changes_log(const char *who, const json_t *texts)
+/* Changes that have no line of their own. */
+static void changes_count(unsigned int more)
 {
-	for (size_t i = 0; i < json_array_size(texts); i++) {
-		log_notice("%s: %s", who, json_string_value(json_array_get(texts, i)));
-		change_log.lines++;
-	}
-}
-
-static void change_count(void)
-{
-	change_log.more++;
+	if (more == 0)
+		return;
+	change_log.more += more;
 	change_log.timer.fire = changes_tell;
 	if (!change_log.timer.running)
 		loop_timer_set(&change_log.timer, 1000);
+}
+
+static void changes_log(const char *who, const struct describe *d)
+{
+	size_t lines = json_array_size(d->texts);
+
+	for (size_t i = 0; i < lines; i++)
+		log_notice("%s: %s", who, json_string_value(json_array_get(d->texts, i)));
+	change_log.lines += lines;
+	changes_count(d->added + d->changed + d->removed - (unsigned int)lines);
+}
+
+void ipvs_table_stop(void)
+{
+	loop_timer_cancel(&change_log.timer);
+	changes_tell(NULL);
 }
 
 int ipvs_table_publish(struct edit *edit, const char *who, struct error *error)
@@ -86,9 +97,9 @@ int ipvs_table_publish(struct edit *edit, const char *who, struct error *error)
 	edit_free(edit);
 	if (status == 0) {
 		if (d.texts != NULL)
-			changes_log(who, d.texts);
+			changes_log(who, &d);
 		else
-			change_count();
+			changes_count(1);
 		persist_changed();
 	}
 	json_decref(d.texts);

@@ -19,6 +19,9 @@ int ipvs_table_change(const struct ipvs_request *request, const struct ipvs_peer
 /* Publish, log as done by `who`, and persist. Frees the edit. */
 int ipvs_table_publish(struct edit *edit, const char *who, struct error *error);
 
+/* Tell the log what it was not told yet. */
+void ipvs_table_stop(void);
+
 /* The service that a request names. -ESRCH. */
 int ipvs_table_find(const struct ipvs_service *asked, struct model_service **service,
 		    struct error *error);

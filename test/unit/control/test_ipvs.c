@@ -322,6 +322,74 @@ static void test_keepalived(void **state)
 	assert_non_null(service_at(VIP + 1));
 }
 
+/* Let the loop run for so many milliseconds. */
+static void pass_time(unsigned int milliseconds)
+{
+	uint64_t end = loop_clock() + milliseconds;
+
+	while (loop_clock() < end)
+		loop_round(5);
+}
+
+/* A service with a server, at the same door but not from keepalived. */
+static void by_hand(uint32_t vip)
+{
+	const struct service_key key = {
+		.vip = addr_v4(htonl(vip)), .port = 80, .protocol = IPPROTO_TCP};
+	const struct model_server server = {
+		.addr = addr_v4(htonl(SERVER)), .port = 8080, .origin = ORIGIN_IPVS};
+	struct model_service *before = model_find(&key);
+	struct model_service *after = before ? model_service_copy(before)
+					     : model_service_new(&key, ORIGIN_IPVS);
+	struct edit edit = {0};
+
+	assert_int_equal(model_service_put_server(after, &server), 0);
+	assert_int_equal(edit_service(&edit, before, after), 0);
+	assert_int_equal(publish_edit(&edit, &error), 0);
+	edit_free(&edit);
+}
+
+static void test_restarted_keepalived(void **state)
+{
+	ipvs_keeper_quiet = 50;
+	ipvs_keeper_patience = 300;
+	pool_make();
+	prctl(PR_SET_NAME, "keepalived");
+	for (uint32_t vip = VIP; vip < VIP + 3; vip++) {
+		assert_int_equal(service_ask(IPVS_CMD_NEW_SERVICE, vip, "rr"), 0);
+		assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, vip, SERVER, 1, 0), 0);
+		assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, vip, SERVER + 1, 1, 0), 0);
+	}
+	by_hand(VIP + 2);
+	by_hand(VIP + 3);
+	pass_time(100);
+	assert_int_equal(model_service_count(), 4);
+	// It is a known run now: what it does not say again stays.
+	assert_int_equal(service_ask(IPVS_CMD_NEW_SERVICE, VIP, "rr"), 0);
+	pass_time(100);
+	assert_int_equal(model_service_count(), 4);
+	// Another run, which wants one server of one service.
+	ipvs_keeper_stop();
+	assert_int_equal(service_ask(IPVS_CMD_NEW_SERVICE, VIP, "wlc"), 0);
+	assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, VIP, SERVER, 4, 0), 0);
+	assert_int_equal(service_at(VIP)->server_count, 2);
+	pass_time(100);
+	assert_int_equal(service_at(VIP)->server_count, 1);
+	assert_int_equal(service_at(VIP)->servers[0].weight, 4);
+	assert_null(service_at(VIP + 1));
+	assert_int_equal(service_at(VIP + 2)->server_count, 1);
+	assert_int_equal(service_at(VIP + 2)->servers[0].port, 8080);
+	assert_non_null(service_at(VIP + 3));
+	// A third, in alpha mode: its servers come later, or not at all.
+	ipvs_keeper_stop();
+	assert_int_equal(service_ask(IPVS_CMD_NEW_SERVICE, VIP, "wlc"), 0);
+	pass_time(150);
+	assert_int_equal(service_at(VIP)->server_count, 1);
+	pass_time(300);
+	assert_int_equal(service_at(VIP)->server_count, 0);
+	assert_non_null(service_at(VIP + 3));
+}
+
 static void settings_put(const char *text)
 {
 	json_t *json = json_loads(text, 0, NULL);
@@ -408,6 +476,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		// First: what is found out about a process that is no keepalived is remembered a while.
 		cmocka_unit_test_setup_teardown(test_keepalived, start, stop),
+		cmocka_unit_test_setup_teardown(test_restarted_keepalived, start, stop),
 		cmocka_unit_test_setup_teardown(test_codes, start, stop),
 		cmocka_unit_test_setup_teardown(test_acknowledged_only_when_asked, start, stop),
 		cmocka_unit_test_setup_teardown(test_listings, start, stop),
