@@ -229,6 +229,18 @@ WEIRCTL = rows(
     ("apply -f /nonexistent", 2, "/nonexistent"),
 )
 
+COUNTERS = rows(
+    "weirctl",
+    ("zero tcp", 2, "give PROTOCOL VIP:PORT"),
+    ("zero tcp 10.0.0.100", 2, "10.0.0.100"),
+    (f"zero tcp {NEW}", 1, "there is no service"),
+    ("timeout set established", 2, "is not STATE=SECONDS"),
+    ("timeout set established=soon", 2, "is no number of seconds"),
+    ("timeout set nonsense=5", 1, "nonsense"),
+    ("timeout set established=0", 1, "established: 0 is out of range, 1 to 64800"),
+    ("timeout set established=100 close=70000", 1, "close: 70000 is out of range"),
+)
+
 CONFIG = [
     Config({"nonsense": 1}, "nonsense"),
     Config({"workers": 0}, "workers"),
@@ -248,4 +260,4 @@ CONFIG = [
     Config({"local_addresses": [{"address": "192.168.100.200", "interface": "nonsense"}]}, "nonsense"),
 ]
 
-ROWS = IPVSADM + WEIRCTL + CONFIG
+ROWS = IPVSADM + WEIRCTL + COUNTERS + CONFIG
