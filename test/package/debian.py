@@ -146,6 +146,13 @@ class Unit:
         words = ["setpriv"]
         if kept:
             words.append(f"--bounding-set=-all,{','.join(kept)}")
+        if self.settings.get("DynamicUser") == "yes":
+            groups = [re.search(rf"^{name}:[^:]*:(\d+)", self.debian.path("/etc/group").read_text(), re.M)[1]
+                      for name in self.settings.get("SupplementaryGroups", "").split()]
+            ambient = ",".join(f"+{name.removeprefix('CAP_').lower()}"
+                               for name in self.settings.get("AmbientCapabilities", "").split()) or "-all"
+            words += ["--reuid=65534", "--regid=65534", f"--groups={','.join(groups)}" if groups else "--clear-groups",
+                      f"--inh-caps={ambient}", f"--ambient-caps={ambient}"]
         if self.settings.get("NoNewPrivileges") == "yes":
             words.append("--no-new-privs")
         enter = self.debian.words(*words, *self.command(), network=True)  # the host is the namespace

@@ -89,8 +89,9 @@ def test_apt_installs_it_with_what_it_needs(root, packages):
 
 def test_manual_pages_and_completion_are_there(root):
     for page in (debians.ROOT / "doc/man").iterdir():
-        section = page.suffix[1:]
-        assert root.path(f"/usr/share/man/man{section}/{page.name}.gz").exists(), page.name
+        folder = root.path(f"/usr/share/man/man{page.suffix[1:]}")
+        # Pages of faces have a name of their own beside Debian's pages.
+        assert (folder / f"{page.name}.gz").exists() or (folder / f"weir-{page.name}.gz").exists(), page.name
     completion = root.run("cat", "/usr/share/bash-completion/completions/weirctl").stdout
     assert "complete -F" in completion and "weirctl" in completion
 
@@ -147,6 +148,30 @@ def test_balances_with_the_capabilities_of_the_unit(root, lab, running):
     assert set(lab.client.names(labs.VIP, count=10)) == {"s2"}
 
 
+def test_the_checker_of_the_package_finds_what_is_down(root, lab, running):
+    """As its unit says: without root, in the group weir."""
+    check = {"type": "http", "interval": 0.5, "timeout": 0.4}
+    made = lab.config(services=[{
+        "vip": labs.VIP, "port": 80, "protocol": "tcp", "check": check,
+        "servers": [{"address": labs.server_address(1), "port": 80}, {"address": labs.server_address(2), "port": 7}]}])
+    root.path("/etc/weir/weir.yaml").write_text(labs.yaml_text(
+        {"memory": {"hugepages": "never", "megabytes": 256}, "sessions": {"ipv4": 100000, "ipv6": 50000}, **made}))
+    running("weir.service", "/run/weir/weir.sock")
+    log = lab.folder / "checker.log"
+    process = debians.Unit(root, "weir-checker.service").start(lab.balancer, log)
+    try:
+        def found():
+            assert process.poll() is None, log.read_text()
+            rows = json.loads(root.run("weirctl", "-o", "json", "check").stdout)
+            rows = rows if isinstance(rows, list) else next(v for v in rows.values() if isinstance(v, list))
+            return sorted(str(row["state"]) for row in rows) == ["down", "up"]
+
+        labs.wait_for(found, 30, 0.2, what=lambda: root.run("weirctl", "check").stdout + log.read_text())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+
+
 def test_a_second_instance_beside_it(root, lab, running):
     lab.link(lab.client, "eth1", lab.balancer, "in1")
     root.path("/etc/weir/blue.yaml").write_text(labs.yaml_text(
@@ -169,7 +194,7 @@ def test_an_upgrade_keeps_the_configuration(root, packages):
 
 def test_purge_leaves_only_what_is_the_administrators(root, packages):
     """Blue's configuration was never the package's; the group stays, as Debian's policy has it."""
-    root.apt("purge", "--autoremove", "weir")
+    root.apt("purge", "--autoremove", "weir", "ipvsadm")
     left = root.files() - root.before
     # Copies of the password files are adduser's, and what lies in /run goes with the next boot.
     left -= {path for path in left if re.match(r"/etc/(group|gshadow|passwd|shadow)-$|/run/(?!weir)", path)}
