@@ -4,7 +4,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 DESTDIR ?=
 
-.PHONY: all programs demo demo-bgp test bench fuzz soak lint format install deb clean help
+.PHONY: all programs demo demo-bgp demo-keepalived test bench fuzz soak lint format install deb clean help
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -26,6 +26,11 @@ demo-bgp: ## two weirs with BIRD behind a router: drained, stopped, killed (root
 	tools/install-dependencies demo
 	$(MAKE) programs
 	WEIR_BUILD=$(abspath $(BUILD)) tools/demo-bgp
+
+demo-keepalived: ## two weirs with VRRP by keepalived: a real server and the master killed (root)
+	tools/install-dependencies demo
+	$(MAKE) programs
+	WEIR_BUILD=$(abspath $(BUILD)) tools/demo-keepalived
 
 demo-tiers: ## a router, two weirs, two proxies, two applications; one of each is killed (root)
 	tools/install-dependencies demo

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A file of a million mistakes is told of by its first hundred. */
-enum { FINDINGS_SHOWN = 100 };
+/* A file of a million mistakes is told of by its first thousand. */
+enum { FINDINGS_SHOWN = 1000 };
 
 static void finding_add(struct findings *findings, const struct block *block, const char *kind,
 			const char *format, va_list arguments)

@@ -29,6 +29,12 @@ def tutorial(state="MASTER", priority=100):
             .replace("priority 100", f"priority {priority}"))
 
 
+def fast(state="MASTER", priority=100):
+    """The tutorial's file with adverts every 100 ms, which version 3 of VRRP has."""
+    return (tutorial(state, priority).replace("advert_int 1", "advert_int 0.1")
+            .replace("global_defs {", "global_defs {\nvrrp_version 3"))
+
+
 def restart_nginx(lab, number):
     """nginx again, with the folder that it had."""
     host = lab.servers[number - 1]
@@ -160,4 +166,4 @@ class TwoNodes(Lab):
         return "\n".join(parts)
 
 
-__all__ = ["CLIENT", "LIPS", "VIP", "Keepalived", "TwoNodes", "restart_nginx", "run", "server_address", "tutorial"]
+__all__ = ["CLIENT", "LIPS", "VIP", "Keepalived", "TwoNodes", "fast", "restart_nginx", "run", "server_address", "tutorial"]

@@ -241,6 +241,53 @@ COUNTERS = rows(
     ("timeout set established=100 close=70000", 1, "close: 70000 is out of range"),
 )
 
+# keepalived.conf of DPVS: what is refused, with its line; weir-run --check reads it as a start would.
+def keepalived(text, message, files=None):
+    return Row("weir-run", ["--check", "keepalived", "-f", "{file}"], 1, message, file=text, files=files or {})
+
+
+def in_service(line):
+    return f"virtual_server 10.0.0.1 80 {{\n    {line}\n}}\n"
+
+
+KEEPALIVED = [
+    keepalived(in_service("syn_proxy"), "file:2: error: syn_proxy: the SYN proxy is not available yet"),
+    keepalived(in_service("lb_kind SNAT"), "file:2: error: lb_kind SNAT: the mode snat is not available yet"),
+    keepalived(in_service("lb_kind nonsense"), "file:2: error: lb_kind nonsense: there is FNAT"),
+    keepalived(in_service("lb_algo nonsense"), "file:2: error: lb_algo: \"nonsense\" is no scheduler"),
+    keepalived(in_service("protocol SCTP"), "file:2: error: protocol SCTP: balancing SCTP is not available yet"),
+    keepalived(in_service("proxy_protocol v2"), "file:2: error: proxy_protocol: the PROXY protocol"),
+    keepalived(in_service("quic"), "file:2: error: quic"),
+    keepalived(in_service("daddr_group_name deny"), "file:2: error: daddr_group_name: an access list"),
+    keepalived(in_service("limit_proportion 50"), "file:2: error: limit_proportion: limiting a service"),
+    keepalived(in_service("establish_timeout soon"), "file:2: error: establish_timeout soon: it takes a number"),
+    keepalived(in_service("laddr_group_name nonsense"), "file:2: error: there is no local_address_group \"nonsense\""),
+    keepalived(in_service("vip_bind_dev nonsense"), "file:2: error: weir has no port \"nonsense\"; it has: dpdk0, dpdk1"),
+    keepalived("virtual_server match x {\n    oif dpdk1\n}\n", "file:1: error: virtual_server match: SNAT by match"),
+    keepalived("virtual_server nonsense 80 {\n}\n", "file:1: error: \"nonsense\" is no address"),
+    keepalived("tunnel_group t {\n    tunnel_entry x {\n    }\n}\n", "file:1: error: tunnel_group"),
+    keepalived("local_address_group g {\n    10.1.0.9-3 dpdk0\n}\n", "file:2: error: \"10.1.0.9-3\" is no address"),
+    keepalived("local_address_group g {\n    10.1.0.9 eth7\n}\n", "file:2: error: weir has no port \"eth7\""),
+    keepalived("global_defs {\n", "file:1: the \"{\" of global_defs has no \"}\""),
+    keepalived("global_defs {\n}\n}\n", "file:3: \"}\" without a \"{\" before it"),
+    keepalived("include nonsense\n", "file:1: there is no file"),
+    keepalived("include file\n", "includes itself"),
+    keepalived("\ninclude other\n", "other:2: error: lb_kind DR: the mode dr is not available yet",
+               {"other": in_service("lb_kind DR")}),
+    Row("weir-run", ["--check", "keepalived", "-f", "/nonexistent"], 1, "cannot read /nonexistent"),
+    Row("weir-run", ["--check", "ipvsadm"], 2, "--check and --print are for keepalived"),
+    Row("weir-run", ["--wait", "soon", "ipvsadm"], 2, "--wait takes a number of seconds"),
+    Row("weir-run", ["--nonsense", "ipvsadm"], 2, "there is no option --nonsense"),
+    Row("weir-run", [], 2, "the program to run is missing"),
+    Row("weir-run", ["--library", "/nonexistent", "ipvsadm", "-C"], 2, "cannot read /nonexistent"),
+    Row("weir-run", ["/nonexistent/keepalived", "-n"], 127, "there is no program /nonexistent/keepalived"),
+    Row("weirctl", ["import"], 2, "the command needs FILE"),
+    Row("weirctl", ["import", "{file}"], 2, "file:2: the \"{\" of ipvs_defs has no \"}\"", file="\nipvs_defs {\n"),
+    Row("weirctl", ["import", "{file}", "--map", "dpdk0"], 2, "--map takes PORT=DEVICE", file="sa_pool {\n}\n"),
+    Row("weirctl", ["import", "{file}", "--map", "dpdk0=eth0"], 2, "the file has no device of that name",
+        file="sa_pool {\n}\n"),
+]
+
 CONFIG = [
     Config({"nonsense": 1}, "nonsense"),
     Config({"workers": 0}, "workers"),
@@ -260,4 +307,4 @@ CONFIG = [
     Config({"local_addresses": [{"address": "192.168.100.200", "interface": "nonsense"}]}, "nonsense"),
 ]
 
-ROWS = IPVSADM + WEIRCTL + COUNTERS + CONFIG
+ROWS = IPVSADM + WEIRCTL + COUNTERS + KEEPALIVED + CONFIG

@@ -188,3 +188,79 @@ def test_exit_codes(lab, tmp_path):
     file.write_text(tutorial())
     assert "keepalived and weir can use it" in run(*weir_run, "--check", "keepalived", "-f", file).stdout
     assert '"claim":false' in run(*weir_run, "--print", "keepalived", f"--use-file={file}").stdout
+
+
+DPVS_CONF = """
+! a dpvs.conf as it is shipped, shortened
+global_defs {
+    log_level   WARNING
+    log_async_mode on
+}
+netif_defs {
+    <init> pktpool_size 65535
+    <init> device dpdk0 {
+        rx {
+            queue_number 1 <0-16>
+            descriptor_number 1024
+            rss all
+        }
+        kni_name dpdk0.kni
+    }
+    <init> device dpdk1 {
+        mtu 1500
+    }
+}
+worker_defs {
+    <init> worker cpu0 {
+        type master
+        cpu_id 0
+    }
+    <init> worker cpu1 {
+        type slave
+        cpu_id 1
+        port dpdk0 {
+            rx_queue_ids 0
+        }
+    }
+}
+ipvs_defs {
+    conn {
+        <init> conn_pool_size 2097152
+    }
+    udp {
+        defence_udp_drop
+        timeout {
+            oneway 60
+        }
+    }
+    tcp {
+        timeout {
+            established 90
+            listen 120
+        }
+    }
+    nonsense 1
+}
+"""
+
+
+def test_import(tmp_path):
+    """weir.yaml out of a dpvs.conf: each line is used or named, and weir takes the result."""
+    file = tmp_path / "dpvs.conf"
+    file.write_text(DPVS_CONF)
+    done = run(BUILD / "cli/weirctl", "import", file, "--map", "dpdk0=eth1", "--map", "dpdk1=0000:06:00.1")
+    named = {int(line.split(":")[2]) for line in done.stderr.splitlines()}
+    words = {number: line.split() for number, line in enumerate(DPVS_CONF.splitlines(), 1)}
+    unused = {"log_async_mode", "pktpool_size", "queue_number", "rss", "port", "rx_queue_ids", "listen", "nonsense"}
+    assert {(words[n] + [""])[words[n][0] == "<init>"] for n in named} == unused, done.stderr
+    for text in ("log_level: warning", "main_cpu: 0", "workers: [1]", "ipv4: 2097152", "udp_one_way: 60",
+                 "established: 90", 'device: "eth1"', 'device: "0000:06:00.1"', "descriptors: 1024", "mtu: 1500"):
+        assert text in done.stdout, text
+    made = tmp_path / "weir.yaml"
+    made.write_text(done.stdout)
+    run(BUILD / "weir", "-c", made, "--check")
+    # Without a device the port is there, and weir says that it has none.
+    done = run(BUILD / "cli/weirctl", "import", file)
+    assert "port dpdk1 has no device yet: --map dpdk1=DEVICE" in done.stderr
+    made.write_text(done.stdout)
+    assert "ports[0].device" in run(BUILD / "weir", "-c", made, "--check", check=False).stderr

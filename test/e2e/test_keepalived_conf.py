@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from keepalived_lab import LIPS, VIP, TwoNodes, restart_nginx, run, server_address, tutorial
+from keepalived_lab import LIPS, VIP, TwoNodes, fast, restart_nginx, run, server_address, tutorial
 from lab import BUILD, wait_for
 from routing_lab import RequestProbe
 
@@ -70,12 +70,6 @@ def test_tutorial_health_check(tutorial_lab):
     lab.web[0] = restart_nginx(lab, 1)
     wait_for(lambda: lab.weights(one)[server_address(1)] == 100, 20, what="s1 is back")
     assert spread(lab) == {"s1": 5, "s2": 5}
-
-
-def fast(state="MASTER", priority=100, services=""):
-    """The tutorial's file with adverts every 100 ms."""
-    return tutorial(state, priority).replace("advert_int 1", "advert_int 0.1").replace(
-        "global_defs {", "global_defs {\nvrrp_version 3") + services
 
 
 def test_master_killed(tutorial_lab):
