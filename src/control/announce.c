@@ -25,7 +25,9 @@
  * of changes; what a pass costs puts off the next one, so that it is at most a tenth of the thread.
  * A pass decides for each service whether it has its quorum (with hysteresis, so this file
  * remembers what it said before) and for each VIP whether it is wanted. Then addresses are put
- * right in slices of some milliseconds, withdrawals first.
+ * right in slices of some milliseconds, withdrawals first. Ten thousand addresses take seconds,
+ * which nobody has when the node as a whole withdraws: then the device is taken down first, with all
+ * routes over it, and comes up again when its addresses are gone.
  *
  * Once a second what stands in Linux is compared with what should: an address that somebody else
  * took away is put back, and one that Linux refused is tried again.
@@ -35,7 +37,16 @@
  * interface where it was asked, so an IPv6 VIP within the network of a port is also put on that
  * port's TAP.
  */
-enum { SLICE = 10, SLICE_STEP = 16, PASS_SHARE = 10, CHECK = 1000, NETWORKS = 256, TOLD = 20 };
+enum {
+	SLICE = 10, // milliseconds, and the pause between two
+	SLICE_PAUSE = 1,
+	SLICE_STEP = 4, // addresses between looks at the clock
+	BULK = 100,	// addresses that are more than a slice's work
+	PASS_SHARE = 10,
+	CHECK = 1000,
+	NETWORKS = 256,
+	TOLD = 20,
+};
 
 /* A service that wants its VIP announced. */
 struct announced_service {
@@ -47,7 +58,8 @@ struct announced_service {
 struct vip {
 	struct addr addr; // first: the table's key
 	bool wanted;
-	bool announced;
+	bool stands;				// on the device
+	bool announced;				// and the device is up
 	bool decided;				// `reason` says something
 	int refused;				// what Linux said, 0: nothing
 	uint16_t iface;				// of ours, where it stands too; 0: none
@@ -55,9 +67,8 @@ struct vip {
 	uint64_t since;
 	uint32_t changes;
 	char reason[ANNOUNCE_REASON];
-	char next
-		[ANNOUNCE_REASON]; // in a pass: the first service without a quorum; then the reason
-				   // for what is still to be done
+	// In a pass the first service without a quorum, then the reason for what is to be done.
+	char next[ANNOUNCE_REASON];
 };
 
 static struct {
@@ -67,10 +78,12 @@ static struct {
 	uint64_t generation; // of the model at the last pass
 	bool changed;	     // a pass is due though the generation is the same
 	bool pending;	     // addresses are still to be put right
+	bool down;	     // the device, while addresses are taken from it
+	struct loop_timer timer;
 	uint32_t pass;
 	uint64_t not_before, next_check, next_open;
 	unsigned int announced, refused;
-	unsigned int told; // changes since the last settling, of which the first are logged
+	unsigned int told; // changes since all was settled, of which the first are logged
 	struct announce_event events[ANNOUNCE_EVENTS];
 	uint64_t event_count;
 } announce = {
@@ -288,6 +301,7 @@ static void vip_put(struct vip *vip)
 		return;
 	}
 	vip->refused = 0;
+	vip->stands = true;
 	vip_say(vip, true, vip->next);
 	if (vip->addr.family == AF_INET6)
 		announce.next_check = 0; // neighbour discovery
@@ -317,7 +331,9 @@ static void vip_take(struct vip *vip)
 	if (status < 0 && status != -EADDRNOTAVAIL && status != -ENODEV)
 		log_warning("VIP %s could not be taken from %s: %s", addr_format(&vip->addr, text),
 			    announce.config->interface, strerror(-status));
-	vip_say(vip, false, vip->next);
+	vip->stands = false;
+	if (vip->announced)
+		vip_say(vip, false, vip->next);
 }
 
 /* Neighbour discovery: an IPv6 VIP stands on the port's TAP too whose network it is in. */
@@ -347,8 +363,8 @@ static bool vips_settle(bool announcing, uint64_t until)
 	for (uint32_t i = 0; i < announce.vips.capacity; i++) {
 		struct vip *vip = announce.vips.slots[i];
 
-		if (vip == NULL || vip->announced == announcing || vip->wanted != announcing ||
-		    (announcing && vip->refused != 0))
+		if (vip == NULL || vip->wanted != announcing ||
+		    (announcing ? vip->announced || vip->refused != 0 : !vip->stands))
 			continue;
 		if (announcing)
 			vip_put(vip);
@@ -367,7 +383,7 @@ static void vips_sweep(void)
 	for (uint32_t i = 0; i < announce.vips.capacity; i++) {
 		struct vip *vip = announce.vips.slots[i];
 
-		while (vip != NULL && vip->services == 0 && !vip->announced) {
+		while (vip != NULL && vip->services == 0 && !vip->stands) {
 			keyed_remove(&announce.vips, &vip->addr);
 			free(vip);
 			vip = announce.vips.slots[i]; // another may have moved up
@@ -416,13 +432,55 @@ static bool device_ready(void)
 	return false;
 }
 
+/*
+ * All VIPs at once: nobody has a route to them any more when this returns. Their addresses are left
+ * for vips_settle().
+ */
+static void announce_cut(void)
+{
+	int status = kernel_link_set_up(vip_device_index(), false);
+
+	if (status < 0) {
+		log_warning("%s cannot be taken down: %s", announce.config->interface,
+			    strerror(-status));
+		return;
+	}
+	announce.down = true;
+	for (uint32_t i = 0; i < announce.vips.capacity; i++) {
+		struct vip *vip = announce.vips.slots[i];
+
+		if (vip == NULL || !vip->announced)
+			continue;
+		vip_leave_iface(vip);
+		vip_say(vip, false, vip->next);
+	}
+}
+
+/* True: the device is up. */
+static bool announce_uncut(void)
+{
+	int status = announce.down ? kernel_link_set_up(vip_device_index(), true) : 0;
+
+	if (status < 0)
+		log_error("%s cannot be taken up again: %s", announce.config->interface,
+			  strerror(-status));
+	announce.down = status < 0;
+	return status == 0;
+}
+
 static void announce_settle(unsigned int milliseconds)
 {
 	uint64_t until = loop_clock() + milliseconds;
 
+	if (node_withheld() != NULL && announce.announced > BULK && !announce.down)
+		announce_cut();
 	announce.pending = !vips_settle(false, until) ||
-			   (device_ready() && !vips_settle(true, until));
+			   (device_ready() && announce_uncut() && !vips_settle(true, until));
+	if (announce.pending)
+		loop_timer_set(&announce.timer, SLICE_PAUSE);
 	vips_sweep();
+	if (announce.pending)
+		return;
 	if (announce.told > TOLD)
 		log_notice("and %u more VIPs", announce.told - TOLD);
 	announce.told = 0;
@@ -442,6 +500,7 @@ static void vip_check(struct vip *vip, const struct kernel_network *networks, un
 		log_warning("VIP %s was taken from %s by somebody else",
 			    addr_format(&vip->addr, text), announce.config->interface);
 		memcpy(vip->next, vip->reason, sizeof(vip->next));
+		vip->stands = false;
 		vip_say(vip, false, "it was taken from the device by somebody else");
 	} else if (vip->addr.family == AF_INET6) {
 		vip_join_iface(vip, networks, count);
@@ -475,7 +534,7 @@ void announce_tick(void)
 		announce_decide();
 	if (now >= announce.next_check)
 		announce_check();
-	if (announce.pending)
+	if (announce.pending && !announce.timer.running)
 		announce_settle(SLICE);
 }
 
@@ -493,7 +552,7 @@ unsigned int announce_withdraw(void)
 
 	node_stopping();
 	announce_decide();
-	announce_settle(UINT32_MAX);
+	announce_settle(announced > BULK ? SLICE : UINT32_MAX);
 	return announced > 0 ? announce.config->linger_ms : 0;
 }
 
@@ -508,6 +567,11 @@ unsigned int announce_count(unsigned int *announced)
 unsigned int announce_refused(void)
 {
 	return announce.refused;
+}
+
+bool announce_device_down(void)
+{
+	return vip_device_index() != 0 && !announce.down && !kernel_link_is_up(vip_device_index());
 }
 
 const struct census *announce_census(void)
@@ -548,6 +612,12 @@ const struct announce_event *announce_event(unsigned int index)
 
 /* Start and stop */
 
+static void announce_again(void *arg)
+{
+	if (announce.pending)
+		announce_settle(SLICE);
+}
+
 int announce_start(const struct announce_config *config, struct error *error)
 {
 	const struct model_service *service;
@@ -556,6 +626,7 @@ int announce_start(const struct announce_config *config, struct error *error)
 
 	announce.config = config;
 	announce.changed = true;
+	announce.timer = (struct loop_timer){.fire = announce_again};
 	while (!any && (service = model_next(&cursor)) != NULL)
 		any = service->announce;
 	// Later it is only tried again; at the start there is somebody who can do something about it.
@@ -571,7 +642,9 @@ static void table_free(struct keyed *table)
 
 void announce_stop(void)
 {
+	loop_timer_cancel(&announce.timer);
 	vip_device_close();
+	announce.down = announce.pending = false;
 	table_free(&announce.services);
 	table_free(&announce.vips);
 	announce.config = NULL;

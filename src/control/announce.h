@@ -31,6 +31,8 @@ unsigned int announce_withdraw(void);
 unsigned int announce_count(unsigned int *announced);
 /* VIPs that ought to be announced and that Linux refuses. */
 unsigned int announce_refused(void);
+/* Has somebody taken the device down, and with it all VIPs? */
+bool announce_device_down(void);
 const struct census *announce_census(void);
 
 /* One VIP for listings; `*cursor` starts at 0; false at the end. Changes in between may be missed. */

@@ -8,6 +8,7 @@
 #include "base/drops.h"
 #include "base/log.h"
 #include "control/announce.h"
+#include "control/apply.h"
 #include "io/port.h"
 #include "path/workers.h"
 
@@ -23,6 +24,7 @@ enum trouble {
 	TROUBLE_SERVICES,
 	TROUBLE_LINKS,
 	TROUBLE_ANNOUNCING,
+	TROUBLE_DEVICE,
 	TROUBLE_SESSIONS,
 	TROUBLE_SESSIONS_WIDE,
 	TROUBLE_DROPS,
@@ -145,6 +147,9 @@ void degraded_tick(void)
 	if (announce_refused() > 0)
 		say(TROUBLE_ANNOUNCING, "%u of %u VIPs cannot be announced", announce_refused(),
 		    announce_count(&announced));
+	if (announce_device_down())
+		say(TROUBLE_DEVICE, "somebody has taken %s down: no VIP is announced",
+		    apply_running()->announce.interface);
 	look_at_tables();
 	look_at_drops();
 	degraded.present = 0;

@@ -92,6 +92,7 @@ int kernel_neighbour_delete(const struct iface *iface, const struct addr *addres
 
 /* Of any interface of Linux. */
 int kernel_link_set_up(int index, bool up);
+bool kernel_link_is_up(int index); // false also when it is not known
 int kernel_link_set_mac(int index, const struct rte_ether_addr *mac);
 
 /* What Linux said of the last change that it refused: its own words, or those of the errno. */

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "net/group.h"
+#include "net/kernel.h"
 #include "net/map.h"
 #include "net/neigh.h"
 #include "net/retire.h"
@@ -60,6 +61,13 @@ const struct kernel_link *link_find(int index)
 	struct link *link = link_search(index);
 
 	return link ? &link->link : NULL;
+}
+
+bool kernel_link_is_up(int index)
+{
+	const struct kernel_link *link = link_find(index);
+
+	return link && (link->flags & IFF_UP);
 }
 
 const char *link_name(int index)

@@ -73,12 +73,22 @@ bool kernel_vip_stands(int link, const struct prefix *vip)
 	return vip_place(&vip->addr) < vip_count;
 }
 
+bool kernel_link_is_up(int index)
+{
+	return true;
+}
+
 bool fake_has_vip(const char *address)
 {
 	struct addr addr;
 
 	assert_int_equal(addr_parse(address, &addr), 0);
 	return vip_place(&addr) < vip_count;
+}
+
+unsigned int fake_vip_count(void)
+{
+	return vip_count;
 }
 
 void fake_take_vip(const char *address)

@@ -60,6 +60,7 @@ const struct kernel_route *fake_route(const char *destination);
 void fake_link_went_down(const char *interface);
 /* Does it stand on the device of announced VIPs? And take it away as by `ip address delete`. */
 bool fake_has_vip(const char *address);
+unsigned int fake_vip_count(void);
 void fake_take_vip(const char *address);
 enum { FAKE_TAP = 99 }; // the ifindex of that device
 /* Sessions for listings. */

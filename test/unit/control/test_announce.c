@@ -283,10 +283,25 @@ static void test_many(void **state)
 	text = json_dumps(document, 0);
 	apply(text);
 	for (unsigned int i = 0; i < 1000 && announced < MANY; i++) {
-		announce_tick();
+		loop_round(2);
 		assert_int_equal(announce_count(&announced), MANY);
 	}
 	assert_int_equal(announced, MANY);
+	// All at once: at the first moment by the device, one by one afterwards.
+	node_drain(0, "test");
+	announce_changed();
+	announce_count(&announced);
+	assert_int_equal(announced, 0);
+	for (unsigned int i = 0; i < 1000 && fake_vip_count() > 0; i++)
+		loop_round(2);
+	assert_int_equal(fake_vip_count(), 0);
+	node_undrain("test");
+	announce_changed();
+	for (unsigned int i = 0; i < 1000 && announced < MANY; i++) {
+		loop_round(2);
+		announce_count(&announced);
+	}
+	assert_int_equal(fake_vip_count(), MANY);
 	assert_int_equal(announce_withdraw(), config.linger_ms);
 	announce_count(&announced);
 	assert_int_equal(announced, 0);
