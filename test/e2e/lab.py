@@ -341,6 +341,11 @@ class Weir:
     def ctl(self, *words, check=True, timeout=30, **keywords):
         return run(BUILD / "cli/weirctl", "-s", self.socket, *words, check=check, timeout=timeout, **keywords)
 
+    def wait_saved(self, *texts):
+        """Until what is kept over a crash (written 50 ms after a change, or later) says all of this."""
+        file = self.folder / "state" / "model.json"
+        wait_for(lambda: file.exists() and all(text in file.read_text() for text in texts), what=f"{texts} in {file}")
+
     @property
     def preload(self):
         """The environment in which stock ipvsadm and keepalived speak to this weir."""

@@ -334,6 +334,7 @@ for line in sys.stdin:
     try:
         assert client.stdout.readline().startswith("16 ([], 0")
         assert ask("ack") == "32"
+        lab.w.wait_saved(f'"{VIP}"', server_address(2))
         lab.w.kill()
         assert ask("gone") == "2", "NLMSG_ERROR"
         assert ask("gone") == "2"

@@ -231,6 +231,7 @@ def test_weir_restarts_beneath(lab, keepalived):
     """keepalived never has to know: the table is there again, and the next change arrives."""
     keepalived.write(BOTH).start()
     wait_table(lab, FULL)
+    lab.w.wait_saved(server_address(1), server_address(2))
     for end in (lab.w.kill, lab.w.stop):
         end()
         lab.w.start()
