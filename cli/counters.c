@@ -8,7 +8,10 @@
 #include "place.h"
 #include "table.h"
 
-/* What concerns all services at once: counters set to zero, and the timeouts that they share. */
+/*
+ * What concerns all services at once: counters set to zero, the timeouts that they share, and the
+ * settings of those that come through the IPVS door.
+ */
 
 static enum exit_code zero_run(struct client *client, const struct arguments *arguments)
 {
@@ -25,7 +28,7 @@ static enum exit_code zero_run(struct client *client, const struct arguments *ar
 	return client_request(client, "POST", path, NULL, NULL);
 }
 
-static enum exit_code timeout_show(const struct arguments *arguments, json_t *answer)
+static enum exit_code answer_show(const struct arguments *arguments, json_t *answer)
 {
 	if (arguments->json)
 		json_print(answer);
@@ -40,7 +43,7 @@ static enum exit_code timeout_list(struct client *client, const struct arguments
 	json_t *answer;
 	enum exit_code code = client_get(client, "/v1/timeouts", &answer);
 
-	return code == EXIT_OK ? timeout_show(arguments, answer) : code;
+	return code == EXIT_OK ? answer_show(arguments, answer) : code;
 }
 
 /* "established=100" into the body; "established=" is the default again. */
@@ -80,6 +83,14 @@ static enum exit_code timeout_set(struct client *client, const struct arguments 
 	return code;
 }
 
+static enum exit_code ipvs_list(struct client *client, const struct arguments *arguments)
+{
+	json_t *answer;
+	enum exit_code code = client_get(client, "/v1/ipvs", &answer);
+
+	return code == EXIT_OK ? answer_show(arguments, answer) : code;
+}
+
 const struct command counters_commands[] = {
 	{"zero", NULL, "[PROTOCOL] [VIP:PORT]", NULL,
 	 "set the counters of one service and its real servers to zero, or of all", zero_run},
@@ -87,5 +98,7 @@ const struct command counters_commands[] = {
 	 timeout_list},
 	{"timeout", "set", "STATE=SECONDS [STATE=SECONDS...]", NULL,
 	 "change them; STATE= without a number: weir's own default", timeout_set},
+	{"ipvs", "list", "", NULL,
+	 "settings that complete what comes from stock ipvsadm and keepalived", ipvs_list},
 	{0},
 };

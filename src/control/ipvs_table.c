@@ -168,7 +168,8 @@ static int service_fill(struct model_service *service, const struct ipvs_service
 	snprintf(service->scheduler, sizeof(service->scheduler), "%s", asked->scheduler);
 	service->scheduler_flags = (asked->flags & IP_VS_SVC_F_SCHED1 ? SCHEDULER_FALLBACK : 0) |
 				   (asked->flags & IP_VS_SVC_F_SCHED2 ? SCHEDULER_PORT : 0);
-	return ipvs_settings_complete(service, error);
+	// A service of the file or of REST is complete; the settings are not about it.
+	return service->origin == ORIGIN_IPVS ? ipvs_settings_complete(service, error) : 0;
 }
 
 /* Services */

@@ -234,6 +234,7 @@ def test_settings(lab):
              "local_addresses": [{"address": "192.168.100.222", "interface": "dpdk1"}]}
     lab.w.put("/v1/ipvs", {"services": [entry]})
     assert lab.w.get("/v1/ipvs") == {"services": [entry]}
+    assert "192.168.100.222" in lab.w.ctl("ipvs").stdout
 
     def peer():
         return lab.client.curl(f"http://{HTTP}/").stdout.split()[1]
