@@ -47,14 +47,20 @@ static const struct tap_setting tap_neighbour_settings[] = {
 	{"retrans_time_ms", 250},
 };
 
+/*
+ * Linux would take the IPv6 addresses of an interface away when it is set down, unlike those of IPv4.
+ * Under /proc/sys/net/ipv6/conf/TAP/.
+ */
+static const struct tap_setting tap_keep_addresses = {"keep_addr_on_down", 1};
+
 /* False when the setting is not there or may not be written. */
-static bool tap_sysctl(const char *name, const char *family, const struct tap_setting *setting)
+static bool tap_sysctl(const char *name, const char *folder, const struct tap_setting *setting)
 {
 	char path[160];
 	FILE *file;
 	bool written;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/neigh/%s/%s", family, name, setting->name);
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/%s/%s", folder, name, setting->name);
 	file = fopen(path, "we");
 	if (!file)
 		return false;
@@ -69,11 +75,14 @@ static void tap_tune_neighbours(const char *name)
 	for (size_t i = 0; i < RTE_DIM(tap_neighbour_settings); i++) {
 		const struct tap_setting *setting = &tap_neighbour_settings[i];
 
-		failed += !tap_sysctl(name, "ipv4", setting);
+		failed += !tap_sysctl(name, "ipv4/neigh", setting);
 		// IPv6 may be off as a whole.
 		if (access("/proc/sys/net/ipv6", F_OK) == 0)
-			failed += !tap_sysctl(name, "ipv6", setting);
+			failed += !tap_sysctl(name, "ipv6/neigh", setting);
 	}
+	if (access("/proc/sys/net/ipv6", F_OK) == 0 &&
+	    !tap_sysctl(name, "ipv6/conf", &tap_keep_addresses))
+		log_warning("%s: IPv6 addresses will be gone when it is set down", name);
 	if (failed > 0)
 		log_warning(
 			"%s: %u neighbour settings cannot be written under /proc/sys/net: a silent "

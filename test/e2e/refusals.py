@@ -288,6 +288,43 @@ KEEPALIVED = [
         file="sa_pool {\n}\n"),
 ]
 
+DPIP = rows(
+    "dpip",
+    ("link set dpdk1 promisc maybe", 1, "parse: promisc: \"maybe\" is neither on nor off"),
+    ("link set dpdk1 forward2kni on", 1, "weirctl capture"),
+    ("link set dpdk1 tc-egress on", 1, "not available yet"),
+    ("link set dpdk1 bond-mode 4", 1, "bonding is not available yet"),
+    ("link set dpdk1 colour blue", 1, "no item \"colour\""),
+    ("link set dpdk1 addr 01:00:5e:00:00:01", 1, "mac: 01:00:5e:00:00:01 is not the address of one interface"),
+    ("link set dpdk9 up", 1, "there is no interface \"dpdk9\"; there are: dpdk0, dpdk1"),
+    ("link show dpdk1 nonsense", 1, "unknown word \"nonsense\""),
+    ("link add bond0 bond-slave dpdk0", 1, "bonding is not available yet"),
+    ("neigh add 10.0.0.7 dev dpdk1", 1, "parse: missing MAC"),
+    ("neigh add 10.0.0.7 lladdr nonsense dev dpdk1", 1, "mac: \"nonsense\" is no MAC address"),
+    ("vlan add link dpdk0 proto 802.1q id 100", 1, "VLAN devices are not available yet"),
+    ("vlan add link dpdk0 id 5000", 1, "parse: id: 5000 is out of range"),
+    ("vlan del dpdk0.100", 1, "there is no VLAN device dpdk0.100"),
+    ("tunnel add tun1 mode gre remote 10.0.0.1 local any", 1, "tunnel devices are not available yet"),
+    ("tunnel add tun1 mode vxlan", 1, "parse: mode: \"vxlan\" is neither ipip nor gre"),
+    ("ipset create foo hash:ip maxelem 100", 1, "not available yet"),
+    ("ipset create foo hash:nonsense", 1, "parse: type"),
+    ("ipset add foo 1.2.3.4", 1, "there is no set foo"),
+    ("qsch add dev dpdk0 root tbf rate 800m burst 100000 latency 10", 1, "queueing disciplines are not available yet"),
+    ("qsch add dev dpdk0 root tbf rate fast burst 1 latency 1", 1, "parse: rate"),
+    ("cls add dev dpdk0 match pattern tcp,from=1.2.3.4 target drop", 1, "classifiers are not available yet"),
+    ("ipv6 show cpu 77", 1, "there is no worker 77"),
+    ("eal-mem show nonsense", 1, "is none of: seg, ring, zone, pool"),
+    ("nonsense show", 1, "parse: no object \"nonsense\""),
+    ("addr nonsense", 1, "parse: no command \"nonsense\""),
+    ("-c 3 link show", 1, "parse: -c needs -i"),
+    ("-4 -6 addr show", 1, "parse: -4 and -6 exclude each other"),
+    ("addr add 10.0.0.5/24 dev eth0", 1, "there is no interface \"eth0\"; there are: dpdk0, dpdk1"),
+    ("addr add 10.0.0.1/24 dev dpdk0", 1, "10.0.0.1/24 is on dpdk0 already"),
+    ("route add 10.0.0.1/16 dev dpdk0", 1, "the network is 10.0.0.0/16"),
+    ("route add 20.0.0.0/8 via 30.0.0.1 dev dpdk0", 1, "via: 30.0.0.1 cannot be reached on the link of dpdk0"),
+    ("route del 20.0.0.0/8", 1, "there is no such route to 20.0.0.0/8"),
+)
+
 CONFIG = [
     Config({"nonsense": 1}, "nonsense"),
     Config({"workers": 0}, "workers"),
@@ -307,4 +344,4 @@ CONFIG = [
     Config({"local_addresses": [{"address": "192.168.100.200", "interface": "nonsense"}]}, "nonsense"),
 ]
 
-ROWS = IPVSADM + WEIRCTL + COUNTERS + KEEPALIVED + CONFIG
+ROWS = IPVSADM + DPIP + WEIRCTL + COUNTERS + KEEPALIVED + CONFIG
