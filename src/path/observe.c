@@ -192,13 +192,25 @@ static void record_sent(struct record *r, const struct pkt *p)
 	memcpy(&r->sent.source_port, pkt_l4(p), 4);
 }
 
+/* Why output() will drop the packet, as far as that is known by now: full queues are not. */
+static enum drop drop_ahead(const struct batch *b, unsigned int at)
+{
+	const struct pkt *p = &b->pkt[at];
+
+	if (p->fate != FATE_SEND || p->drop != DROP_none)
+		return p->drop;
+	if (b->nexthop[at] == NEXTHOP_NONE)
+		return DROP_no_route;
+	return b->nexthop[at] == NEXTHOP_BLACKHOLE ? DROP_route_blackhole : DROP_none;
+}
+
 static void record_fate(struct worker *w, struct batch *b, unsigned int at, struct record *r)
 {
 	const struct pkt *p = &b->pkt[at];
 
 	r->flags = p->flags;
-	r->fate = p->fate;
-	r->drop = p->drop;
+	r->drop = drop_ahead(b, at);
+	r->fate = r->drop == p->drop ? p->fate : FATE_DROP;
 	r->nexthop = p->fate == FATE_SEND   ? b->nexthop[at]
 		     : p->fate == FATE_HAND ? b->owner[at]
 					    : 0;
@@ -211,7 +223,7 @@ static void record_fate(struct worker *w, struct batch *b, unsigned int at, stru
 		r->server = s->server;
 		r->state = s->state;
 	}
-	if (p->fate == FATE_SEND || (p->session && p->fate != FATE_DROP))
+	if (r->fate == FATE_SEND || (p->session && r->fate != FATE_DROP))
 		record_sent(r, p);
 }
 
@@ -233,13 +245,13 @@ void observe_fates(struct worker *w, struct batch *b)
 
 	for (unsigned int i = 0; i < b->count; i++) {
 		struct record *r = w->record[i];
-		const struct pkt *p = &b->pkt[i];
 		bool wanted;
 
 		w->record[i] = NULL;
 		if (!r)
 			continue;
-		wanted = o->filter.drop_reason < 0 || p->drop == o->filter.drop_reason;
+		wanted = o->filter.drop_reason < 0 ||
+			 (int)drop_ahead(b, i) == o->filter.drop_reason;
 		if (wanted && record_claim(o)) {
 			record_fate(w, b, i, r);
 			rte_ring_enqueue(o->complete, r);

@@ -143,6 +143,28 @@ static void test_filter(void **state)
 	}
 }
 
+/* A session is known and there is no way on: the trace says so, and is found by that reason. */
+static void test_no_route(void **state)
+{
+	struct packet_filter filter = everything();
+
+	filter.drop_reason = DROP_no_route;
+	service(.vip = VIP ":80");
+	lab_connect(&ends4);
+	fake_route("192.168.0.0/16", NEXTHOP_NONE, 0);
+	fake_routes_changed();
+	assert_int_equal(trace_begin(&filter, 10), 0);
+	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK);
+	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK);
+	run();
+	expect(.from = VIP ":80", .to = CLIENT ":4000", .tcp = ACK);
+	expect_drop(no_route);
+	expect_line("10.1.0.1:4000 -> 10.0.0.100:80", "lookup: found", "output: dropped, no_route");
+	expect_no_line();
+	trace_end();
+	rcu_poll();
+}
+
 static void test_count(void **state)
 {
 	struct packet_filter filter = everything();
@@ -290,8 +312,8 @@ static void test_capture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		lab_test(test_trace),	     lab_test(test_filter),  lab_test(test_count),
-		lab_test(test_amid_a_batch), lab_test(test_capture),
+		lab_test(test_trace), lab_test(test_filter),	   lab_test(test_no_route),
+		lab_test(test_count), lab_test(test_amid_a_batch), lab_test(test_capture),
 	};
 
 	return cmocka_run_group_tests_name("observe", tests, lab_start, lab_stop);
