@@ -607,8 +607,13 @@ static int parser_include(struct parser *p, const struct block *statement, const
 		status = parser_fail(p, statement->line, "there is no file %s", full);
 	else if (result && result != GLOB_NOMATCH)
 		status = parser_fail(p, statement->line, "cannot look for %s", full);
-	for (size_t i = 0; !status && !result && i < found.gl_pathc; i++)
+	for (size_t i = 0; !status && !result && i < found.gl_pathc; i++) {
+		struct stat stat_of;
+		if (found.gl_pathc > 1 && !stat(found.gl_pathv[i], &stat_of) &&
+		    S_ISDIR(stat_of.st_mode))
+			continue; // that a pattern takes in a folder is nothing to stop for
 		status = file_parse(p, statement->line, p->parent, found.gl_pathv[i]);
+	}
 	globfree(&found);
 	return status;
 }

@@ -353,7 +353,7 @@ static struct service *service_read(struct translation *t, struct block *block)
 	struct service *service = blocks_take(t->blocks, sizeof(*service));
 
 	service->block = block;
-	service->protocol = "tcp";
+	service->protocol = "udp"; // as in keepalived, where none is given
 	keys_read(t, service);
 	for (struct block *b = block->first, *next; b; b = next) {
 		unsigned int i = 0, count = sizeof(takers) / sizeof(*takers);

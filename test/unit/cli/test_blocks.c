@@ -173,7 +173,8 @@ static int folder_remove(void **state)
 
 static void test_include(void **state)
 {
-	file_write("main", "a\nb {\n include d/*.conf\n}\ninclude d/none*\ninclude \"d/x\"\n");
+	file_write("main", "a\nb {\n include d/*.conf\n}\ninclude d/none*\ninclude \"d/x\"\ninclude d*\n");
+	file_write("dx", "y");
 	file_write("d/1.conf", "c\n include ../e\n");
 	file_write("d/2.conf", "f {\n}\n");
 	file_write("e", "\ne\n");
@@ -182,7 +183,7 @@ static void test_include(void **state)
 	if (!blocks)
 		fail_msg("%s", error);
 	char *got = printed(blocks);
-	assert_string_equal(got, "a\nb {\n\tc\n\te\n\tf {\n\t}\n}\nx\n");
+	assert_string_equal(got, "a\nb {\n\tc\n\te\n\tf {\n\t}\n}\nx\ny\n");
 	struct block *e = block_find(block_find(blocks_root(blocks), "b"), "e");
 	assert_int_equal(e->line, 2);
 	assert_string_equal(strrchr(e->file, '/'), "/e");

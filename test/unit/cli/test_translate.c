@@ -61,7 +61,7 @@ static void expect_wrong(const char *text, const char *sentence)
 #define GROUP		  "local_address_group g {\n 10.1.0.1-2 dpdk1\n}\n"
 #define SERVICE		  "virtual_server 10.0.0.1 80 {\n lb_kind FNAT\n laddr_group_name g\n}\n"
 #define STOCK		  "virtual_server 10.0.0.1 80 {\n\tlb_kind NAT\n}\n"
-#define KEY		  "\"protocol\":\"tcp\",\"vip\":\"10.0.0.1\",\"port\":80"
+#define KEY		  "\"protocol\":\"udp\",\"vip\":\"10.0.0.1\",\"port\":80"
 #define LOCAL(last, more) "{\"address\":\"10.1.0." last "\",\"interface\":\"dpdk1\"" more "}"
 
 static void test_stock_passes(void **state)
@@ -85,9 +85,11 @@ static void test_fullnat(void **state)
 {
 	expect(GROUP SERVICE, STOCK "--[{" KEY ",\"mode\":\"fullnat\",\"local_addresses\":[" LOCAL(
 				      "1", "") "," LOCAL("2", "") "]}]");
-	expect("virtual_server 10.0.0.1 80 {\n lvs_method FNAT\n establish_timeout 600\n}",
-	       "virtual_server 10.0.0.1 80 {\n\tlvs_method NAT\n}\n--[{" KEY
-	       ",\"mode\":\"fullnat\",\"timeouts\":{\"established\":600}}]");
+	expect("virtual_server 10.0.0.1 80 {\n lvs_method FNAT\n protocol TCP\n establish_timeout "
+	       "600\n}",
+	       "virtual_server 10.0.0.1 80 {\n\tlvs_method NAT\n\tprotocol TCP\n}\n--[{"
+	       "\"protocol\":\"tcp\",\"vip\":\"10.0.0.1\",\"port\":80,\"mode\":\"fullnat\","
+	       "\"timeouts\":{\"established\":600}}]");
 	expect("virtual_server 10.0.0.1 53 {\n protocol UDP\n establish_timeout 60\n}",
 	       "virtual_server 10.0.0.1 53 {\n\tprotocol UDP\n}\n--[{\"protocol\":\"udp\",\"vip\":"
 	       "\"10.0.0.1\",\"port\":53,\"timeouts\":{\"udp_one_way\":60,\"udp_normal\":60}}]");
@@ -95,8 +97,8 @@ static void test_fullnat(void **state)
 	       "virtual_server group v {\n lb_kind FNAT\n}\n",
 	       "virtual_server_group v {\n\t10.0.0.1 80\n\tfd00::1-2 80\n}\n"
 	       "virtual_server group v {\n\tlb_kind NAT\n}\n--[{" KEY ",\"mode\":\"fullnat\"},"
-	       "{\"protocol\":\"tcp\",\"vip\":\"fd00::1\",\"port\":80,\"mode\":\"fullnat\"},"
-	       "{\"protocol\":\"tcp\",\"vip\":\"fd00::2\",\"port\":80,\"mode\":\"fullnat\"}]");
+	       "{\"protocol\":\"udp\",\"vip\":\"fd00::1\",\"port\":80,\"mode\":\"fullnat\"},"
+	       "{\"protocol\":\"udp\",\"vip\":\"fd00::2\",\"port\":80,\"mode\":\"fullnat\"}]");
 }
 
 #define INSTANCE(name, vip)                                                        \
@@ -227,7 +229,7 @@ static void test_refused(void **state)
 		 "f:3: error: this address stands in the group twice"},
 		{GROUP GROUP, "f:4: error: local_address_group g stands in f:1 already"},
 		{"virtual_server 10.0.0.1 80 {\n}\nvirtual_server 10.0.0.1 80 {\n}\n",
-		 "f:3: error: the service tcp 10.0.0.1:80 stands in f:1 already"},
+		 "f:3: error: the service udp 10.0.0.1:80 stands in f:1 already"},
 		{GROUP "virtual_server fd00::1 80 {\n lb_kind FNAT\n laddr_group_name g\n}\n",
 		 "f:6: error: the local_address_group \"g\" has no IPv6 address, which fd00::1 "
 		 "needs"},
