@@ -173,7 +173,8 @@ static int folder_remove(void **state)
 
 static void test_include(void **state)
 {
-	file_write("main", "a\nb {\n include d/*.conf\n}\ninclude d/none*\ninclude \"d/x\"\ninclude d*\n");
+	file_write("main",
+		   "a\nb {\n include d/*.conf\n}\ninclude d/none*\ninclude \"d/x\"\ninclude d*\n");
 	file_write("dx", "y");
 	file_write("d/1.conf", "c\n include ../e\n");
 	file_write("d/2.conf", "f {\n}\n");
