@@ -35,7 +35,8 @@ def run_face(lab, row, folder):
     for name, text in row.files.items():
         (folder / name).write_text(text)
     words = [word.replace("{file}", str(file)) for word in row.words]
-    environment = {**os.environ, "WEIR_SOCKET": str(lab.w.socket)}
+    environment = {**os.environ, "WEIR_SOCKET": str(lab.w.socket),
+                   "WEIR_IPVS_LIBRARY": str(BUILD / "shim/libweir-ipvs.so")}
     if row.face == "weirctl":
         words = ["-s", str(lab.w.socket), *words]
     return subprocess.run([BUILD / "cli" / row.face, *words], input=row.stdin, capture_output=True, text=True,
@@ -89,7 +90,8 @@ def test_the_table_is_long_enough():
 def test_no_daemon():
     """Every face says whom it wanted to talk to, with an exit code of its own."""
     environment = {**os.environ, "WEIR_SOCKET": "/nonexistent"}
-    for face, code, words in (("ipvsadm", 2, ["-ln"]), ("ipvsadm", 2, ["-R"]), ("weirctl", 3, ["-s", "/nonexistent", "status"])):
+    for face, code, words in (("ipvsadm", 2, ["-ln"]), ("ipvsadm", 2, ["-R"]), ("dpip", 1, ["addr", "show"]),
+                              ("weirctl", 3, ["-s", "/nonexistent", "status"])):
         done = subprocess.run([BUILD / "cli" / face, *words], input="-A -t 10.0.0.100:80\n", capture_output=True,
                               text=True, env=environment, timeout=30)
         assert done.returncode == code, (face, words, done)
