@@ -344,4 +344,24 @@ CONFIG = [
     Config({"local_addresses": [{"address": "192.168.100.200", "interface": "nonsense"}]}, "nonsense"),
 ]
 
-ROWS = IPVSADM + DPIP + WEIRCTL + COUNTERS + KEEPALIVED + CONFIG
+ANNOUNCE = rows(
+    "weirctl",
+    ("drain --deadline 0", 1, "deadline: is out of range, 1 to 604800 seconds"),
+    ("drain --deadline soon", 2, "--deadline: \"soon\" is not a whole number"),
+    ("drain now", 2, "\"now\" is too much"),
+    ("undrain --force", 2, "unknown option --force"),
+    ("announcement add", 2, "announcement has no \"add\""),
+    (f"service set tcp {VIP} --announce perhaps", 2, "--announce takes yes or no"),
+    (f"service set tcp {VIP} --quorum 0", 1, "quorum: 0 is out of range"),
+    (f"service set tcp {VIP} --quorum 2 --hysteresis 2", 1, "hysteresis: must be less than the quorum, which is 2"),
+) + [
+    Config({"announce": {"interface": "dpdk0.kni"}}, "announce.interface: \"dpdk0.kni\" is the TAP of port dpdk0"),
+    Config({"announce": {"interface": "a/b"}}, "announce.interface: must not hold"),
+    Config({"announce": {"isolate": {"links": ["eth0"]}}}, "announce.isolate.links[0]: there is no port \"eth0\""),
+    Config({"announce": {"isolate": {"servers": "all"}}}, "announce.isolate.servers: must be true or false"),
+    Config({"announce": {"linger": "1s"}}, "announce.linger: must be a number of seconds"),
+    Config({"announce": {"shared": "some"}}, "announce.shared: \"some\" is none of: all, any"),
+    Config({"services": [{"vip": "10.0.0.100", "port": 80, "announce": 1}]}, "services[0].announce: must be true or false"),
+]
+
+ROWS = IPVSADM + DPIP + WEIRCTL + COUNTERS + KEEPALIVED + ANNOUNCE + CONFIG

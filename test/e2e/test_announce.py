@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab import Lab, Refused, Weir, wait_for
+from lab import Lab, Refused, Weir, run, wait_for
 from routing_lab import ROUTER, VIP, VIP6, EcmpLab, RequestProbe, example
 
 # Sessions that are over shall be gone soon, so that a drain ends within a test.
@@ -286,6 +286,45 @@ def test_quorum(lab):
     node.w.patch(path, {"servers": [{**servers[0], "weight": 1}]})
     assert announcement(node)["state"] == "announced", "one is left: quorum less hysteresis"
     node.w.patch(path, {"quorum": 1, "hysteresis": 0, "servers": servers})
+
+
+def test_quorum_through_other_doors(lab):
+    """keepalived's way, by stock ipvsadm's door, and a checker's."""
+    node = lab.nodes[0]
+    vip, server = "10.10.0.200", "192.168.100.11:80"
+
+    def adm(*words):
+        run("/usr/sbin/ipvsadm", *words, env=node.w.preload)
+
+    def follows(state):
+        wait_for(lambda: announcement(node, vip)["state"] == state, 5, what=f"it is {state}")
+        assert (vip in node.vips()) == (state == "announced")
+
+    settings = node.w.get("/v1/ipvs")
+    node.w.put("/v1/ipvs", {"services": [{"protocol": "tcp", "vip": vip, "port": 80, "announce": True}]})
+    adm("-A", "-t", f"{vip}:80", "-s", "rr")
+    follows("withdrawn")
+    adm("-a", "-t", f"{vip}:80", "-r", server, "-m")
+    follows("announced")
+    adm("-e", "-t", f"{vip}:80", "-r", server, "-m", "-w", "0")
+    follows("withdrawn")
+    adm("-e", "-t", f"{vip}:80", "-r", server, "-m", "-w", "5")
+    follows("announced")
+    adm("-d", "-t", f"{vip}:80", "-r", server)
+    follows("withdrawn")
+    adm("-D", "-t", f"{vip}:80")
+    node.w.put("/v1/ipvs", settings)
+
+    path = f"/v1/services/tcp/{vip}/81"
+    node.w.put(path, {"announce": True, "check": {"type": "tcp", "interval": 600},
+                      "servers": [{"address": "192.168.100.11", "port": 80}]})
+    follows("announced")
+    for state, then in (("down", "withdrawn"), ("up", "announced")):
+        node.w.request("POST", "/v1/checks", {"checker": "test", "ends": state == "up", "results": [
+            {"protocol": "tcp", "vip": vip, "port": 81, "address": "192.168.100.11", "server_port": 80,
+             "state": state, "reason": "because"}]})
+        follows(then)
+    node.w.delete(path)
 
 
 def test_isolates_itself(lab):
