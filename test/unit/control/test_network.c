@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "control/claim.h"
+#include "control/loop.h"
 #include "control/network.h"
 #include "control/publish.h"
 #include "control/remains.h"
@@ -232,7 +233,7 @@ static void test_a_local_address_in_use_stays(void **state)
 /* A damaged file is set aside, a damaged entry costs only itself. */
 static void test_damaged_file(void **state)
 {
-	char path[128], bad[128];
+	char path[128], bad[160];
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/network.json", folder);
