@@ -24,22 +24,33 @@ class Page:
         self.run_folder.mkdir()
         for face in ("weirctl", "weir-run"):
             (self.run_folder / face).symlink_to(labs.BUILD / "cli/weirctl")
+        (self.run_folder / "weir").symlink_to(labs.BUILD / "weir")
 
     def block(self, name):
         found = re.search(rf"^( *)```{name}\n(.*?)^\1```$", self.text, re.S | re.M)
         assert found, f"the page has no block {name}"
         return re.sub(rf"^{found[1]}", "", found[2], flags=re.M)
 
-    def weir(self, name):
-        """A weir with the page's own file; the lab adds where its socket and state are."""
+    def weir(self, name=None, imported=False):
+        """A weir with the page's own file; the lab adds where its socket and state are, and takes little memory."""
         w = Weir(self.lab, self.lab.balancer, {})
-        text = labs.yaml_text(w.config) + self.block(name).replace("eth1", "in0").replace("eth2", "out0")
+        if imported:
+            self.shell(w, "dpvs-import")
+            text = (self.lab.folder / "weir.yaml").read_text()
+            w.config.pop("sessions")  # they came from dpvs.conf
+        else:
+            text = self.devices(self.block(name))
+        text = labs.yaml_text(w.config) + text
         w.write = lambda: w.file.write_text(text)
         return w.start()
 
+    @staticmethod
+    def devices(text):
+        return text.replace("eth1", "in0").replace("eth2", "out0")
+
     def shell(self, w, name):
-        """Commands, each of which must succeed; `weirctl` and `weir-run` are where packages put them."""
-        text = self.block(name).replace("/usr/lib/weir/bin", str(self.bin))
+        """Commands, each of which must succeed; programs are where packages put them."""
+        text = self.devices(self.block(name)).replace("/usr/lib/weir/bin", str(self.bin))
         environment = {**os.environ, "WEIR_SOCKET": str(w.socket),
                        "WEIR_IPVS_LIBRARY": str(labs.BUILD / "shim/libweir-ipvs.so"),
                        "PATH": f"{self.run_folder}:{os.environ['PATH']}"}
@@ -63,7 +74,8 @@ def restarted(w):
 
 def test_from_dpvs(lab):
     page = Page(lab, "migrating-from-dpvs")
-    w = page.weir("dpvs-yaml")
+    (lab.folder / "dpvs.conf").write_text(page.block("dpvs-conf"))
+    w = page.weir(imported=True)
     assert page.shell(w, "dpvs-script").stderr == ""
     served(lab)
     looked = page.shell(w, "dpvs-look").stdout
@@ -87,6 +99,16 @@ def test_from_lvs(lab):
         **os.environ, "WEIR_SOCKET": str(w.socket),
         "WEIR_IPVS_LIBRARY": str(labs.BUILD / "shim/libweir-ipvs.so")}).stdout
     assert sorted(saved.split("\n")) == sorted(page.block("lvs-rules").split("\n"))
+
+
+def test_every_key_of_dpvs_conf_is_on_the_page():
+    """The keys that the import knows, by their last names."""
+    page = (ROOT / "doc/migrating-from-dpvs.md").read_text()
+    keys = re.findall(r'^\t\{"((?:\w+_defs|sa_pool)[a-z0-9_/]*)", (?:use_\w+|NULL),', (ROOT / "cli/import.c").read_text(), re.M)
+    assert len(keys) > 50
+    missing = [key for key in keys if f"`{key.split('/')[-1]}`" not in page and f"`{key.split('/')[0]}`" not in page]
+    missing += [key for key in keys if f"`{key.split('/')[-1]}`" not in page and key.count("/") < 3]
+    assert not missing
 
 
 @pytest.mark.parametrize("name", ["migrating-from-dpvs", "migrating-from-lvs"])

@@ -119,6 +119,98 @@ class Debian:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+# systemd as the first process of namespaces of its own. It gets a group of processes to itself, and
+# the units that would change settings of the whole machine are masked.
+BOOT = """
+mount --make-rprivate /
+mount --bind "$0" "$0"
+mount -t proc proc "$0/proc"
+mount -t sysfs sysfs "$0/sys"
+mount -t cgroup2 cgroup2 "$0/sys/fs/cgroup"
+mount -t tmpfs tmpfs "$0/run"
+mount -t tmpfs tmpfs "$0/dev"
+mkdir -p "$0/dev/net" "$0/dev/shm" "$0/dev/pts"
+for device in null zero full random urandom tty net/tun; do
+	touch "$0/dev/$device"
+	mount --bind "/dev/$device" "$0/dev/$device"
+done
+mount -t tmpfs tmpfs "$0/dev/shm"
+cd "$0"
+pivot_root . .
+umount -l .
+exec chroot . /usr/bin/env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd \\
+	--log-target=journal
+"""
+MASKED = ["systemd-sysctl", "systemd-modules-load", "systemd-udevd", "systemd-udev-trigger", "modprobe@"]
+
+
+def cgroup_root():
+    """Where the second version of cgroups is mounted; None when it is not."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        words = line.split()
+        if words[2] == "cgroup2" and "rw" in words[3].split(","):
+            return Path(words[1])
+    return None
+
+
+class Booted:
+    """A root whose systemd runs, in the network namespace of the lab; commands see what it sees."""
+
+    def __init__(self, debian, host):
+        self.debian = debian
+        for unit in MASKED:
+            path = debian.path(f"/etc/systemd/system/{unit}.service")
+            if not path.is_symlink():
+                path.symlink_to("/dev/null")
+        # A private /dev cannot be made over the one of a root in a folder.
+        override = debian.path("/etc/systemd/system/weir-checker.service.d/here.conf")
+        override.parent.mkdir(exist_ok=True)
+        override.write_text("[Service]\nPrivateDevices=no\n")
+        self.group = cgroup_root() / f"weir-package-{os.getpid()}"
+        self.group.mkdir()
+        # Not by `ip netns exec`, which hides the groups.
+        self.process = subprocess.Popen(
+            ["sh", "-c", 'echo $$ >"$1/cgroup.procs" && exec nsenter --net="$4" unshare --mount --pid --uts --ipc '
+             '--cgroup --fork --kill-child sh -ec "$2" "$3"', "sh", self.group, BOOT, debian.folder,
+             f"/run/netns/{host.ns}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        host.lab.processes.append(self.process)
+        end = time.monotonic() + 60
+        while self.run("systemctl", "is-system-running", check=False).stdout.strip() not in ("running", "degraded"):
+            assert self.process.poll() is None and time.monotonic() < end, "systemd does not come up"
+            time.sleep(0.2)
+
+    def pid(self):
+        """Of systemd, the child of unshare."""
+        children = run("pgrep", "-P", self.process.pid, check=False).stdout.split()
+        return children[0] if children else None
+
+    def run(self, *command, check=True, timeout=120):
+        pid = self.pid()
+        if pid is None:
+            return subprocess.CompletedProcess(command, 1, "", "systemd is not there yet")
+        return run("nsenter", "-t", pid, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd",
+                   "env", "DEBIAN_FRONTEND=noninteractive", *command, check=check, timeout=timeout)
+
+    def systemctl(self, *words):
+        """With what the units have logged, when it fails."""
+        try:
+            return self.run("systemctl", *words).stdout
+        except AssertionError as error:
+            journal = self.run("journalctl", "-b", "--no-pager", "-n", "60", "-u", "weir*", check=False).stdout
+            raise AssertionError(f"{error}\n{journal}") from None
+
+    def close(self):
+        self.process.kill()  # and with it, by --kill-child, all of the namespace
+        self.process.wait(10)
+        for _ in range(100):
+            if all(not path.read_text() for path in self.group.rglob("cgroup.procs")):
+                break
+            time.sleep(0.1)
+        for path in sorted((path for path in [self.group, *self.group.rglob("*")] if path.is_dir()), reverse=True):
+            path.rmdir()
+
+
 class Unit:
     """A unit file as systemd would carry it out, so far as that can be done without systemd."""
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The Debian packages, in a clean Debian 12: installed by apt, started as the units say, removed again.
 
-systemd does not run here (the root is a folder): the units are checked by systemd-analyze, and what
-their ExecStart says is run with the capabilities that they grant. The tests go in their order.
+Twice: what the units say is run by hand, with the capabilities that they grant, which works everywhere;
+and a systemd is booted in the root, where systemctl does it. The tests go in their order.
 """
 
 import json
@@ -185,6 +185,42 @@ def test_a_second_instance_beside_it(root, lab, running):
     assert first.poll() is None and second.poll() is None
 
 
+@pytest.fixture(scope="module")
+def booted(root, lab):
+    if not debians.cgroup_root():
+        pytest.skip("systemd needs the second version of cgroups, which is not mounted here")
+    made = debians.Booted(root, lab.balancer)
+    yield made
+    made.close()
+
+
+def answered(lab):
+    labs.wait_for(lambda: lab.client.curl("-m", "1", f"http://{labs.VIP}/", check=False).stdout, 20,
+                  what="an answer to a client")
+
+
+def test_systemd_starts_reloads_restarts_and_stops_it(booted, root, lab):
+    """The real systemctl, under a systemd that has been booted in the root."""
+    booted.systemctl("enable", "--now", "weir", "weir-checker")
+    answered(lab)
+    assert booted.run("systemctl", "is-active", "weir", "weir-checker").stdout.split() == ["active", "active"]
+    assert booted.run("weirctl", "status").returncode == 0
+    booted.systemctl("reload", "weir")
+    labs.wait_for(lambda: "up" in booted.run("weirctl", "check").stdout, 20, what="the checker reports")
+    pid = booted.run("systemctl", "show", "-P", "MainPID", "weir").stdout
+    booted.systemctl("kill", "--signal=KILL", "--kill-whom=main", "weir")
+    labs.wait_for(lambda: booted.run("systemctl", "show", "-P", "MainPID", "weir").stdout not in (pid, "0\n"), 20,
+                  what="systemd starts it again")
+    answered(lab)
+    booted.systemctl("start", "weir@blue")
+    labs.wait_for(lambda: booted.run("weirctl", "--instance", "blue", "status", check=False).returncode == 0, 20,
+                  what="the second instance answers")
+    booted.systemctl("stop", "weir", "weir@blue")
+    # What is bound to weir ends with it.
+    labs.wait_for(lambda: booted.run("systemctl", "is-active", "weir", "weir-checker", "weir@blue",
+                                     check=False).stdout.split() == ["inactive"] * 3, 20, what="all have stopped")
+
+
 def test_an_upgrade_keeps_the_configuration(root, packages):
     before = root.path("/etc/weir/weir.yaml").read_text()
     shutil.copy(packages["weir"], root.path("/tmp"))
@@ -192,12 +228,20 @@ def test_an_upgrade_keeps_the_configuration(root, packages):
     assert root.path("/etc/weir/weir.yaml").read_text() == before
 
 
-def test_purge_leaves_only_what_is_the_administrators(root, packages):
+def test_removing_it_stops_it(booted):
+    booted.systemctl("start", "weir", "weir@blue")
+    booted.run("apt-get", "-q", "-y", "remove", "weir")
+    assert "active" not in booted.run("systemctl", "is-active", "weir", "weir@blue", check=False).stdout.split()
+
+
+def test_purge_leaves_only_what_is_the_administrators(root):
     """Blue's configuration was never the package's; the group stays, as Debian's policy has it."""
     root.apt("purge", "--autoremove", "weir", "ipvsadm")
     left = root.files() - root.before
     # Copies of the password files are adduser's, and what lies in /run goes with the next boot.
-    left -= {path for path in left if re.match(r"/etc/(group|gshadow|passwd|shadow)-$|/run/(?!weir)", path)}
+    own = r"/etc/(group|gshadow|passwd|shadow)-$|/run/(?!weir)|/var/lib/(systemd|private)|/etc/(\.updated|machine-id)"
+    own += r"|/etc/systemd/system/(systemd-|modprobe@|weir-checker.service.d)|/var/(\.updated|tmp/)|/var/lib/dbus"  # systemd's, and its masks
+    left -= {path for path in left if re.match(own, path)}
     assert left == {"/etc/weir", "/etc/weir/blue.yaml"}
     assert re.search(r"^weir:", root.path("/etc/group").read_text(), re.M)
 
