@@ -250,6 +250,20 @@ def test_weir_restarts_beneath(lab, keepalived):
     wait_table(lab, FULL)
 
 
+def test_server_dies_while_weir_is_down(lab, keepalived):
+    """What keepalived could not tell weir, it tells it with a later check."""
+    keepalived.write(BOTH).start()
+    wait_table(lab, FULL)
+    lab.w.wait_saved(server_address(1), server_address(2))
+    lab.w.stop()
+    lab.end(lab.nginxes[1])
+    wait_for(lambda: "No such device" in keepalived.log.read_text(), 15, what="keepalived misses weir")
+    lab.w.start()
+    wait_table(lab, {HTTP: {endpoint(1): 1}})
+    alive(lab, 2)
+    wait_table(lab, FULL)
+
+
 def test_flush_and_timeouts(lab, keepalived):
     """lvs_flush takes what came through this door, and nothing else."""
     before = lab.w.get("/v1/timeouts")
