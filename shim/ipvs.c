@@ -376,6 +376,25 @@ static ssize_t answer_own(struct redirected *entry, struct msghdr *message, int 
 	return answer_status(entry, 0, message, flags);
 }
 
+/*
+ * ipvsadm has its own sentences for errors, which were made for the kernel. What weir says about it
+ * comes with the answer, and is printed before.
+ */
+static void tell_refusal(const void *bytes, size_t size)
+{
+	const size_t at = NLMSG_HDRLEN + sizeof(struct nlmsgerr);
+	const struct nlmsghdr *header = bytes;
+	const struct nlattr *text = (const struct nlattr *)((const char *)bytes + at);
+
+	if (size < at + NLA_HDRLEN || header->nlmsg_type != NLMSG_ERROR ||
+	    !(header->nlmsg_flags & NLM_F_ACK_TLVS) || text->nla_type != NLMSGERR_ATTR_MSG ||
+	    text->nla_len <= NLA_HDRLEN || at + text->nla_len > size ||
+	    strcmp(program_invocation_short_name, "ipvsadm") != 0)
+		return;
+	fprintf(stderr, "weir: %.*s\n", (int)(text->nla_len - NLA_HDRLEN - 1),
+		(const char *)text + NLA_HDRLEN);
+}
+
 /* From the daemon, or in its place when it has gone. */
 static ssize_t answer_receive(int fd, struct redirected *entry, struct msghdr *message, int flags)
 {
@@ -394,6 +413,9 @@ static ssize_t answer_receive(int fd, struct redirected *entry, struct msghdr *m
 		if (size < 0 && errno != ECONNRESET && errno != EPIPE && errno != ENOTCONN)
 			return size;
 	}
+	if (size > 0 && !(flags & MSG_PEEK) && message->msg_iovlen > 0 &&
+	    (size_t)size <= message->msg_iov[0].iov_len)
+		tell_refusal(message->msg_iov[0].iov_base, (size_t)size);
 	if (size > 0)
 		return size;
 	entry->gone = true;

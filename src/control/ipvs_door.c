@@ -129,11 +129,11 @@ static int status_send(struct connection *c, int code)
 	if (code == 0 && !c->request.wants_ack)
 		return 0;
 	ipvs_reply_begin(&reply, &c->request.header);
-	ipvs_reply_status(&reply, code);
+	ipvs_reply_status(&reply, code, NULL);
 	return connection_send(c);
 }
 
-/* Say in the log what was refused, and to whom. */
+/* Say what was refused, in the log with whom, and in the answer. */
 static int refuse(struct connection *c, const struct error *error, int code)
 {
 	const struct ipvs_request *request = &c->request;
@@ -144,7 +144,9 @@ static int refuse(struct connection *c, const struct error *error, int code)
 		   error->field[0] ? ": " : "", error->text);
 	if (request->header.nlmsg_len == 0)
 		return -EPIPE; // not even a header to answer to
-	return status_send(c, code);
+	ipvs_reply_begin(&reply, &request->header);
+	ipvs_reply_status(&reply, code, error->text);
+	return connection_send(c);
 }
 
 /* One datagram with an answer, and another that says that it is done. */

@@ -215,13 +215,17 @@ void ipvs_reply_file(struct ipvs_reply *reply, const char *bytes, size_t size)
 	message_end(reply, message);
 }
 
-void ipvs_reply_status(struct ipvs_reply *reply, int code)
+void ipvs_reply_status(struct ipvs_reply *reply, int code, const char *text)
 {
-	struct nlmsghdr *message = message_begin(reply, NLMSG_ERROR, 0);
+	// The sentence goes as the kernel's extended acknowledgements do: behind the header alone.
+	uint16_t flags = text ? NLM_F_CAPPED | NLM_F_ACK_TLVS : 0;
+	struct nlmsghdr *message = message_begin(reply, NLMSG_ERROR, flags);
 	struct nlmsgerr *status = mnl_nlmsg_put_extra_header(message, sizeof(*status));
 
 	status->error = code;
 	status->msg = *reply->request;
+	if (text != NULL)
+		mnl_attr_put_strz(message, NLMSGERR_ATTR_MSG, text);
 	message_end(reply, message);
 }
 

@@ -30,7 +30,7 @@ void ipvs_reply_timeouts(struct ipvs_reply *reply, const struct timeouts *timeou
 void ipvs_reply_info(struct ipvs_reply *reply);
 /* A piece of a file. */
 void ipvs_reply_file(struct ipvs_reply *reply, const char *bytes, size_t size);
-/* 0 (done) or a negative errno. */
-void ipvs_reply_status(struct ipvs_reply *reply, int code);
+/* 0 (done) or a negative errno, with a sentence about it or NULL. */
+void ipvs_reply_status(struct ipvs_reply *reply, int code, const char *text);
 /* The end of a listing. */
 void ipvs_reply_done(struct ipvs_reply *reply);

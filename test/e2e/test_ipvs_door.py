@@ -61,6 +61,7 @@ def refused(lab, *words, says=None, logs=None):
     assert done.returncode != 0, f"{words}: done"
     assert not says or says in done.stderr + done.stdout, f"{words}: {done.stderr}{done.stdout}"
     if logs:
+        assert re.search(f"^weir: .*{logs}", done.stderr, re.M), done.stderr
         log = lab.w.log.read_text()[begin:]
         assert re.search(rf"IPVS, ipvsadm, uid 0, pid \d+: \w+ refused: .*{logs}", log), log
     assert adm(lab, "-Sn").stdout == before
