@@ -226,8 +226,7 @@ int weirctl_main(int argc, char **argv)
 			return help_run(NULL, &(struct arguments){.positional = {argv[0]}});
 	const struct command *command = command_find(argc, argv, &used);
 	if (!command && noun_exists(argv[0]))
-		return usage_error(NULL, "%s has no \"%s\"; see `weirctl help %s`", argv[0],
-				   argc > 1 ? argv[1] : "list", argv[0]);
+		return usage_error(NULL, "%s has no \"%s\"", argv[0], argc > 1 ? argv[1] : "list");
 	if (!command)
 		return usage_error(NULL, "no command \"%s\"", argv[0]);
 	return command_run(&global, command, argc - used, argv + used);
