@@ -7,11 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_ROUND = 1024 };
+enum { EVENTS_ROUND = 1024, EVENTS_PAUSE = 8 };
 
 static struct {
 	int epoll;
 	uint64_t now;
+	bool full; // the last round took as much as it could
 	uint32_t random;
 } events = {.epoll = -1};
 
@@ -63,18 +64,35 @@ void events_remove(int fd)
 	control(EPOLL_CTL_DEL, fd, 0, NULL); // one that is closed already is not there
 }
 
+/* Rounds are EVENTS_PAUSE apart: to be woken for each answer costs more than to take it. */
+static void pause_make(void)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)((events.now + EVENTS_PAUSE) / 1000),
+		.tv_nsec = (long)((events.now + EVENTS_PAUSE) % 1000 * 1000000),
+	};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 bool events_round(int milliseconds)
 {
 	static struct epoll_event ready[EVENTS_ROUND];
-	int count = epoll_wait(events.epoll, ready, EVENTS_ROUND, milliseconds);
+	int count;
 
+	if (!events.full)
+		pause_make();
+	if (milliseconds >= 0)
+		milliseconds = milliseconds > EVENTS_PAUSE ? milliseconds - EVENTS_PAUSE : 0;
+	count = epoll_wait(events.epoll, ready, EVENTS_ROUND, milliseconds);
+	events.full = count == EVENTS_ROUND;
 	clock_read();
 	for (int i = 0; i < count; i++) {
 		struct watch *watch = ready[i].data.ptr;
 
 		watch->ready(watch, ready[i].events);
 	}
-	return count < EVENTS_ROUND;
+	return !events.full;
 }
 
 uint64_t events_now(void)

@@ -49,8 +49,8 @@ void probe_ended(struct target *target, bool good, const char *result)
 {
 	probe_cancel(target);
 	checker.running--;
-	if (weir_answers())
-		target_judge(target, good, result);
+	if (weir_answers() && target_judge(target, good, result))
+		weir_hurry();
 	target_wait(target);
 }
 

@@ -5,82 +5,90 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+/* The time stands in the heap too: items are far apart in memory, and most need not be touched. */
+struct entry {
+	uint64_t due;
+	struct schedule_item *item;
+};
+
 static struct {
-	struct schedule_item **items; // from 1, as in a textbook
+	struct entry *entries; // from 1, as in a textbook
 	uint32_t count, room;
 } heap;
 
-static void place(struct schedule_item *item, uint32_t at)
+static void place(struct entry entry, uint32_t at)
 {
-	heap.items[at] = item;
-	item->place = at;
+	heap.entries[at] = entry;
+	entry.item->place = at;
 }
 
-static void rise(struct schedule_item *item, uint32_t at)
+static void rise(struct entry entry, uint32_t at)
 {
-	for (; at > 1 && heap.items[at / 2]->due > item->due; at /= 2)
-		place(heap.items[at / 2], at);
-	place(item, at);
+	for (; at > 1 && heap.entries[at / 2].due > entry.due; at /= 2)
+		place(heap.entries[at / 2], at);
+	place(entry, at);
 }
 
-static void sink(struct schedule_item *item, uint32_t at)
+static void sink(struct entry entry, uint32_t at)
 {
 	for (uint32_t child; (child = 2 * at) <= heap.count; at = child) {
-		if (child < heap.count && heap.items[child + 1]->due < heap.items[child]->due)
+		if (child < heap.count && heap.entries[child + 1].due < heap.entries[child].due)
 			child++;
-		if (heap.items[child]->due >= item->due)
+		if (heap.entries[child].due >= entry.due)
 			break;
-		place(heap.items[child], at);
+		place(heap.entries[child], at);
 	}
-	place(item, at);
+	place(entry, at);
 }
 
 int schedule_set(struct schedule_item *item, uint64_t due)
 {
 	uint32_t room = heap.room ? 2 * heap.room : 256;
-	struct schedule_item **larger;
+	struct entry entry = {.due = due, .item = item}, *larger;
 
-	item->due = due;
 	if (item->place != 0) {
-		rise(item, item->place);
-		sink(item, item->place);
+		bool later = due > item->due;
+
+		item->due = due;
+		(later ? sink : rise)(entry, item->place);
 		return 0;
 	}
+	item->due = due;
 	if (heap.count + 1 >= heap.room) {
-		larger = realloc(heap.items, room * sizeof(struct schedule_item *));
+		larger = realloc(heap.entries, room * sizeof(*larger));
 		if (larger == NULL)
 			return -ENOMEM;
-		heap.items = larger;
+		heap.entries = larger;
 		heap.room = room;
 	}
-	rise(item, ++heap.count);
+	rise(entry, ++heap.count);
 	return 0;
 }
 
 void schedule_remove(struct schedule_item *item)
 {
 	uint32_t at = item->place;
-	struct schedule_item *last;
+	struct entry last;
 
 	if (at == 0)
 		return;
 	item->place = 0;
-	last = heap.items[heap.count--];
-	if (last == item)
+	last = heap.entries[heap.count--];
+	if (last.item == item)
 		return;
 	rise(last, at);
-	sink(last, last->place);
+	sink(last, last.item->place);
 }
 
 struct schedule_item *schedule_first(void)
 {
-	return heap.count > 0 ? heap.items[1] : NULL;
+	return heap.count > 0 ? heap.entries[1].item : NULL;
 }
 
 void schedule_stop(void)
 {
-	free(heap.items);
-	heap.items = NULL;
+	free(heap.entries);
+	heap.entries = NULL;
 	heap.count = 0;
 	heap.room = 0;
 }

@@ -141,19 +141,20 @@ void target_told(void)
 
 /* Checks */
 
-void target_judge(struct target *target, bool good, const char *result)
+bool target_judge(struct target *target, bool good, const char *result)
 {
 	const struct check *check = &target->key.check;
 	uint16_t streak = target->judge.streak;
 	bool changed = judge_take(&target->judge, good, check->rise, check->fall);
 
 	if (!changed && streak == target->judge.streak && strcmp(result, target->result) == 0)
-		return;
+		return false;
 	snprintf(target->result, sizeof(target->result), "%s", result);
 	if (changed)
 		memcpy(target->reason, target->result, sizeof(target->reason));
 	target->version++;
 	dirty_add(target);
+	return changed;
 }
 
 void target_wait(struct target *target)

@@ -67,8 +67,8 @@ uint32_t target_count(void);
 /* By the number that it has as long as it lives; NULL: none. */
 struct target *target_by_number(uint32_t number);
 
-/* What a check has found out. */
-void target_judge(struct target *target, bool good, const char *result);
+/* What a check has found out; true: weir should know soon, because the state has changed. */
+bool target_judge(struct target *target, bool good, const char *result);
 /* Schedule the next check. */
 void target_wait(struct target *target);
 

@@ -17,14 +17,21 @@
 
 /*
  * One request at a time on one connection that is kept. Once a second results go out by POST, also
- * when there are none, which says that we are there; the answer has the generation of what is to be
+ * when there are none, which says that we are there; a server that goes up or down is told of
+ * within a tenth of a second. The answer has the generation of what is to be
  * checked, and when it is another one the list is fetched.
  *
  * When weir does not answer, nothing is checked: checks travel through weir, so they would only say
  * that weir is away. When it is back the list is fetched whole and believed: whatever we had found
  * out last and could not tell is left behind, since weir's going may have been the reason.
  */
-enum { TURN = 1000, ANSWER_MAX = 256 << 20, RESULTS_AT_ONCE = 4096, REQUEST_TIMEOUT = 10000 };
+enum {
+	TURN = 1000,
+	HURRY = 100,
+	ANSWER_MAX = 256 << 20,
+	RESULTS_AT_ONCE = 4096,
+	REQUEST_TIMEOUT = 10000
+};
 
 static struct {
 	char id[64];
@@ -33,7 +40,8 @@ static struct {
 	char *body;
 	char *answer;
 	size_t size, room;
-	uint64_t due;
+	uint64_t due;	    // the next time to tell
+	uint64_t told;	    // the last time
 	int64_t generation; // of the list that we have; 0: none that counts
 	bool busy, listing; // a request is under way; it asks for the list
 	bool stale;	    // there is another list
@@ -123,6 +131,7 @@ static void tell(void)
 	body = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	weir.listing = false;
+	weir.told = events_now();
 	// What did not fit goes out at once.
 	weir.due = events_now() + (count < RESULTS_AT_ONCE ? TURN : 0);
 	if (body == NULL)
@@ -245,6 +254,16 @@ void weir_turn(void)
 		tell();
 	else if (weir.stale && !weir.stalled && !weir.ending)
 		ask();
+}
+
+void weir_hurry(void)
+{
+	uint64_t soon = weir.told + HURRY;
+
+	if (soon < events_now())
+		soon = events_now();
+	if (soon < weir.due)
+		weir.due = soon;
 }
 
 uint64_t weir_due(void)

@@ -15,6 +15,8 @@ void weir_stop(void);
 
 /* Ask and tell, when it is time. */
 void weir_turn(void);
+/* There is something to tell that should not wait for the next second. */
+void weir_hurry(void);
 /* When weir_turn() has something to do, in milliseconds of events_now(). */
 uint64_t weir_due(void);
 /* Is weir there? Without it checks mean nothing: they go through it. */

@@ -254,7 +254,9 @@ void list_services(struct list *list, const json_t *services)
 						"address");
 		service_print(list, service->object);
 		for (const struct row *server = servers; server->object; server++)
-			server_print(list, service->object, server->object);
+			// One that its checks have taken out is not in the service.
+			if (!json_is_true(json_object_get(server->object, "removed")))
+				server_print(list, service->object, server->object);
 		free(servers);
 	}
 	free(rows);

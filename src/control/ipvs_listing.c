@@ -53,6 +53,8 @@ static bool table_more(struct ipvs_listing *listing)
 		const struct model_server *server = &service->servers[i];
 		struct traffic traffic;
 
+		if (model_server_is_removed(service, server))
+			continue;
 		zero_server_traffic(server->number, &traffic);
 		text_add(text, "  -> ");
 		address_add(text, &server->addr, true);
@@ -175,6 +177,8 @@ static bool servers_next(struct ipvs_listing *listing, struct ipvs_reply *reply)
 	       model_server_compare(&service->servers[i], &listing->last) <= 0)
 		i++;
 	for (; i < service->server_count; i++) {
+		if (model_server_is_removed(service, &service->servers[i]))
+			continue;
 		if (!ipvs_reply_has_room(reply))
 			return true;
 		ipvs_reply_server(reply, &service->servers[i]);

@@ -15,7 +15,7 @@ collect_ignore = [] if os.environ.get("WEIR_SOAK") else ["test_soak.py"]
 def pytest_sessionstart(session):
     if os.geteuid():
         pytest.exit("the end-to-end tests make network namespaces and need root", 2)
-    for program in ("weir", "cli/weirctl", "test/e2e/connections"):
+    for program in ("weir", "cli/weirctl", "checker/weir-checker", "test/e2e/connections"):
         if not (labs.BUILD / program).exists():
             pytest.exit(f"{labs.BUILD / program} is missing: build first (make)", 2)
 

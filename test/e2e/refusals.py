@@ -364,4 +364,30 @@ ANNOUNCE = rows(
     Config({"services": [{"vip": "10.0.0.100", "port": 80, "announce": 1}]}, "services[0].announce: must be true or false"),
 ]
 
-ROWS = IPVSADM + DPIP + WEIRCTL + COUNTERS + KEEPALIVED + ANNOUNCE + CONFIG
+
+def check_row(message, **check):
+    return Config({"services": [{"vip": "10.0.0.100", "port": 80, "check": check}]}, message)
+
+
+CHECKS = [
+    check_row("services[0].check.type", type="smtp"),
+    check_row('did you mean \"interval\"', intervall=5),
+    check_row("services[0].check.interval", interval=0),
+    check_row("0.1 to 3600", interval=4000),
+    check_row("longer than the interval, 2 s", interval=2, timeout=3),
+    check_row("services[0].check.rise", rise=0),
+    check_row("services[0].check.fall", fall=101),
+    check_row("a check of type ping has no port", type="ping", port=80),
+    check_row("only a check of type http has this", type="tcp", path="/"),
+    check_row("must begin with", type="http", path="index.html"),
+    check_row("blanks or control characters", type="http", host="a b"),
+    check_row("HTTP statuses from 100 to 599", type="http", status=[200, 600]),
+    check_row("only a check of type udp sends something", type="http", send="x"),
+    check_row("inhibit, remove", on_failure="ignore"),
+    Config({"services": [{"vip": "10.0.0.100", "port": 80, "servers": [
+        {"address": "192.168.100.2", "port": 80, "check": {"port": 81}}]}]},
+        "services[0].servers[0].check.type"),
+    Config({"checks": [{"type": "tcp"}]}, "is not available yet"),
+]
+
+ROWS = IPVSADM + DPIP + WEIRCTL + COUNTERS + KEEPALIVED + ANNOUNCE + CONFIG + CHECKS
