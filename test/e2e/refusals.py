@@ -384,8 +384,8 @@ CHECKS = [
     check_row("HTTP statuses from 100 to 599", type="http", status=[200, 600]),
     check_row("only a check of type udp sends something", type="http", send="x"),
     check_row("inhibit, remove", on_failure="ignore"),
-    Config({"services": [{"vip": "10.0.0.100", "port": 80, "servers": [
-        {"address": "192.168.100.2", "port": 80, "check": {"port": 81}}]}]},
+    Config({"services": [{"servers": [{"address": "192.168.100.2", "port": 80, "check": {"port": 81}}],
+                          "vip": "10.0.0.100", "port": 80}]},
         "services[0].servers[0].check.type"),
     Config({"checks": [{"type": "tcp"}]}, "is not available yet"),
 ]
