@@ -309,6 +309,33 @@ def test_groups_and_flows(dpip):
     dpip(f"flow del type kni 10.9.9.9 dev {WAN}")
 
 
+def test_lldp(dpip):
+    """Stock lldpd on both ends of a wire: what weir's side says and hears, and the switch for it."""
+    sockets = {}
+    for host in (dpip.lab.balancer, dpip.lab.client):
+        sockets[host] = dpip.lab.folder / f"lldpd-{host.role}.sock"
+        host.start("lldpd", "-d", "-u", sockets[host])
+    wait_for(lambda: all(path.exists() for path in sockets.values()), 10, what="lldpd listens")
+    mine = {"WEIR_LLDP_SOCKET": str(sockets[dpip.lab.balancer])}
+
+    def show(what):
+        run("lldpcli", "-u", sockets[dpip.lab.client], "update", check=False)
+        done = run(BUILD / "cli/dpip", "lldp", "show", what, "dev", WAN, check=False,
+                   env={**os.environ, "WEIR_SOCKET": str(dpip.w.socket), **mine})
+        return done.stdout
+
+    local = wait_for(lambda: show("local"), 10, interval=0.3, what="lldpd knows the interface")
+    assert local.startswith(f"-*-*-*- Local LLDP Message on Port {WAN} -*-*-*-\nChassis ID TLV (1)\n\tMAC: ")
+    assert "Time to Live TLV (3)\n\t120\n" in local and local.endswith("End of LLDPDU TLV\n")
+    heard = wait_for(lambda: show("neigh"), 20, interval=0.5, what="the client's LLDP is heard")
+    assert f"Neighbour LLDP Message on Port {WAN}" in heard and "Port Description TLV (4)\n\teth0\n" in heard
+    assert " lldp\n" in dpip.run(f"link show {WAN}", **mine).stdout
+    dpip.run(f"link set {WAN} lldp off", **mine)
+    assert " lldp\n" not in dpip.run(f"link show {WAN}", **mine).stdout
+    assert "lldp is off on dpdk1" in dpip.run(f"lldp show dev {WAN}", code=1, **mine).stderr
+    dpip.run(f"link set {WAN} lldp on", **mine)
+
+
 def test_busiest_flow(dpip):
     """The flow of iperf3 is the first one on its interface, and on the other side the first one, too."""
     done = dpip.run("iftraf show")

@@ -8,6 +8,8 @@
 
 #include "control/claim.h"
 #include "control/loop.h"
+#include "control/model.h"
+#include "control/loop.h"
 #include "control/network.h"
 #include "control/publish.h"
 #include "control/remains.h"
