@@ -125,3 +125,66 @@ def test_weir_restarted_under_keepalived(tutorial_lab):
     assert lab.weights(one) == {server_address(1): 100, server_address(2): 100}
     assert spread(lab) == {"s1": 5, "s2": 5}
     only_master(lab, one)
+
+
+VIP6, LIPS6 = "fd00:a::254", ("fd00:a::200", "fd00:a::201")
+FILE6 = f"""
+global_defs {{
+    vrrp_version 3
+}}
+local_address_group g6 {{
+    fd00:a::200-201 dpdk0
+}}
+vrrp_instance VI_6 {{
+    state MASTER
+    interface dpdk0.kni
+    dpdk_interface dpdk0
+    virtual_router_id 124
+    priority PRIORITY
+    advert_int 0.1
+    virtual_ipaddress {{
+        {VIP6}
+    }}
+}}
+virtual_server {VIP6} 80 {{
+    delay_loop 1
+    lb_algo rr
+    lb_kind FNAT
+    protocol TCP
+    laddr_group_name g6
+    real_server fd00:a::2 80 {{
+        TCP_CHECK {{
+            connect_timeout 1
+        }}
+    }}
+    real_server fd00:a::3 80 {{
+        TCP_CHECK {{
+            connect_timeout 1
+        }}
+    }}
+}}
+"""
+
+
+def test_ipv6(make_lab):
+    """The same over IPv6: a range of local addresses moves with the VIP."""
+    lab = make_lab(TwoNodes)
+    lab.address(lab.client, "eth0", "fd00:a::92/64")
+    for number, host in enumerate(lab.servers, 2):
+        lab.address(host, "eth0", f"fd00:a::{number}/64")
+    for number, node in enumerate(lab.nodes, 1):
+        node.w.config["ports"][0]["addresses"].append(f"fd00:a::1{number}/64")
+        node.w.start()
+        node.keepalived.start(FILE6.replace("PRIORITY", str(110 - 10 * number)))
+    one, two = lab.nodes
+    wait_for(lambda: lab.is_master(one, VIP6, *LIPS6) and not lab.has(two, VIP6), 20, what="n1 is master")
+    for node in lab.nodes:
+        wait_for(lambda node=node: len(node.w.service("tcp", VIP6, 80)["servers"]) == 2, 10, what="two servers")
+    assert Counter(lab.client.names(VIP6, 80, 6)) == {"s1": 3, "s2": 3}
+    one.keepalived.kill()
+    one.w.kill()
+    wait_for(lambda: lab.is_master(two, VIP6, *LIPS6), 20, what="n2 is master")
+    wait_for(lambda: all(a["usable"] for a in two.w.get("/v1/local_addresses")["local_addresses"]), 5,
+             what="n2 uses the local addresses")
+    assert Counter(lab.client.names(VIP6, 80, 6)) == {"s1": 3, "s2": 3}
+    two.keepalived.stop()
