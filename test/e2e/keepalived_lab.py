@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 
-from lab import BUILD, HERE, Lab, Weir, run, wait_for
+from lab import BUILD, HERE, Lab, Refused, Weir, run, wait_for
 
 VIP = "192.168.100.254"
 LIPS = ("192.168.100.200", "192.168.100.201")
@@ -154,7 +154,10 @@ class TwoNodes(Lab):
 
     def weights(self, node, vip=VIP, port=80, protocol="tcp"):
         """What new connections are given by, by server address; without those that are not there."""
-        service = node.w.service(protocol, vip, port)
+        try:
+            service = node.w.service(protocol, vip, port)
+        except Refused:
+            return {}
         return {server["address"]: 0 if server.get("health") == "down" else server["weight"]
                 for server in service["servers"]}
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from keepalived_lab import Keepalived, TwoNodes, restart_nginx, run, server_address, tutorial
-from lab import BUILD, Keep, Refused, wait_for
+from lab import BUILD, Keep, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +85,7 @@ def checks(lab):
 
 def state(lab, port, vip=CHECK_VIP):
     """The weights of both servers of a service, None for one that is not there."""
-    try:
-        weights = lab.weights(lab.nodes[0], vip, port, "udp" if port == 5353 else "tcp")
-    except Refused:
-        return [None]
+    weights = lab.weights(lab.nodes[0], vip, port, "udp" if port == 5353 else "tcp")
     return [weights.get(server_address(n)) for n in (1, 2)]
 
 

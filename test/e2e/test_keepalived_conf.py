@@ -179,7 +179,7 @@ def test_ipv6(make_lab):
     one, two = lab.nodes
     wait_for(lambda: lab.is_master(one, VIP6, *LIPS6) and not lab.has(two, VIP6), 20, what="n1 is master")
     for node in lab.nodes:
-        wait_for(lambda node=node: len(node.w.service("tcp", VIP6, 80)["servers"]) == 2, 10, what="two servers")
+        wait_for(lambda node=node: len(lab.weights(node, VIP6)) == 2, 10, what="two servers")
     assert Counter(lab.client.names(VIP6, 80, 6)) == {"s1": 3, "s2": 3}
     one.keepalived.kill()
     one.w.kill()
