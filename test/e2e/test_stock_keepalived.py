@@ -166,7 +166,7 @@ def test_every_kind_of_check(lab, keepalived):
 
     keepalived.write(conf(
         checked(80, "HTTP_GET {\nurl {\npath /\nstatus_code 200\n}\nconnect_timeout 1\n}"),
-        checked(81, "PING_CHECK {\nretry 1\n}"),
+        checked(81, "PING_CHECK {\nconnect_timeout 1\nretry 1\n}"),
         checked(8080, f"MISC_CHECK {{\nmisc_path {script}\nmisc_timeout 2\n}}"),
         checked(5353, "UDP_CHECK {\nconnect_timeout 1\n}", "UDP"), extra="enable_script_security\nscript_user root")).start()
     full = {f"{VIP}:{port}": {endpoint(1, port): 1} for port in (80, 81, 8080, 5353)}
