@@ -89,6 +89,8 @@ enum exit_code dpip_device(const struct dpip *dpip, const char *device, char nam
 
 	snprintf(path, sizeof(path), "/v1/ports/%s", escaped ? escaped : "");
 	curl_free(escaped);
+	if (!*device || strchr(device, '/'))
+		return dpip_wrong("\"%s\" is no name of an interface", device);
 	code = client_get(dpip->client, path, &answer);
 	if (code != EXIT_OK)
 		return code;

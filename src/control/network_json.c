@@ -66,7 +66,8 @@ int network_decode_prefix(const char *field, const char *address, const char *le
 		return error_set(error, -EINVAL, field,
 				 "%s has bits behind its length; the network is %s",
 				 prefix_format(prefix, text), prefix_format(&clean, right));
-	if (!network && (addr_is_multicast(&prefix->addr) || addr_is_unspecified(&prefix->addr)))
+	if (!network && (addr_is_multicast(&prefix->addr) || addr_is_unspecified(&prefix->addr) ||
+			 (prefix->addr.family == AF_INET && prefix->addr.bytes[0] == 127)))
 		return error_set(error, -EINVAL, field, "%s cannot be an interface's own address",
 				 addr_format(&prefix->addr, text));
 	return 0;

@@ -251,6 +251,8 @@ def test_link(dpip):
     ("addr add 10.0.0.300 dev dpdk1", "parse: address: \"10.0.0.300\" is no address"),
     ("addr add 10.0.0.5/33 dev dpdk1", "parse: address"),
     ("addr add 224.0.0.5 dev dpdk1", "cannot be an interface's own address"),
+    ("addr add 127.0.0.5/8 dev dpdk1", "cannot be an interface's own address"),
+    ("addr add 10.0.0.5 dev dpdk1/../..", "is no name of an interface"),
     ("-6 addr add 10.0.0.5 dev dpdk1", "10.0.0.5 is not IPv6"),
     ("addr add 10.0.0.5/24", "parse: missing device"),
     ("addr add dev dpdk1", "parse: missing address"),
@@ -312,14 +314,17 @@ def test_groups_and_flows(dpip):
 def test_lldp(dpip):
     """Stock lldpd on both ends of a wire: what weir's side says and hears, and the switch for it."""
     sockets = {}
-    for host in (dpip.lab.balancer, dpip.lab.client):
+    # One after the other: they share what they make at start.
+    for host, interface in ((dpip.lab.balancer, f"{WAN}.kni"), (dpip.lab.client, "eth0")):
         sockets[host] = dpip.lab.folder / f"lldpd-{host.role}.sock"
-        host.start("lldpd", "-d", "-u", sockets[host])
-    wait_for(lambda: all(path.exists() for path in sockets.values()), 10, what="lldpd listens")
+        log = dpip.lab.folder / f"lldpd-{host.role}.log"
+        host.start("lldpd", "-d", "-u", sockets[host], log=log)
+        wait_for(lambda: interface in run("lldpcli", "-u", sockets[host], "show", "interfaces", check=False).stdout, 20,
+                 interval=0.3, what=lambda: f"lldpd knows {interface}: {log.read_text()}")
     mine = {"WEIR_LLDP_SOCKET": str(sockets[dpip.lab.balancer])}
 
     def show(what):
-        run("lldpcli", "-u", sockets[dpip.lab.client], "update", check=False)
+        run("lldpcli", "-u", sockets[dpip.lab.client], "update")
         done = run(BUILD / "cli/dpip", "lldp", "show", what, "dev", WAN, check=False,
                    env={**os.environ, "WEIR_SOCKET": str(dpip.w.socket), **mine})
         return done.stdout
