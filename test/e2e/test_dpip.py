@@ -402,6 +402,6 @@ def test_flush(dpip):
     assert "/16" not in dpip(f"route show dev {WAN}") and ROUTES[2] in words(dpip("route show"))
     dpip(f"addr add 10.0.9.9/24 dev {WAN}")
     dpip(f"addr flush dev {WAN}")
-    assert dpip(f"addr show dev {WAN}") == "" and dpip(f"-6 addr show dev {WAN}").count("fe80") == 1
+    assert dpip(f"addr show dev {WAN}") == "" and dpip(f"-6 addr show dev {WAN}").count("inet6 fe80::") == 1
     dpip.restart()
     assert dpip(f"addr show dev {WAN}") == ""
