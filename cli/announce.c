@@ -27,30 +27,15 @@ static const struct column event_columns[] = {
 	{0},
 };
 
-static enum exit_code show(struct client *client, const struct arguments *arguments,
-			   const char *path, const char *name, const struct column *columns)
-{
-	json_t *answer;
-	enum exit_code code = client_get(client, path, &answer);
-
-	if (code != EXIT_OK)
-		return code;
-	if (arguments->json)
-		json_print(answer);
-	else
-		table_print(answer_array(answer, name), columns);
-	json_decref(answer);
-	return EXIT_OK;
-}
-
 static enum exit_code announcement_list(struct client *client, const struct arguments *arguments)
 {
-	return show(client, arguments, "/v1/announcements", "announcements", announcement_columns);
+	return place_list(client, arguments, "/v1/announcements", "announcements",
+			  announcement_columns);
 }
 
 static enum exit_code announcement_history(struct client *client, const struct arguments *arguments)
 {
-	return show(client, arguments, "/v1/announcements/history", "events", event_columns);
+	return place_list(client, arguments, "/v1/announcements/history", "events", event_columns);
 }
 
 /* Draining */

@@ -6,6 +6,7 @@
 
 #include "base/addr.h"
 #include "client.h"
+#include "table.h"
 
 /* Append "/ADDRESS/PORT" to the path. */
 static enum exit_code endpoint_append(const struct arguments *arguments, unsigned int position,
@@ -92,6 +93,22 @@ enum exit_code place_set(struct client *client, const struct arguments *argument
 enum exit_code place_delete(struct client *client, const char *path)
 {
 	return client_request(client, "DELETE", path, NULL, NULL);
+}
+
+enum exit_code place_list(struct client *client, const struct arguments *arguments,
+			  const char *path, const char *name, const struct column *columns)
+{
+	json_t *answer;
+	enum exit_code code = client_get(client, path, &answer);
+
+	if (code != EXIT_OK)
+		return code;
+	if (arguments->json)
+		json_print(answer);
+	else
+		table_print(answer_array(answer, name), columns);
+	json_decref(answer);
+	return EXIT_OK;
 }
 
 json_t *answer_array(json_t *answer, const char *name)

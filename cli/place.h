@@ -27,5 +27,10 @@ enum exit_code place_set(struct client *client, const struct arguments *argument
 			 const char *path);
 enum exit_code place_delete(struct client *client, const char *path);
 
+struct column;
+/* GET and print the array of the answer (answer_array), in columns for people or as JSON. */
+enum exit_code place_list(struct client *client, const struct arguments *arguments,
+			  const char *path, const char *name, const struct column *columns);
+
 /* An array out of an answer that is either the array itself or an object with it as `name`. */
 json_t *answer_array(json_t *answer, const char *name);

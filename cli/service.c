@@ -95,19 +95,10 @@ static const struct column service_columns[] = {
 static enum exit_code service_list(struct client *client, const struct arguments *arguments)
 {
 	char *query = arguments_query(arguments), path[PLACE_TEXT];
-	json_t *answer;
 
 	snprintf(path, sizeof(path), "/v1/services%s", query);
 	free(query);
-	enum exit_code code = client_get(client, path, &answer);
-	if (code != EXIT_OK)
-		return code;
-	if (arguments->json)
-		json_print(answer);
-	else
-		table_print(answer_array(answer, "services"), service_columns);
-	json_decref(answer);
-	return EXIT_OK;
+	return place_list(client, arguments, path, "services", service_columns);
 }
 
 static enum exit_code service_show(struct client *client, const struct arguments *arguments)

@@ -31,23 +31,6 @@ static enum exit_code show_path(struct client *client, const struct arguments *a
 	return EXIT_OK;
 }
 
-/* The same with columns chosen for people; JSON has everything. */
-static enum exit_code show_columns(struct client *client, const struct arguments *arguments,
-				   const char *path, const char *name, const struct column *columns)
-{
-	json_t *answer;
-	enum exit_code code = client_get(client, path, &answer);
-
-	if (code != EXIT_OK)
-		return code;
-	if (arguments->json)
-		json_print(answer);
-	else
-		table_print(answer_array(answer, name), columns);
-	json_decref(answer);
-	return EXIT_OK;
-}
-
 static enum exit_code port_list(struct client *client, const struct arguments *arguments)
 {
 	static const struct column columns[] = {
@@ -67,7 +50,7 @@ static enum exit_code port_list(struct client *client, const struct arguments *a
 		{0},
 	};
 
-	return show_columns(client, arguments, "/v1/ports", "ports", columns);
+	return place_list(client, arguments, "/v1/ports", "ports", columns);
 }
 
 static enum exit_code neighbour_list(struct client *client, const struct arguments *arguments)
@@ -99,7 +82,7 @@ static enum exit_code worker_list(struct client *client, const struct arguments 
 		{0},
 	};
 
-	return show_columns(client, arguments, "/v1/workers", "workers", columns);
+	return place_list(client, arguments, "/v1/workers", "workers", columns);
 }
 
 static enum exit_code rate_list(struct client *client, const struct arguments *arguments)
@@ -116,7 +99,7 @@ static enum exit_code rate_list(struct client *client, const struct arguments *a
 		{0},
 	};
 
-	return show_columns(client, arguments, "/v1/rates", "rates", columns);
+	return place_list(client, arguments, "/v1/rates", "rates", columns);
 }
 
 static enum exit_code status_show(struct client *client, const struct arguments *arguments)
