@@ -16,9 +16,11 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
+#include <rte_mbuf_pool_ops.h>
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
 	POOL_NODES = 8,
@@ -37,22 +39,71 @@ static struct rte_mempool *pool_of_node[POOL_NODES];
 static struct rte_mempool *pool_first;
 static struct pool_config pool_config;
 
+/*
+ * How large an element must be. Where pages are ordinary ones, so large that a buffer fills its
+ * page: AF_XDP's driver takes for granted that buffers lie side by side, and what it sends from a
+ * buffer beyond that length never leaves, without a word.
+ */
+static uint32_t pool_element_size(void)
+{
+	uint32_t size = sizeof(struct rte_mbuf) + pool_config.data_room + RTE_PKTMBUF_HEADROOM;
+	uint32_t total = rte_mempool_calc_obj_size(size, RTE_MEMPOOL_F_NO_SPREAD, NULL);
+
+	return eal_uses_hugepages() ? size : size + RTE_ALIGN_CEIL(total, POOL_PAGE) - total;
+}
+
+/*
+ * No buffer crosses a huge page either, and the gaps push the last few beyond that length: take
+ * those out for good.
+ */
+static void pool_trim(struct rte_mempool *pool)
+{
+	const struct rte_mempool_memhdr *first = STAILQ_FIRST(&pool->mem_list);
+	size_t size = pool->header_size + pool->elt_size + pool->trailer_size;
+	const char *end = (const char *)first->addr + pool->populated_size * size;
+	void **buffers = calloc(pool->size, sizeof(*buffers));
+	unsigned int kept = 0;
+
+	if (buffers && rte_mempool_get_bulk(pool, buffers, pool->size) == 0) {
+		for (unsigned int i = 0; i < pool->size; i++)
+			if ((char *)buffers[i] - pool->header_size + size <= end)
+				buffers[kept++] = buffers[i];
+		rte_mempool_put_bulk(pool, buffers, kept);
+	}
+	free(buffers);
+}
+
 /* Make the pool of a node, or NULL with `error` set. */
 static struct rte_mempool *pool_create(int socket, struct error *error)
 {
+	uint32_t size = pool_element_size();
+	struct rte_pktmbuf_pool_private private = {
+		.mbuf_data_room_size = size - sizeof(struct rte_mbuf),
+	};
 	struct rte_mempool *pool;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(name, sizeof(name), "packets%d", socket);
-	pool = rte_pktmbuf_pool_create(name, pool_config.buffers, POOL_CACHE, 0,
-				       pool_config.data_room + RTE_PKTMBUF_HEADROOM, socket);
+	pool = rte_mempool_create_empty(name, pool_config.buffers, size, POOL_CACHE,
+					sizeof(private), socket, RTE_MEMPOOL_F_NO_SPREAD);
 	if (!pool)
-		error_set(
-			error, -rte_errno, "memory.buffers",
-			"%u packet buffers of %u bytes do not fit (%s): raise memory.megabytes or "
-			"lower memory.buffers",
-			pool_config.buffers, pool_config.data_room, rte_strerror(rte_errno));
+		goto no_memory;
+	rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
+	rte_pktmbuf_pool_init(pool, &private);
+	if (rte_mempool_populate_default(pool) < 0) {
+		rte_mempool_free(pool);
+		goto no_memory;
+	}
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	pool_trim(pool);
 	return pool;
+
+no_memory:
+	error_set(error, -rte_errno, "memory.buffers",
+		  "%u packet buffers of %u bytes do not fit (%s): raise memory.megabytes or "
+		  "lower memory.buffers",
+		  pool_config.buffers, pool_config.data_room, rte_strerror(rte_errno));
+	return NULL;
 }
 
 /* As many buffers as `queues` want, within half of the memory that DPDK was given. */

@@ -163,6 +163,24 @@ static void test_link(void **state)
 	assert_false(port_get(0)->link_up);
 }
 
+/* AF_XDP reaches no buffer that lies further from the first than all of them side by side. */
+static void test_buffers_side_by_side(void **state)
+{
+	struct rte_mempool *pool = pool_get(0);
+	size_t size = pool->header_size + pool->elt_size + pool->trailer_size;
+	const char *end = (char *)STAILQ_FIRST(&pool->mem_list)->addr + pool->populated_size * size;
+	unsigned int count = rte_mempool_avail_count(pool);
+	void **buffers = calloc(count, sizeof(*buffers));
+
+	assert_int_equal(pool->nb_mem_chunks, 1);
+	assert_in_range(count, pool->size * 99 / 100, pool->size);
+	assert_int_equal(rte_mempool_get_bulk(pool, buffers, count), 0);
+	for (unsigned int i = 0; i < count; i++)
+		assert_true((char *)buffers[i] - pool->header_size + size <= end);
+	rte_mempool_put_bulk(pool, buffers, count);
+	free(buffers);
+}
+
 static void test_refused(void **state)
 {
 	assert_refused("nothing0", -ENODEV, "ports[0].device", "nothing0");
@@ -244,6 +262,8 @@ static void test_after_kill(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_buffers_side_by_side), // before AF_XDP has any
+
 		cmocka_unit_test_setup_teardown(test_linux_interface, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
