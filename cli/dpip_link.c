@@ -335,17 +335,19 @@ static json_t *sample_of(struct dpip *dpip, const char *name, long long worker)
 /* Of a port, or with `name` NULL of a worker; without -c until somebody ends it. */
 static enum exit_code rates_show(struct dpip *dpip, const char *name, long long worker)
 {
-	json_t *before = sample_of(dpip, name, worker), *now;
+	json_t *before = sample_of(dpip, name, worker);
 
 	for (unsigned int round = 0; before && (!dpip->count || round < dpip->count); round++) {
 		const struct timespec pause = {.tv_sec = dpip->interval};
-		json_t *rates;
+		json_t *now, *rates;
 
 		nanosleep(&pause, NULL);
 		now = sample_of(dpip, name, worker);
+		rates = now ? differences(now, before, dpip->interval) : NULL;
+		json_decref(before);
+		before = now;
 		if (!now)
-			break;
-		rates = differences(now, before, dpip->interval);
+			break; // said already by who asked
 		if (dpip->colour)
 			fputs(round % 2 ? "\033[32m" : "\033[34m", stdout);
 		rates_print(rates, !name);
@@ -354,10 +356,8 @@ static enum exit_code rates_show(struct dpip *dpip, const char *name, long long 
 		putchar('\n');
 		fflush(stdout);
 		json_decref(rates);
-		json_decref(before);
-		before = now;
 	}
-	if (!before || (dpip->count && !now))
+	if (!before)
 		return EXIT_REFUSED;
 	json_decref(before);
 	return EXIT_OK;
