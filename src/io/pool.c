@@ -78,7 +78,7 @@ static struct rte_mempool *pool_create(int socket, struct error *error)
 {
 	uint32_t size = pool_element_size();
 	struct rte_pktmbuf_pool_private private = {
-		.mbuf_data_room_size = size - sizeof(struct rte_mbuf),
+		.mbuf_data_room_size = pool_config.data_room + RTE_PKTMBUF_HEADROOM,
 	};
 	struct rte_mempool *pool;
 	char name[RTE_MEMPOOL_NAMESIZE];
