@@ -39,6 +39,12 @@ static struct rte_mempool *pool_of_node[POOL_NODES];
 static struct rte_mempool *pool_first;
 static struct pool_config pool_config;
 
+/* Spreading the elements over memory channels would make them larger than an ordinary page. */
+static unsigned int pool_flags(void)
+{
+	return eal_uses_hugepages() ? 0 : RTE_MEMPOOL_F_NO_SPREAD;
+}
+
 /*
  * How large an element must be. Where pages are ordinary ones, so large that a buffer fills its
  * page: AF_XDP's driver takes for granted that buffers lie side by side, and what it sends from a
@@ -47,7 +53,7 @@ static struct pool_config pool_config;
 static uint32_t pool_element_size(void)
 {
 	uint32_t size = sizeof(struct rte_mbuf) + pool_config.data_room + RTE_PKTMBUF_HEADROOM;
-	uint32_t total = rte_mempool_calc_obj_size(size, RTE_MEMPOOL_F_NO_SPREAD, NULL);
+	uint32_t total = rte_mempool_calc_obj_size(size, pool_flags(), NULL);
 
 	return eal_uses_hugepages() ? size : size + RTE_ALIGN_CEIL(total, POOL_PAGE) - total;
 }
@@ -85,7 +91,7 @@ static struct rte_mempool *pool_create(int socket, struct error *error)
 
 	snprintf(name, sizeof(name), "packets%d", socket);
 	pool = rte_mempool_create_empty(name, pool_config.buffers, size, POOL_CACHE,
-					sizeof(private), socket, RTE_MEMPOOL_F_NO_SPREAD);
+					sizeof(private), socket, pool_flags());
 	if (!pool)
 		goto no_memory;
 	rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);
