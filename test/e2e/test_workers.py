@@ -24,7 +24,9 @@ def test_two_workers(lab, driver):
     try:
         for vip in (VIP, VIP6):
             figures = lab.client.connections(vip, 80, 5000, 64)
-            assert figures["done"] == 5000 and figures["slow"] == 0, figures
+            # A frame that a busy machine lost costs its connection a second; a port that a server still
+            # holds would cost it to a third of them.
+            assert figures["done"] == 5000 and figures["slow"] < 250, figures
             for _ in range(20):
                 assert lab.client.udp_ask(vip, 5353, "x", tries=1), "an echo was lost"
             assert " 3 received" in lab.client.out("ping", "-c", 3, "-i", 0.1, vip)
