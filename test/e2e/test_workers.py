@@ -23,10 +23,14 @@ def test_two_workers(lab, driver):
     weir = lab.weir(workers=2, **devices).start()
     try:
         for vip in (VIP, VIP6):
-            figures = lab.client.connections(vip, 80, 5000, 64)
-            # A frame that a busy machine lost costs its connection a second; a port that a server still
-            # holds would cost it to a third of them.
-            assert figures["done"] == 5000 and figures["slow"] < 250, figures
+            # A frame that a busy machine lost costs its connection a second, and is not lost again the next
+            # time; a port that a server still holds would cost it each time.
+            for _ in range(3):
+                figures = lab.client.connections(vip, 80, 5000, 64)
+                assert figures["done"] == 5000, figures
+                if figures["slow"] == 0:
+                    break
+            assert figures["slow"] == 0, figures
             for _ in range(20):
                 assert lab.client.udp_ask(vip, 5353, "x", tries=1), "an echo was lost"
             assert " 3 received" in lab.client.out("ping", "-c", 3, "-i", 0.1, vip)
