@@ -286,6 +286,18 @@ static int statement_end(struct parser *p)
 	return 0;
 }
 
+/* "$NAME=", where a statement begins. */
+static bool is_definition(const struct blocks *blocks, const char *text, const char *end)
+{
+	const char *c = text;
+
+	if (blocks->dialect != BLOCKS_KEEPALIVED || c == end || *c++ != '$')
+		return false;
+	while (c < end && (isalnum((unsigned char)*c) || *c == '_'))
+		c++;
+	return c < end && c > text + 1 && *c == '=';
+}
+
 static int brace_open(struct parser *p)
 {
 	struct block *before;
@@ -298,6 +310,9 @@ static int brace_open(struct parser *p)
 	before = p->parent->last;
 	if (!before || before->braces)
 		return parser_fail(p, p->line, "\"{\" without a word before it");
+	if (is_definition(p->blocks, before->words[0],
+			  before->words[0] + strlen(before->words[0])))
+		return parser_fail(p, p->line, "\"{\" after a definition, which has no block");
 	if (++p->depth > BLOCKS_DEPTH)
 		return parser_fail(p, p->line, "blocks are nested deeper than %d", BLOCKS_DEPTH);
 	before->braces = true;
@@ -329,18 +344,6 @@ static int word_add(struct parser *p, const char *begin, const char *end)
 	return 0;
 }
 
-/* "$NAME=" at the beginning of a statement. */
-static bool is_definition(const struct parser *p)
-{
-	const char *c = p->at;
-
-	if (p->blocks->dialect != BLOCKS_KEEPALIVED || p->count || c == p->end || *c++ != '$')
-		return false;
-	while (c < p->end && (isalnum((unsigned char)*c) || *c == '_'))
-		c++;
-	return c < p->end && c > p->at + 1 && *c == '=';
-}
-
 static int definition_take(struct parser *p)
 {
 	const char *begin = p->at, *end;
@@ -354,11 +357,18 @@ static int definition_take(struct parser *p)
 		p->at++;
 	}
 	end = p->at;
-	while (end > begin && isspace((unsigned char)end[-1]))
+	// Nor a backslash that goes on with an empty line: printed, it would take the next statement.
+	while (end > begin && (isspace((unsigned char)end[-1]) || end[-1] == '\\'))
 		end--;
 	int status = word_add(p, begin, end);
 	p->line += lines;
 	return status < 0 ? status : statement_end(p);
+}
+
+/* Does the line go on with the next one, or with nothing at the end of the file? */
+static bool is_continued(const struct parser *p)
+{
+	return *p->at == '\\' && (p->end - p->at == 1 || p->at[1] == '\n');
 }
 
 /* Does the word go on with this character? */
@@ -397,9 +407,9 @@ static int word_take(struct parser *p)
 			status = quote_skip(p);
 			if (status < 0)
 				return status;
-		} else if (p->end - p->at > 1 && p->at[0] == '\\' && p->at[1] == '\n') {
+		} else if (is_continued(p)) {
 			break;
-		} else if (p->end - p->at > 1 && p->at[0] == '\\') {
+		} else if (*p->at == '\\') {
 			p->at += 2;
 		} else if (p->end - p->at > 1 && p->at[0] == '$' && p->at[1] == '{') {
 			while (p->at < p->end && *p->at != '}' && *p->at != '\n')
@@ -437,9 +447,9 @@ static int parser_step(struct parser *p)
 		status = statement_end(p);
 		p->line++;
 		p->at++;
-	} else if (c == '\\' && p->end - p->at > 1 && p->at[1] == '\n') {
+	} else if (is_continued(p)) {
 		p->line++;
-		p->at += 2;
+		p->at += p->end - p->at > 1 ? 2 : 1;
 	} else if (isspace((unsigned char)c)) {
 		p->at++;
 	} else if (c == '{' || c == '}') {
@@ -449,7 +459,7 @@ static int parser_step(struct parser *p)
 		status = parser_fail(p, p->line, "a byte of value 0: this is no text file");
 	} else if (!in_word(p, c)) {
 		comment_skip(p);
-	} else if (is_definition(p)) {
+	} else if (!p->count && is_definition(p->blocks, p->at, p->end)) {
 		status = definition_take(p);
 	} else {
 		status = word_take(p);

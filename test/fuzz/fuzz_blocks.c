@@ -23,6 +23,15 @@ static char *print(struct blocks *blocks, size_t *size)
 	return text;
 }
 
+static unsigned int count(const struct block *block)
+{
+	unsigned int statements = 1;
+
+	for (const struct block *b = block->first; b; b = b->next)
+		statements += count(b);
+	return statements;
+}
+
 /* What was printed means the same. */
 static void check_print(const char *bytes, size_t size, enum blocks_dialect dialect)
 {
@@ -38,6 +47,7 @@ static void check_print(const char *bytes, size_t size, enum blocks_dialect dial
 	printed = print(blocks, &printed_size);
 	again = blocks_parse("f", printed, printed_size, dialect, error);
 	fuzz_assert(again != NULL);
+	fuzz_assert(count(blocks_root(blocks)) == count(blocks_root(again)));
 	twice = print(again, &again_size);
 	fuzz_assert(printed_size == again_size && !memcmp(printed, twice, printed_size));
 	free(printed);

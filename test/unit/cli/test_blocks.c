@@ -55,6 +55,8 @@ static void test_words(void **state)
 	expect(BLOCKS_KEEPALIVED, "a\n{\nb }", "a {\n\tb\n}\n");
 	expect(BLOCKS_KEEPALIVED, "g x { 10.0.0.1-3 dpdk0 }", "g x {\n\t10.0.0.1-3 dpdk0\n}\n");
 	expect(BLOCKS_KEEPALIVED, "a \\\n b", "a b\n");
+	expect(BLOCKS_KEEPALIVED, "a\\", "a\n");
+	expect(BLOCKS_KEEPALIVED, "a \\", "a\n");
 }
 
 static void test_comments(void **state)
@@ -72,6 +74,8 @@ static void test_definitions(void **state)
 {
 	expect(BLOCKS_KEEPALIVED, "$A=1 { ! 2\na ${A}b $A", "$A=1 { ! 2\na ${A}b $A\n");
 	expect(BLOCKS_KEEPALIVED, "$A= \\\n b { \\\n }\nc", "$A= \\\n b { \\\n }\nc\n");
+	expect(BLOCKS_KEEPALIVED, "$A=1\\\n\nb", "$A=1\nb\n");
+	expect(BLOCKS_KEEPALIVED, "$A=1 \\", "$A=1\n");
 	expect(BLOCKS_KEEPALIVED, "@^x a 1\n@x b {\n c\n}", "@^x a 1\n@x b {\n\tc\n}\n");
 }
 
@@ -80,6 +84,7 @@ static void test_wrong(void **state)
 	expect_wrong("a {\n b {\n}\n", "f:1: the \"{\" of a has no \"}\"");
 	expect_wrong("a\n}\n", "f:2: \"}\" without a \"{\" before it");
 	expect_wrong("\n{\n}", "f:2: \"{\" without a word before it");
+	expect_wrong("$A=1\n{\n}", "f:2: \"{\" after a definition, which has no block");
 	expect_wrong("a { } { }", "f:1: \"{\" without a word before it");
 	expect_wrong("a\nb \"c\n\"", "f:2: the quotes that begin with \"c do not end");
 	expect_wrong("a ${b\n}", "f:1: \"${\" without a \"}\"");
