@@ -310,8 +310,7 @@ static int brace_open(struct parser *p)
 	before = p->parent->last;
 	if (!before || before->braces)
 		return parser_fail(p, p->line, "\"{\" without a word before it");
-	if (is_definition(p->blocks, before->words[0],
-			  before->words[0] + strlen(before->words[0])))
+	if (is_definition(p->blocks, before->words[0], before->words[0] + strlen(before->words[0])))
 		return parser_fail(p, p->line, "\"{\" after a definition, which has no block");
 	if (++p->depth > BLOCKS_DEPTH)
 		return parser_fail(p, p->line, "blocks are nested deeper than %d", BLOCKS_DEPTH);
