@@ -13,8 +13,9 @@ struct server;
 
 /*
  * A forwarding mode: one file mode_NAME.c that defines `mode_NAME`, and one word in meson.build.
- * It exists only at the first packet, when it fills in the other direction's key: what packets of
- * direction 0 are rewritten to. Returns DROP_none or the reason why no session can be made.
+ * It exists only at the first packet, when it fills in how packets are changed (session.form) and
+ * the other direction's key: what packets of direction 0 are rewritten to. The session is zero but
+ * for key[0], server and timeouts. Returns DROP_none or the reason why no session can be made.
  */
 struct mode {
 	const char *name;

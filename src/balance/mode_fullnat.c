@@ -79,6 +79,7 @@ static enum drop fullnat_bind(struct balancer *b, const struct service *service,
 		if (!fullnat_fits(local, server, iface))
 			continue;
 		if (fullnat_port(b, server, local, p, s, &history) == 0) {
+			s->form = FORM_REWRITE | FORM_PORT;
 			if (history.recent && pkt_protocol(p) == IPPROTO_TCP)
 				fullnat_shift(b, s, p, &history);
 			return DROP_none;

@@ -15,6 +15,8 @@
  */
 enum { SERVER_MAX = 1 << 20 };
 
+struct mode;
+
 struct server {
 	struct addr addr;
 	uint16_t port; // network byte order
@@ -24,6 +26,7 @@ struct server {
 	uint32_t service; // number of its service, for the service's own counters
 	uint16_t mss;	  // of its service: clamp both sides' SYN to this, 0: path MTU only
 	uint16_t spare;
+	const struct mode *mode; // how new sessions reach it; old ones keep theirs
 };
 
 extern struct server *server_table; // SERVER_MAX entries, touched as they are used

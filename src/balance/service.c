@@ -122,6 +122,11 @@ static int heavier_first(const void *a, const void *b)
 	return x->server < y->server ? -1 : 1; // an order that does not depend on the request's
 }
 
+static const char *server_mode(const struct service_spec *spec, unsigned int i)
+{
+	return spec->server_modes ? spec->server_modes[i] : spec->mode;
+}
+
 static struct service *service_build(const struct service_spec *spec)
 {
 	struct service *s = calloc(1, sizeof(*s) + spec->server_count * sizeof(*spec->servers) +
@@ -136,6 +141,8 @@ static struct service *service_build(const struct service_spec *spec)
 	for (unsigned int i = 0; i < spec->server_count; i++) {
 		// A single word that workers read at a SYN: no need to wait for anything.
 		server_table[spec->servers[i].server].mss = spec->mss;
+		__atomic_store_n(&server_table[spec->servers[i].server].mode,
+				 mode_find(server_mode(spec, i)), __ATOMIC_RELAXED);
 		if (spec->servers[i].weight == 0)
 			continue;
 		servers[s->server_count++] = spec->servers[i];
@@ -148,7 +155,6 @@ static struct service *service_build(const struct service_spec *spec)
 	s->number = spec->number;
 	s->scheduler = scheduler_find(spec->scheduler);
 	s->scheduler_flags = spec->scheduler_flags;
-	s->mode = mode_find(spec->mode);
 	s->timeouts = spec->timeouts;
 	s->unknown_tcp = spec->unknown_tcp;
 	s->mss = spec->mss;
@@ -206,6 +212,11 @@ int service_publish(const struct service_spec *spec, struct error *error)
 	if (!mode_exists(spec->mode))
 		return error_set(error, -EINVAL, "mode", "there is no forwarding mode \"%s\"",
 				 spec->mode);
+	for (unsigned int i = 0; i < spec->server_count; i++)
+		if (!mode_exists(server_mode(spec, i)))
+			return error_set(error, -EINVAL, "servers",
+					 "there is no forwarding mode \"%s\"",
+					 server_mode(spec, i));
 	s = service_build(spec);
 	if (!s)
 		return error_set(error, -ENOMEM, NULL, "out of memory");

@@ -15,12 +15,20 @@
  */
 enum { SERVICE_MAX = 1 << 18, SERVICE_SERVERS_MAX = 4096 };
 
+enum service_kind {
+	SERVICE_ADDRESS, // a virtual address, port and protocol
+	SERVICE_MATCH,	 // whatever a match takes: SNAT (balance/classify.h)
+	SERVICE_MARK,	 // whatever has been given a firewall mark
+};
+
+/* Compared as a whole: what a kind has no use for is zero. */
 struct service_key {
-	struct addr vip;
+	struct addr vip;  // of a match or a mark: none, but of the family that it is for
 	uint32_t zone;	  // 0: the underlay, else a VNI
-	uint16_t port;	  // host byte order
+	uint16_t port;	  // host byte order; 0: all that no other service has
 	uint8_t protocol; // IPPROTO_TCP, IPPROTO_UDP
-	uint8_t zero;
+	uint8_t kind;	  // enum service_kind
+	uint32_t mark;	  // the firewall mark, or the number of the match
 };
 
 /* A server of a service: its number from server_create() and its weight (0: drain). */
@@ -46,6 +54,7 @@ struct service_spec {
 	uint32_t number;		 // from service_number_take(), names the counters
 	const char *scheduler;		 // a word of the schedulers list
 	const char *mode;		 // a word of the modes list: "fullnat"
+	const char *const *server_modes; // of each server; NULL: all as `mode`
 	int timeouts;			 // from timeout_acquire()
 	uint8_t scheduler_flags;	 // enum scheduler_flag
 	enum unknown_action unknown_tcp; // what a TCP packet that begins nothing gets

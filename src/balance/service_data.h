@@ -11,7 +11,6 @@ struct service {
 	uint32_t number;
 	const struct scheduler *scheduler;
 	void *scheduler_data; // from its prepare()
-	const struct mode *mode;
 	uint8_t scheduler_flags;
 	uint8_t timeouts;
 	uint8_t unknown_tcp;

@@ -141,6 +141,9 @@ static void describe_servers(struct describe *d, const char *where, const struct
 			snprintf(prefix, sizeof(prefix),
 				 "server %s%s: ", endpoint_format(&new->addr, new->port, text),
 				 where);
+			if (strcmp(old->mode, new->mode) != 0)
+				line_add(d, &d->changed, "~ %smode %s -> %s", prefix,
+					 model_server_mode(was, old), model_server_mode(is, new));
 			describe_check(d, prefix, old->check, new->check);
 			i++;
 			k++;

@@ -270,6 +270,36 @@ static int decode_locals(struct decode *d, const json_t *value, const struct fie
 	return document_decode_locals(d, value, &service->locals, &service->local_count);
 }
 
+/* A word that the data plane knows, or one that it will know, or a mistake. */
+static int decode_choice(struct decode *d, const json_t *value, const struct field *field,
+			 void *target, bool exists(const char *), const char *const *names,
+			 const char *const *later)
+{
+	const char *text = json_string_value(value);
+	char list[128] = "";
+	int status = decode_text(d, value, field, target);
+
+	if (text == NULL || exists(text))
+		return status;
+	for (unsigned int i = 0; names[i] != NULL; i++)
+		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "",
+			 names[i]);
+	for (; later != NULL && *later != NULL; later++) {
+		if (strcmp(*later, text) == 0)
+			return decode_fail(d, -EOPNOTSUPP, "%s is not available yet; there is: %s",
+					   text, list);
+	}
+	return decode_fail(d, -EINVAL, "\"%.32s\" is none of: %s", text, list);
+}
+
+static int decode_mode(struct decode *d, const json_t *value, const struct field *field,
+		       void *target)
+{
+	static const char *const later[] = {"dr", "nat", "tunnel", "snat", "nat64", "nat46", NULL};
+
+	return decode_choice(d, value, field, target, mode_exists, mode_names(), later);
+}
+
 /* Real servers */
 
 const struct field document_server_fields[] = {
@@ -277,6 +307,7 @@ const struct field document_server_fields[] = {
 	{"port", decode_integer, FIELD_OF(struct model_server, port), .minimum = 1,
 	 .maximum = 65535, .required = true},
 	{"weight", decode_integer, FIELD_OF(struct model_server, weight), .maximum = 65535},
+	{"mode", decode_mode, FIELD_OF(struct model_server, mode), .minimum = 1},
 	{"origin", decode_origin, FIELD_OF(struct model_server, origin)},
 	{"overridden", decode_overridden, FIELD_OF(struct model_server, overridden)},
 	{"keepalived", decode_overridden, FIELD_OF(struct model_server, keepalived)},
@@ -368,28 +399,6 @@ static int decode_service_port(struct decode *d, const json_t *value, const stru
 	return decode_integer(d, value, field, target);
 }
 
-/* A word that the data plane knows, or one that it will know, or a mistake. */
-static int decode_choice(struct decode *d, const json_t *value, const struct field *field,
-			 void *target, bool exists(const char *), const char *const *names,
-			 const char *const *later)
-{
-	const char *text = json_string_value(value);
-	char list[128] = "";
-	int status = decode_text(d, value, field, target);
-
-	if (text == NULL || exists(text))
-		return status;
-	for (unsigned int i = 0; names[i] != NULL; i++)
-		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "",
-			 names[i]);
-	for (; later != NULL && *later != NULL; later++) {
-		if (strcmp(*later, text) == 0)
-			return decode_fail(d, -EOPNOTSUPP, "%s is not available yet; there is: %s",
-					   text, list);
-	}
-	return decode_fail(d, -EINVAL, "\"%.32s\" is none of: %s", text, list);
-}
-
 static int decode_scheduler(struct decode *d, const json_t *value, const struct field *field,
 			    void *target)
 {
@@ -416,14 +425,6 @@ static int decode_scheduler_flags(struct decode *d, const json_t *value, const s
 	if (status == 0)
 		service->scheduler_flags = flags;
 	return status;
-}
-
-static int decode_mode(struct decode *d, const json_t *value, const struct field *field,
-		       void *target)
-{
-	static const char *const later[] = {"dr", "nat", "tunnel", "snat", "nat64", "nat46", NULL};
-
-	return decode_choice(d, value, field, target, mode_exists, mode_names(), later);
 }
 
 /* A number of seconds, or null for the default. */

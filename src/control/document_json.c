@@ -68,6 +68,8 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 	json_t *object = json_pack("{s:s, s:i, s:I}", "address", addr_format(&server->addr, text),
 				   "port", server->port, "weight", (json_int_t)server->weight);
 
+	if (*server->mode)
+		json_object_set_new(object, "mode", json_string(server->mode));
 	if (server->check == &check_none)
 		json_object_set_new(object, "check", json_null());
 	else if (server->check != NULL)

@@ -122,6 +122,12 @@ static bool service_differs(const struct model_service *a, const struct model_se
 	       !model_locals_equal(a->locals, a->local_count, b->locals, b->local_count);
 }
 
+/* Is the same server configured in another way? */
+static bool server_differs(const struct model_server *a, const struct model_server *b)
+{
+	return a->weight != b->weight || a->check != b->check || strcmp(a->mode, b->mode) != 0;
+}
+
 uint32_t model_server_weight(const struct model_server *server)
 {
 	return server->health == HEALTH_DOWN ? 0 : server->weight;
@@ -130,6 +136,12 @@ uint32_t model_server_weight(const struct model_server *server)
 bool model_server_is_checked(const struct model_service *service, const struct model_server *server)
 {
 	return check_is_wanted(service->check, server->check);
+}
+
+const char *model_server_mode(const struct model_service *service,
+			      const struct model_server *server)
+{
+	return *server->mode ? server->mode : service->mode;
 }
 
 bool model_server_is_removed(const struct model_service *service, const struct model_server *server)
@@ -163,8 +175,7 @@ bool model_service_equal(const struct model_service *a, const struct model_servi
 		if (model_server_compare(&a->servers[i], &b->servers[i]) != 0 ||
 		    (a->servers[i].health == HEALTH_DOWN) !=
 			    (b->servers[i].health == HEALTH_DOWN) ||
-		    a->servers[i].weight != b->servers[i].weight ||
-		    a->servers[i].check != b->servers[i].check)
+		    server_differs(&a->servers[i], &b->servers[i]))
 			return false;
 	}
 	return true;
@@ -218,9 +229,8 @@ void model_service_mark(const struct model_service *before, struct model_service
 			continue;
 		server->origin = old->origin;
 		server->keepalived = old->keepalived;
-		server->overridden = old->overridden || (old->origin == ORIGIN_FILE &&
-							 (old->weight != server->weight ||
-							  old->check != server->check));
+		server->overridden = old->overridden ||
+				     (old->origin == ORIGIN_FILE && server_differs(old, server));
 	}
 	for (unsigned int i = 0; i < after->local_count; i++) {
 		struct model_local *local = &after->locals[i];

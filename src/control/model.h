@@ -34,6 +34,7 @@ struct model_server {
 	uint32_t weight;	   // as configured; workers see model_server_weight()
 	uint32_t number;	   // from server_create(); 0 until published
 	const struct check *check; // over the service's; NULL: as that, &check_none: none
+	char mode[MODEL_WORD];	   // over the service's; "": as that
 };
 
 /* A local address, of a service or of the pool. */
@@ -102,6 +103,9 @@ bool model_server_is_removed(const struct model_service *service,
 /* Is it checked, be it by its own settings or by the service's? */
 bool model_server_is_checked(const struct model_service *service,
 			     const struct model_server *server);
+/* The forwarding mode by which new sessions reach it. */
+const char *model_server_mode(const struct model_service *service,
+			      const struct model_server *server);
 /* What has been found out about the servers of `before` holds for those of `after`. */
 void model_service_carry_health(const struct model_service *before, struct model_service *after);
 const char *health_name(enum health health);

@@ -29,7 +29,8 @@
  */
 static struct {
 	struct service_server *servers; // room for one service's
-	unsigned int server_room;
+	const char **modes;		// of those servers
+	unsigned int server_room, mode_room;
 	struct service_local *locals;
 	unsigned int local_room;
 } publish;
@@ -220,7 +221,7 @@ static int service_show(const struct model_service *service, const struct model_
 	bool own = service->local_count > 0;
 	const struct model_local *locals = own ? service->locals : pool;
 	unsigned int local_count = own ? service->local_count : pool_count;
-	void *servers = publish.servers, *local_room = publish.locals;
+	void *servers = publish.servers, *local_room = publish.locals, *modes = publish.modes;
 	unsigned int server_count = 0, usable = 0;
 	struct service_spec spec;
 	int status;
@@ -230,8 +231,12 @@ static int service_show(const struct model_service *service, const struct model_
 	if (status == 0)
 		status = room_make(&local_room, &publish.local_room, local_count,
 				   sizeof(*publish.locals));
+	if (status == 0)
+		status = room_make(&modes, &publish.mode_room, service->server_count,
+				   sizeof(*publish.modes));
 	publish.servers = servers;
 	publish.locals = local_room;
+	publish.modes = modes;
 	if (status < 0)
 		return error_set(error, -ENOMEM, "", "out of memory");
 	for (unsigned int i = 0; i < service->server_count; i++) {
@@ -240,6 +245,7 @@ static int service_show(const struct model_service *service, const struct model_
 		// Its number stays in use, so that its sessions go on as those of one that is down.
 		if (model_server_is_removed(service, server))
 			continue;
+		publish.modes[server_count] = model_server_mode(service, server);
 		publish.servers[server_count++] = (struct service_server){
 			.server = server->number,
 			.weight = model_server_weight(server),
@@ -259,6 +265,7 @@ static int service_show(const struct model_service *service, const struct model_
 		.scheduler = service->scheduler,
 		.scheduler_flags = service->scheduler_flags,
 		.mode = service->mode,
+		.server_modes = publish.modes,
 		.timeouts = service->timeout_set,
 		.unknown_tcp = service->unknown_tcp,
 		.mss = service->mss,
@@ -441,6 +448,7 @@ int publish_edit(struct edit *edit, struct error *error)
 void publish_stop(void)
 {
 	free(publish.servers);
+	free(publish.modes);
 	free(publish.locals);
 	memset(&publish, 0, sizeof(publish));
 }

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "balance/address_set.h"
+#include "balance/classify.h"
+#include "balance/mode.h"
 #include "balance/server.h"
 #include "base/csum.h"
 #include "net/nexthop.h"
@@ -80,8 +82,10 @@ void session_end(struct worker *w, uint32_t entry)
 
 	sweep_fold(w, s);
 	session_count(w, s, -1);
-	ports_release(&w->balancer.ports, wide ? (void *)session_key6(s, 1) : (void *)&s->key4[1],
-		      wide, w->batch.seconds);
+	if (s->form & FORM_PORT)
+		ports_release(&w->balancer.ports,
+			      wide ? (void *)session_key6(s, 1) : (void *)&s->key4[1], wide,
+			      w->batch.seconds);
 	table_remove(&w->table, wide, entry & ENTRY_NUMBER);
 	*session_gauge(w, wide) = w->table.pool[wide].used;
 	w->ended = true;
@@ -120,7 +124,8 @@ static void session_begin(struct worker *w, struct batch *b, unsigned int at, st
 	struct pkt *p = &b->pkt[at];
 	bool wide = p->flags & PKT_IPV6;
 
-	rewrite_prepare(s, wide);
+	if ((s->form & FORM_KIND) == FORM_REWRITE)
+		rewrite_prepare(s, wide);
 	s->stamp = b->seconds;
 	session_count(w, s, 1);
 	table_insert(&w->table, wide, number);
@@ -153,6 +158,8 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	struct balancer *balancer = &w->balancer;
 	struct pkt *p = &b->pkt[at];
 	bool wide = p->flags & PKT_IPV6, tcp = pkt_protocol(p) == IPPROTO_TCP;
+	const struct server *server;
+	const struct mode *mode;
 	struct session *s;
 	enum drop reason;
 	uint32_t number;
@@ -170,7 +177,9 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 		return;
 	s->server = service->scheduler->choose(balancer, service, p);
 	s->timeouts = service->timeouts;
-	reason = service->mode->bind(balancer, service, &server_table[s->server], p, s);
+	server = &server_table[s->server];
+	mode = __atomic_load_n(&server->mode, __ATOMIC_RELAXED);
+	reason = mode->bind(balancer, service, server, p, s);
 	if (reason != DROP_none) {
 		table_free(&w->table, wide, number);
 		pkt_drop(p, reason);
@@ -182,7 +191,8 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	balancer->service_counts[service->number].connections++;
 	session_begin(w, b, at, s, number);
 	// Ask for the client's neighbour now, so that it is there when the server answers.
-	route_of_client(w, s, wide, p->hash);
+	if (session_is_two_way(s))
+		route_of_client(w, s, wide, p->hash);
 }
 
 /*
@@ -207,6 +217,7 @@ static void balance_kernel(struct worker *w, struct batch *b, unsigned int at)
 	if (!s)
 		return;
 	s->flags = SESSION_LOCAL;
+	s->form = FORM_REWRITE | FORM_PORT;
 	if (wide) {
 		struct key6 *key = session_key6(s, 1);
 
@@ -258,27 +269,21 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
 	const struct service *service;
-	struct service_key key;
 
 	if (p->flags & PKT_FROM_KERNEL) {
 		balance_kernel(w, b, at);
 		return;
 	}
-	memset(&key, 0, sizeof(key));
-	key.vip = pkt_destination(p);
-	key.port = rte_be_to_cpu_16(p->flags & PKT_IPV6 ? p->key6.destination_port
-							: p->key4.destination_port);
-	key.protocol = pkt_protocol(p);
 	if (source_is_wrong(p)) {
 		pkt_drop(p, p->flags & PKT_IPV6 ? DROP_ipv6_source : DROP_ipv4_source);
 		return;
 	}
-	service = service_find(&key);
+	service = service_classify(p);
 	if (!service) {
 		balance_no_service(w, p);
 		return;
 	}
-	if (key.protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) != TCP_SYN) {
+	if (pkt_protocol(p) == IPPROTO_TCP && (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) != TCP_SYN) {
 		if (service->unknown_tcp == UNKNOWN_RESET)
 			answer_reset(w, b, at);
 		else

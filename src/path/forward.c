@@ -200,6 +200,22 @@ static __attribute__((noinline)) void forward_local(struct worker *w, struct bat
 	p->fate = direction == 0 ? FATE_BARE : FATE_PUNT;
 }
 
+/* What is not simply rewritten. */
+static __attribute__((noinline)) void forward_form(struct worker *w, struct batch *b,
+						   unsigned int at, struct session *s,
+						   uint16_t nexthop, unsigned int length)
+{
+	struct pkt *p = &b->pkt[at];
+
+	if (!forward_allowed(w, b, at, pkt_l3(p), length, nexthop))
+		return;
+	if ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE))
+		forward_event(w, b, p, s, 0);
+	forward_count(w, s, 0, length);
+	b->nexthop[at] = nexthop;
+	p->fate = FATE_SEND;
+}
+
 static inline void forward_one(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
@@ -225,6 +241,10 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 	}
 	nexthop = route_of_session(w, p, s, direction);
 	length = forward_length(p, l3);
+	if (unlikely(s->form & FORM_KIND)) {
+		forward_form(w, b, at, s, nexthop, length);
+		return;
+	}
 	if (unlikely(!forward_allowed(w, b, at, l3, length, nexthop)))
 		return;
 	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))

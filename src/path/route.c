@@ -1,28 +1,38 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Towards the client: a session remembers its next hop until any route or neighbour changes. */
+/* A session remembers its next hop towards the client until any route or neighbour changes. */
 #include "net/route.h"
 
 #include <string.h>
 
 #include "path/worker.h"
 
+/* Towards the source of one direction's key. */
+static uint16_t route_of_end(struct session *s, unsigned int direction, bool ipv6, uint32_t hash)
+{
+	struct addr end = ipv6 ? addr_v6(session_key6(s, direction)->source)
+			       : addr_v4(s->key4[direction].source);
+
+	return route_of_address(end.bytes, ipv6, hash);
+}
+
 uint16_t route_of_client(struct worker *w, struct session *s, bool ipv6, uint32_t hash)
 {
-	uint16_t iface = 0;
-
-	if (ipv6)
-		s->nexthop = route_lookup6(session_key6(s, 0)->source, hash, &iface);
-	else
-		s->nexthop = route_lookup4(s->key4[0].source, hash, &iface);
+	s->nexthop = route_of_end(s, 0, ipv6, hash);
 	s->epoch = w->epoch;
-	if (s->nexthop == NEXTHOP_UNRESOLVED && iface) {
-		struct addr client = ipv6 ? addr_v6(session_key6(s, 0)->source)
-					  : addr_v4(s->key4[0].source);
-
-		neigh_request(iface, &client);
-	}
 	return s->nexthop;
+}
+
+uint16_t route_of_destination(struct worker *w, struct session *s, bool ipv6, uint32_t hash)
+{
+	if (unlikely(s->flags & SESSION_EXTRA))
+		return route_of_end(s, 1, ipv6, hash); // no room to remember it
+	if (likely(s->out.known && s->out.epoch == w->epoch))
+		return s->out.nexthop;
+	s->out.nexthop = route_of_end(s, 1, ipv6, hash);
+	s->out.epoch = w->epoch;
+	s->out.known = s->out.nexthop != NEXTHOP_UNRESOLVED;
+	return s->out.nexthop;
 }
 
 uint16_t route_of_address(const uint8_t *address, bool ipv6, uint32_t hash)

@@ -61,8 +61,12 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 	}
 	if (s->packets[0] | s->packets[1])
 		sweep_fold(w, s);
+	if (unlikely(s->form & FORM_ROUTED) && !(s->flags & SESSION_EXTRA) &&
+	    s->out.epoch != w->epoch)
+		s->out.known = 0;
 	// Eight bits of epoch are enough because no session keeps one for longer than a pass.
-	if (unlikely(s->epoch != w->epoch) && !(s->flags & SESSION_LOCAL)) {
+	if (unlikely(s->epoch != w->epoch) && !(s->flags & SESSION_LOCAL) &&
+	    session_is_two_way(s)) {
 		bool wide = entry & ENTRY_WIDE;
 
 		route_of_client(w, s, wide,

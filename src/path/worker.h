@@ -143,6 +143,8 @@ unsigned int owner_of_kernel_packet(const struct rte_mbuf *packet);
 
 /* route.c: the next hop towards the client of a session; asks for the neighbour when unknown. */
 uint16_t route_of_client(struct worker *w, struct session *s, bool ipv6, uint32_t hash);
+/* route.c: the same towards the other end of a session with FORM_ROUTED. */
+uint16_t route_of_destination(struct worker *w, struct session *s, bool ipv6, uint32_t hash);
 /* route.c: the next hop towards an address; for packets without a session. */
 uint16_t route_of_address(const uint8_t *address, bool ipv6, uint32_t hash);
 
@@ -150,8 +152,11 @@ uint16_t route_of_address(const uint8_t *address, bool ipv6, uint32_t hash);
 static inline uint16_t route_of_session(struct worker *w, const struct pkt *p, struct session *s,
 					unsigned int direction)
 {
-	if (direction == 0)
+	if (direction == 0) {
+		if (unlikely(s->form & FORM_ROUTED))
+			return route_of_destination(w, s, p->flags & PKT_IPV6, p->hash);
 		return path_nexthop(server_path[s->server], p->hash);
+	}
 	if (likely(s->epoch == w->epoch && s->nexthop != NEXTHOP_UNRESOLVED))
 		return s->nexthop;
 	return route_of_client(w, s, p->flags & PKT_IPV6, p->hash);

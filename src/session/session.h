@@ -48,18 +48,40 @@ enum session_flags {
 	SESSION_SERVER_FIRST = 1 << 6, // ... and the server's came first: it keeps TIME_WAIT
 };
 
+/*
+ * How packets of a session are changed; the mode chose it at the first packet. The kinds DIRECT and
+ * TUNNEL go one way: servers answer clients by themselves, and only key[0] stands in the index.
+ */
+enum session_form {
+	FORM_REWRITE, // addresses and ports, in both directions
+	FORM_DIRECT,  // nothing but the Ethernet header
+	FORM_TUNNEL,  // an outer header towards the server
+	FORM_FAMILY,  // as FORM_REWRITE, with the header of the other IP version
+	FORM_KIND = 3,
+	FORM_PORT = 1 << 2,   // its local port is from the port allocator
+	FORM_ROUTED = 1 << 3, // direction 0 goes to key[1]'s source, not by the server's path
+};
+
 struct session {
 	// A free line holds the number of the next free one in its first four bytes.
 	uint16_t l3_difference; // IPv4: of the header checksum, direction 0; the other is ~
 	uint16_t l4_difference; // of the TCP or UDP checksum, likewise
-	uint32_t server;	// number of the real server, 0: none (SESSION_LOCAL)
+	uint32_t server : 24;	// number of the real server, 0: none (SESSION_LOCAL)
+	uint32_t form : 8;	// enum session_form
 	uint16_t nexthop;	// towards the client, valid while epoch == route_epoch
 	uint8_t epoch;
 	uint8_t timeouts; // number of the timeout set
 	uint8_t state;
 	uint8_t flags;
 	uint16_t stamp; // batch.seconds of the last packet
-	uint32_t extra; // number of the extra line, 0: none
+	union {
+		uint32_t extra; // number of the extra line, 0: none
+		struct {	// FORM_ROUTED without an extra line: towards key[1]'s source
+			uint16_t nexthop;
+			uint8_t epoch; // likewise
+			uint8_t known; // 0: look it up
+		} out;
+	};
 	uint16_t packets[2];
 	uint32_t bytes[2];   // of each direction since the last fold
 	struct key4 key4[2]; // of a wide session: session_key6() stand here
@@ -114,6 +136,14 @@ static inline struct key4 key4_turn(const struct key4 *k)
 }
 
 struct key6 key6_turn(const struct key6 *k);
+
+/* Is there a direction 1, so that the index knows both? */
+static inline bool session_is_two_way(const struct session *s)
+{
+	unsigned int kind = s->form & FORM_KIND;
+
+	return kind != FORM_DIRECT && kind != FORM_TUNNEL;
+}
 
 static inline struct key6 *session_key6(struct session *s, unsigned int direction)
 {

@@ -341,7 +341,7 @@ void table_free(struct table *t, bool wide, uint32_t number)
 {
 	struct session *s = table_session(t, number | (wide ? ENTRY_WIDE : 0));
 
-	if (s->extra)
+	if (s->flags & SESSION_EXTRA)
 		pool_give(&t->extra_pool, s->extra, sizeof(struct session_extra));
 	s->state = STATE_NONE;
 	pool_give(&t->pool[wide], number, line_size(wide));
@@ -396,7 +396,8 @@ void table_insert(struct table *t, bool wide, uint32_t number)
 	struct session *s = table_session(t, entry);
 
 	entry_insert(t, entry, session_hash(s, wide, 0));
-	entry_insert(t, entry | ENTRY_REVERSE, session_hash(s, wide, 1));
+	if (session_is_two_way(s))
+		entry_insert(t, entry | ENTRY_REVERSE, session_hash(s, wide, 1));
 }
 
 void table_remove(struct table *t, bool wide, uint32_t number)
@@ -405,7 +406,8 @@ void table_remove(struct table *t, bool wide, uint32_t number)
 	struct session *s = table_session(t, entry);
 
 	entry_remove(t, entry, session_hash(s, wide, 0));
-	entry_remove(t, entry | ENTRY_REVERSE, session_hash(s, wide, 1));
+	if (session_is_two_way(s))
+		entry_remove(t, entry | ENTRY_REVERSE, session_hash(s, wide, 1));
 	table_free(t, wide, number);
 }
 
@@ -413,7 +415,7 @@ struct session_extra *table_extra_allocate(struct table *t, struct session *s)
 {
 	uint32_t number = pool_take(&t->extra_pool, sizeof(struct session_extra));
 
-	assert(s->extra == 0);
+	assert(!(s->flags & SESSION_EXTRA));
 	if (number == 0)
 		return NULL;
 	s->extra = number;

@@ -68,9 +68,9 @@ uint32_t table_find6(const struct table *t, const struct key6 *key, uint32_t has
  */
 struct session *table_allocate(struct table *t, bool wide, uint32_t *number);
 void table_free(struct table *t, bool wide, uint32_t number);
-/* Enter both keys; the caller has made sure that neither is there. */
+/* Enter the keys, of a one-way session only the first; the caller made sure that none is there. */
 void table_insert(struct table *t, bool wide, uint32_t number);
-/* Take out both keys and free the line and its extra line. */
+/* Take out the keys and free the line and its extra line. */
 void table_remove(struct table *t, bool wide, uint32_t number);
 
 /* The extra line of a session that has none yet; NULL when that pool is full. */

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "balance/service_data.h"
+#include "io/batch.h"
+
+/*
+ * Worker: the service that the first packet of a connection is for, or NULL. Valid until the
+ * worker's next quiescent state.
+ */
+const struct service *service_classify(const struct pkt *p);
