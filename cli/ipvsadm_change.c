@@ -119,9 +119,29 @@ static json_t *service_body(const struct rule *rule)
 	return body;
 }
 
+/* The forwarding mode that an option asks for. */
+static const char *forward_mode(const struct rule *rule)
+{
+	static const struct {
+		const char *option, *mode;
+	} modes[] = {
+		{"fullnat", "fullnat"},	 {"gatewaying", "dr"}, {"ipip", "tunnel"},
+		{"masquerading", "nat"}, {"snat", "snat"},
+	};
+	const char *option = rule->given[SLOT_FORWARD].option->name;
+	unsigned int i = 0;
+
+	while (strcmp(modes[i].option, option))
+		i++;
+	return modes[i].mode;
+}
+
 static json_t *server_body(const struct rule *rule)
 {
 	json_t *body = settings_body(rule);
+
+	if (rule_has(rule, SLOT_FORWARD))
+		json_object_set_new(body, "mode", json_string(forward_mode(rule)));
 
 	if (rule_has(rule, SLOT_WEIGHT) || rule->command->id == RULE_ADD_SERVER)
 		json_object_set_new(body, "weight", json_integer(rule->weight));

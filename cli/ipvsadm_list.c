@@ -150,17 +150,19 @@ static void service_print(struct list *list, const json_t *service)
 
 /* Real servers */
 
-static const char *mode_name(const json_t *service)
+static const char *mode_name(const json_t *service, const json_t *server)
 {
 	static const char *const names[][2] = {
 		{"fullnat", "FullNat"}, {"dr", "Route"},  {"tunnel", "Tunnel"},
 		{"nat", "Masq"},	{"snat", "SNAT"},
 	};
+	const char *mode = text_of(server, "mode");
 
+	mode = *mode ? mode : text_of(service, "mode");
 	for (unsigned int i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(names[i][0], text_of(service, "mode")))
+		if (!strcmp(names[i][0], mode))
 			return names[i][1];
-	return text_of(service, "mode");
+	return mode;
 }
 
 static void server_print(struct list *list, const json_t *service, const json_t *server)
@@ -196,7 +198,7 @@ static void server_print(struct list *list, const json_t *service, const json_t 
 			number_of(server, "persistent"), active, inactive);
 		break;
 	case VIEW_PLAIN:
-		fprintf(list->out, " %-7s %-6llu %-10llu %-10llu%s", mode_name(service),
+		fprintf(list->out, " %-7s %-6llu %-10llu %-10llu%s", mode_name(service, server),
 			number_of(server, "weight"), active, inactive,
 			!strcmp(text_of(server, "health"), "down") ? " inhibited" : "");
 		break;

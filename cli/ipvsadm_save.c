@@ -121,22 +121,24 @@ static void service_line(FILE *out, const json_t *service)
 	fputc('\n', out);
 }
 
-static char forward_letter(const json_t *service)
+static char forward_letter(const json_t *service, const json_t *server)
 {
 	static const struct {
 		const char *mode;
 		char letter;
 	} letters[] = {{"dr", 'g'}, {"tunnel", 'i'}, {"nat", 'm'}, {"snat", 'J'}};
+	const char *mode = text_of(server, "mode");
 
+	mode = *mode ? mode : text_of(service, "mode");
 	for (unsigned int i = 0; i < sizeof(letters) / sizeof(*letters); i++)
-		if (!strcmp(letters[i].mode, text_of(service, "mode")))
+		if (!strcmp(letters[i].mode, mode))
 			return letters[i].letter;
 	return 'b';
 }
 
 static void server_line(FILE *out, const json_t *service, const json_t *server)
 {
-	static const char *const said[] = {"address", "port", "weight"};
+	static const char *const said[] = {"address", "port", "weight", "mode"};
 	const char *address = text_of(server, "address");
 	json_t *left = json_copy((json_t *)server);
 
@@ -145,7 +147,7 @@ static void server_line(FILE *out, const json_t *service, const json_t *server)
 	service_words(out, 'a', service);
 	fprintf(out, strchr(address, ':') ? " -r [%s]:%lld -%c -w %lld" : " -r %s:%lld -%c -w %lld",
 		address, (long long)json_integer_value(json_object_get(server, "port")),
-		forward_letter(service),
+		forward_letter(service, server),
 		(long long)json_integer_value(json_object_get(server, "weight")));
 	settings_print(out, left);
 	fputc('\n', out);

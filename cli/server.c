@@ -16,6 +16,8 @@ static const struct option list_options[] = {
 static const struct option server_options[] = {
 	{"weight", 'w', OPTION_NUMBER, "NUMBER", "weight",
 	 "share of new connections; 0 drains: nothing new, what is there goes on", NULL},
+	{"mode", 'm', OPTION_TEXT, "NAME", "mode",
+	 "forwarding mode, instead of the service's: fullnat or nat", "fullnat nat"},
 	{0},
 };
 

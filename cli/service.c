@@ -24,7 +24,8 @@
 		 "scheduler_flags",                                                                  \
 		 "sh and mh: take the client's port in; none: only its address",                     \
 		 "port fallback none"},                                                              \
-		{"mode", 'm', OPTION_TEXT, "NAME", "mode", "forwarding mode: fullnat", "fullnat"},   \
+		{"mode",       'm', OPTION_TEXT, "NAME", "mode", "forwarding mode: fullnat or nat",  \
+		 "fullnat nat"},                                                                     \
 		{"unknown-tcp", 0,                                                                   \
 		 OPTION_TEXT,	"reset|drop",                                                        \
 		 "unknown_tcp", "what a TCP packet gets that belongs to no session and is no SYN",   \

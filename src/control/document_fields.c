@@ -295,7 +295,7 @@ static int decode_choice(struct decode *d, const json_t *value, const struct fie
 static int decode_mode(struct decode *d, const json_t *value, const struct field *field,
 		       void *target)
 {
-	static const char *const later[] = {"dr", "nat", "tunnel", "snat", "nat64", "nat46", NULL};
+	static const char *const later[] = {"dr", "tunnel", "snat", "nat64", "nat46", NULL};
 
 	return decode_choice(d, value, field, target, mode_exists, mode_names(), later);
 }

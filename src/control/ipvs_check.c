@@ -73,27 +73,6 @@ static int method_check(uint32_t method, struct error *error)
 	return error_set(error, -EINVAL, "", "there is no forwarding method %u", method);
 }
 
-/* FullNAT needs an address of its own to speak to real servers from. */
-static int locals_check(const struct model_service *service, struct error *error)
-{
-	unsigned int count = service->local_count;
-	const struct model_local *locals = service->locals;
-	char name[SERVICE_TEXT];
-
-	if (count == 0)
-		locals = model_pool(&count);
-	for (unsigned int i = 0; i < count; i++) {
-		if (locals[i].addr.family == service->key.vip.family)
-			return 0;
-	}
-	return error_set(error, -EOPNOTSUPP, "",
-			 "neither service %s nor the pool has an IPv%c local address for FullNAT "
-			 "(local_addresses in weir.yaml, or `weirctl local-address add`), and NAT "
-			 "is not available yet",
-			 model_service_format(&service->key, name),
-			 service->key.vip.family == AF_INET ? '4' : '6');
-}
-
 int ipvs_check_server(const struct model_service *service, const struct ipvs_server *asked,
 		      struct error *error)
 {
@@ -117,5 +96,5 @@ int ipvs_check_server(const struct model_service *service, const struct ipvs_ser
 	if (asked->upper != 0 || asked->lower != 0)
 		return error_set(error, -EOPNOTSUPP, "",
 				 "limiting connections of a real server is not available yet");
-	return locals_check(service, error);
+	return 0;
 }

@@ -214,6 +214,24 @@ static int room_make(void **array, unsigned int *room, unsigned int count, size_
 	return 0;
 }
 
+/*
+ * The mode of a server. Masquerading, the word of the IPVS door, is FullNAT when there is a local
+ * address for it, and NAT, as in Linux, otherwise.
+ */
+static const char *server_mode(const struct model_service *service,
+			       const struct model_server *server, const struct model_local *locals,
+			       unsigned int local_count)
+{
+	const char *mode = model_server_mode(service, server);
+
+	if (service->origin != ORIGIN_IPVS || strcmp(mode, "fullnat") != 0)
+		return mode;
+	for (unsigned int i = 0; i < local_count; i++)
+		if (locals[i].addr.family == server->addr.family)
+			return mode;
+	return "nat";
+}
+
 /* Show a service to the workers, with the pool's addresses when it has none of its own. */
 static int service_show(const struct model_service *service, const struct model_local *pool,
 			unsigned int pool_count, struct error *error)
@@ -245,7 +263,7 @@ static int service_show(const struct model_service *service, const struct model_
 		// Its number stays in use, so that its sessions go on as those of one that is down.
 		if (model_server_is_removed(service, server))
 			continue;
-		publish.modes[server_count] = model_server_mode(service, server);
+		publish.modes[server_count] = server_mode(service, server, locals, local_count);
 		publish.servers[server_count++] = (struct service_server){
 			.server = server->number,
 			.weight = model_server_weight(server),

@@ -143,7 +143,6 @@ IPVSADM = rows(
     (f"-a -t {VIP} -r 192.168.100.4", 2, "say -b (--fullnat)"),
     (f"-a -t {VIP} -r 192.168.100.4 -g", 2, "direct routing is not available yet"),
     (f"-a -t {VIP} -r 192.168.100.4 -i", 2, "tunnelling is not available yet"),
-    (f"-a -t {VIP} -r 192.168.100.4 -m", 2, "NAT without local addresses is not available yet"),
     (f"-a -t {VIP} -r 192.168.100.4 -J", 2, "SNAT is not available yet"),
     (f"-a -t {VIP} -r 192.168.100.4 -b -x 100", 2, "limiting connections is not available yet"),
     (f"-A -t {NEW} -j enable", 2, "the SYN proxy is not available yet"),

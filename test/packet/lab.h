@@ -63,6 +63,7 @@ struct lab_service {
 	const char *vip;       // endpoint
 	uint8_t protocol;      // 0: TCP
 	const char *scheduler; // NULL: rr
+	const char *mode;      // NULL: fullnat
 	bool drop_unknown;
 	uint16_t mss;
 	const struct timeouts *timeouts; // NULL: the defaults

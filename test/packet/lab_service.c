@@ -125,7 +125,7 @@ uint32_t lab_service(const struct lab_service *spec)
 		.key = key,
 		.number = services[place].number,
 		.scheduler = spec->scheduler ? spec->scheduler : "rr",
-		.mode = "fullnat",
+		.mode = spec->mode ? spec->mode : "fullnat",
 		.timeouts = services[place].timeouts,
 		.unknown_tcp = spec->drop_unknown ? UNKNOWN_DROP : UNKNOWN_RESET,
 		.mss = spec->mss,

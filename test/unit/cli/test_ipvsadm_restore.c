@@ -102,10 +102,10 @@ static void test_groups(void **state)
 		"GET /v1/addresses\n"
 		"NEW /v1/services/tcp/10.0.0.1/80 {\"local_addresses\":[{\"address\":"
 		"\"192.168.1.201\",\"interface\":\"dpdk1\"}],\"scheduler\":\"rr\",\"servers\":["
-		"{\"address\":\"192.168.1.2\",\"port\":80,\"weight\":1},"
-		"{\"address\":\"192.168.1.3\",\"port\":80,\"weight\":9}]}\n"
+		"{\"address\":\"192.168.1.2\",\"mode\":\"fullnat\",\"port\":80,\"weight\":1},"
+		"{\"address\":\"192.168.1.3\",\"mode\":\"fullnat\",\"port\":80,\"weight\":9}]}\n"
 		"NEW /v1/services/tcp/10.0.0.2/80 {\"scheduler\":\"rr\",\"servers\":["
-		"{\"address\":\"192.168.1.3\",\"port\":81,\"weight\":0}]}\n");
+		"{\"address\":\"192.168.1.3\",\"mode\":\"fullnat\",\"port\":81,\"weight\":0}]}\n");
 	client_delete(client);
 }
 
@@ -126,10 +126,10 @@ static void test_order(void **state)
 			 EXIT_OK);
 	assert_string_equal(client->text,
 			    "NEW /v1/services/tcp/10.0.0.1/80 {\"servers\":[{\"address\":"
-			    "\"192.168.1.2\",\"port\":80,\"weight\":1}]}\n"
+			    "\"192.168.1.2\",\"mode\":\"fullnat\",\"port\":80,\"weight\":1}]}\n"
 			    "PATCH /v1/services/tcp/10.0.0.1/80 {\"scheduler\":\"rr\"}\n"
 			    "NEW /v1/services/tcp/10.0.0.1/80/servers/192.168.1.3/80 "
-			    "{\"weight\":1}\n"
+			    "{\"mode\":\"fullnat\",\"weight\":1}\n"
 			    "run clear\n"
 			    "DELETE /v1/services/tcp/10.0.0.1/80\n"
 			    "PATCH /v1/services/tcp/10.0.0.1/80/servers/192.168.1.3/80 "
@@ -164,11 +164,11 @@ static void test_fall_back(void **state)
 	free(messages);
 	assert_non_null(strstr(client->text, "NEW /v1/services/tcp/10.0.0.1/80 {}\n"
 					     "NEW /v1/services/tcp/10.0.0.1/80/servers/192.168.1.2"
-					     "/80 {\"weight\":1}\n"
+					     "/80 {\"mode\":\"fullnat\",\"weight\":1}\n"
 					     "NEW /v1/services/tcp/10.0.0.1/80/servers/192.168.1.3"
-					     "/80 {\"weight\":1}\n"
+					     "/80 {\"mode\":\"fullnat\",\"weight\":1}\n"
 					     "NEW /v1/services/tcp/10.0.0.1/80/servers/192.168.1.4"
-					     "/80 {\"weight\":1}\n"
+					     "/80 {\"mode\":\"fullnat\",\"weight\":1}\n"
 					     "NEW /v1/services/tcp/10.0.0.2/80 {}\n"));
 	assert_int_equal(client->refusals_told, 1);
 	client_delete(client);
@@ -186,9 +186,9 @@ static void test_twice(void **state)
 			 EXIT_OK);
 	assert_string_equal(client->text,
 			    "NEW /v1/services/tcp/10.0.0.1/80 {\"servers\":[{\"address\":"
-			    "\"192.168.1.2\",\"port\":80,\"weight\":1}]}\n"
+			    "\"192.168.1.2\",\"mode\":\"fullnat\",\"port\":80,\"weight\":1}]}\n"
 			    "NEW /v1/services/tcp/10.0.0.1/80/servers/192.168.1.2/80 "
-			    "{\"weight\":5}\n"
+			    "{\"mode\":\"fullnat\",\"weight\":5}\n"
 			    "NEW /v1/services/tcp/10.0.0.1/80 {}\n");
 	client_delete(client);
 }

@@ -198,7 +198,7 @@ static int server_ask(uint8_t command, uint32_t vip, uint32_t addr, uint32_t wei
 	return answer.status;
 }
 
-/* A local address in the pool, without which there is no FullNAT. */
+/* A local address in the pool, with which masquerading is FullNAT. */
 static void pool_make(void)
 {
 	struct model_local local = {.addr = addr_v4(htonl(0xc0a86401)), .iface = "dpdk1"};
@@ -227,7 +227,9 @@ static void test_codes(void **state)
 	assert_int_equal(service_ask(IPVS_CMD_NEW_SERVICE, VIP, "rr"), 0);
 	assert_int_equal(service_ask(IPVS_CMD_NEW_SERVICE, VIP, "rr"), -EEXIST);
 	assert_int_equal(service_at(VIP)->origin, ORIGIN_IPVS);
-	assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, VIP, SERVER, 1, 0), -EOPNOTSUPP);
+	// Without a local address masquerading is NAT, with one it is FullNAT.
+	assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, VIP, SERVER, 1, 0), 0);
+	assert_int_equal(server_ask(IPVS_CMD_DEL_DEST, VIP, SERVER, 1, 0), 0);
 	pool_make();
 	assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, VIP + 1, SERVER, 1, 0), -ESRCH);
 	assert_int_equal(server_ask(IPVS_CMD_SET_DEST, VIP, SERVER, 1, 0), -ENOENT);
