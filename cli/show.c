@@ -79,6 +79,7 @@ static enum exit_code worker_list(struct client *client, const struct arguments 
 		{"SESSIONS-V4", "sessions", true, 0},
 		{"SESSIONS-V6", "sessions_wide", true, 0},
 		{"HALF-OPEN", "half_open", true, 0},
+		{"EVICTED", "half_open_evicted", true, 0},
 		{0},
 	};
 

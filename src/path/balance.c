@@ -130,6 +130,8 @@ static void session_begin(struct worker *w, struct batch *b, unsigned int at, st
 	session_count(w, s, 1);
 	table_insert(&w->table, wide, number);
 	*session_gauge(w, wide) = w->table.pool[wide].used;
+	if ((s->flags & (SESSION_HALF_OPEN | SESSION_LOCAL)) == SESSION_HALF_OPEN)
+		half_open_add(&w->half_open[wide], &w->table, wide, number, b->seconds);
 	p->session = number | (wide ? ENTRY_WIDE : 0);
 	p->flags |= PKT_NEW;
 	w->made = true;
@@ -138,7 +140,7 @@ static void session_begin(struct worker *w, struct batch *b, unsigned int at, st
 static struct session *session_new(struct worker *w, struct pkt *p, uint32_t *number)
 {
 	bool wide = p->flags & PKT_IPV6;
-	struct session *s = table_allocate(&w->table, wide, number);
+	struct session *s = room_take(w, wide, number);
 
 	if (!s) {
 		pkt_drop(p, DROP_session_table_full);
@@ -168,7 +170,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 		pkt_drop(p, DROP_no_server);
 		return;
 	}
-	if (tcp && w->stats.half_open >= w->half_open_max) {
+	if (tcp && !room_for_half_open(w, wide)) {
 		pkt_drop(p, DROP_half_open_full);
 		return;
 	}

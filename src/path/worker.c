@@ -211,9 +211,16 @@ int worker_prepare(struct worker *w, unsigned int index, const struct workers_co
 	result = table_create(&w->table, index, sessions, wide, eal_uses_hugepages());
 	if (result < 0)
 		return result;
+	result = half_open_create(&w->half_open[0], index, false,
+				  RTE_MIN(sessions, w->half_open_max));
+	if (result == 0)
+		result = half_open_create(&w->half_open[1], index, true,
+					  RTE_MIN(wide, w->half_open_max));
+	if (result < 0)
+		goto destroy_half_open;
 	result = ports_create(&w->balancer.ports, index, config->count);
 	if (result < 0)
-		goto destroy_table;
+		goto destroy_half_open;
 	result = memory_map(&w->service_state_memory, "service-states",
 			    SERVICE_MAX * sizeof(struct service_state), MEMORY_SMALL);
 	if (result < 0)
@@ -238,7 +245,9 @@ unmap_states:
 	memory_unmap(&w->service_state_memory);
 destroy_ports:
 	ports_destroy(&w->balancer.ports);
-destroy_table:
+destroy_half_open:
+	half_open_destroy(&w->half_open[1]);
+	half_open_destroy(&w->half_open[0]);
 	table_destroy(&w->table);
 	return result;
 }
@@ -250,6 +259,8 @@ void worker_release(struct worker *w)
 	idle_stop(&w->idle);
 	memory_unmap(&w->service_state_memory);
 	ports_destroy(&w->balancer.ports);
+	half_open_destroy(&w->half_open[1]);
+	half_open_destroy(&w->half_open[0]);
 	table_destroy(&w->table);
 }
 

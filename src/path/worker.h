@@ -14,6 +14,7 @@
 #include "net/iface.h"
 #include "net/nexthop.h"
 #include "path/workers.h"
+#include "session/half_open.h"
 #include "session/table.h"
 
 /*
@@ -76,6 +77,7 @@ struct worker {
 
 	struct batch batch;		    // w
 	struct table table;		    // w
+	struct half_open half_open[2];	    // w: by width
 	struct balancer balancer;	    // w
 	struct transmit hand[WORKERS_MAX];  // w: by the worker they go to
 	struct transmit transmit[PORT_MAX]; // w: by port index
@@ -132,6 +134,11 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at);
 void session_end(struct worker *w, uint32_t entry);
 /* balance.c: move a session to a state, with all that is counted by state. */
 void session_set_state(struct worker *w, struct session *s, enum session_state state);
+
+/* room.c: may there be one more half-open session? Ends the oldest one where that helps. */
+bool room_for_half_open(struct worker *w, bool wide);
+/* room.c: table_allocate(), for which the oldest half-open session gives way. */
+struct session *room_take(struct worker *w, bool wide, uint32_t *number);
 
 /* owner.c: choose how packets find their worker, once the ports are open. */
 void owner_start(unsigned int workers);

@@ -145,15 +145,132 @@ static void test_session_table_full(void **state)
 	lab_resize(1, 100, 10, 0);
 	service(.vip = VIP ":80");
 	service(.vip = VIP ":53", .protocol = IPPROTO_UDP);
-	clients_connect(100, 0);
+	for (uint16_t port = 1; port <= 100; port++) {
+		put(.from = CLIENT, .from_port = port, .to = VIP ":53");
+		run();
+		lab_forget();
+	}
 	put(.from = CLIENT ":60000", .to = VIP ":80", .tcp = SYN);
 	put(.from = CLIENT ":60000", .to = VIP ":53");
 	run();
 	expect_drops(session_table_full, 2);
 	lab_check();
-	lab_advance(32);
+	lab_advance(302);
 	clients_connect(100, 500);
 	assert_int_equal(lab_sessions(), 100);
+	assert_int_equal(lab.w->stats.half_open_evicted, 0);
+}
+
+static bool client_is_known(const char *client, uint16_t port)
+{
+	struct key4 key = {0};
+	struct addr addr;
+
+	assert_int_equal(addr_parse(client, &addr), 0);
+	key.source = addr.v4;
+	assert_int_equal(addr_parse(VIP, &addr), 0);
+	key.destination = addr.v4;
+	key.source_port = rte_cpu_to_be_16(port);
+	key.destination_port = RTE_BE16(80);
+	key.zone_protocol = IPPROTO_TCP;
+	return table_find4(&lab.w->table, &key, key4_hash(&key)) != 0;
+}
+
+/* In a full table the oldest half-open session gives way, the established never. */
+static void test_oldest_half_open_gives_way(void **state)
+{
+	lab_resize(1, 100, 1, 0);
+	service(.vip = VIP ":80");
+	service(.vip = VIP ":53", .protocol = IPPROTO_UDP);
+	lab_connect(&ends4);
+	clients_connect(99, 0);
+	assert_int_equal(lab_sessions(), 100);
+	// The second and third are completed, so that the first, fourth and fifth are the oldest.
+	put(.from = "10.1.0.1:2", .to = VIP ":80", .tcp = ACK);
+	put(.from = "10.1.0.1:3", .to = VIP ":80", .tcp = ACK);
+	run();
+	lab_forget();
+	clients_connect(2, 500);
+	put(.from = CLIENT ":60000", .to = VIP ":53");
+	run();
+	lab_forget();
+	assert_int_equal(lab_sessions(), 100);
+	assert_int_equal(lab.w->stats.half_open_evicted, 3);
+	for (uint16_t port = 1; port <= 99; port++)
+		assert_int_equal(client_is_known("10.1.0.1", port),
+				 port != 1 && port != 4 && port != 5);
+	lab_check();
+	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK);
+	run();
+	expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = ACK);
+	// A flood goes round many times; who completes the handshake at once comes through.
+	for (unsigned int round = 0; round < 50; round++) {
+		clients_connect(70, 1000 + round * 80);
+		clients_connect(1, 60000 + round);
+		put(.from = "10.1.1.1", .from_port = 1 + round, .to = VIP ":80", .tcp = ACK);
+		run();
+		lab_forget();
+		lab_check();
+		assert_int_equal(lab_sessions(), 100);
+	}
+	for (unsigned int round = 0; round < 50; round++)
+		assert_true(client_is_known("10.1.1.1", 1 + round));
+}
+
+/* What arrives in one batch with the SYNs that end its session is treated as if it came later. */
+static void test_half_open_evicted_in_batch(void **state)
+{
+	lab_resize(1, 10, 10, 0);
+	service(.vip = VIP ":80");
+	clients_connect(10, 0);
+	put(.from = CLIENT ":60000", .to = VIP ":80", .tcp = SYN);
+	put(.from = "10.1.0.1:1", .to = VIP ":80", .tcp = ACK);
+	put(.from = "10.1.0.1:2", .to = VIP ":80", .tcp = ACK);
+	run();
+	expect_drop(tcp_reset_sent);
+	lab_forget();
+	assert_false(client_is_known("10.1.0.1", 1));
+	assert_true(client_is_known("10.1.0.1", 2));
+	assert_int_equal(lab.w->stats.half_open, 9);
+	lab_check();
+}
+
+/* Sessions of two lines have an order of their own. */
+static void test_oldest_half_open_wide(void **state)
+{
+	lab_resize(1, 10, 10, 100);
+	service(.vip = "[" VIP6 "]:80");
+	service(.vip = VIP ":80");
+	clients_connect(10, 0);
+	for (uint16_t port = 1; port <= 15; port++) {
+		put(.from = CLIENT6, .from_port = port, .to = "[" VIP6 "]:80", .tcp = SYN);
+		run();
+		lab_forget();
+	}
+	assert_int_equal(lab.w->stats.half_open_evicted, 5);
+	assert_int_equal(lab.w->stats.sessions, 10);
+	assert_int_equal(lab.w->stats.sessions_wide, 10);
+	assert_true(client_is_known("10.1.0.1", 1));
+	lab_check();
+}
+
+/* At its share a handshake has a second before it gives way. */
+static void test_half_open_share(void **state)
+{
+	lab_resize(1, 100, 1, 30);
+	service(.vip = VIP ":80");
+	clients_connect(30, 0);
+	lab_advance(1);
+	clients_connect(1, 100);
+	expect_drop(half_open_full);
+	lab_advance(1);
+	clients_connect(2, 200);
+	assert_int_equal(lab.w->stats.half_open_evicted, 2);
+	assert_int_equal(lab.w->stats.half_open, 30);
+	assert_false(client_is_known("10.1.0.1", 1));
+	assert_false(client_is_known("10.1.0.1", 2));
+	assert_true(client_is_known("10.1.0.1", 3));
+	lab_check();
 }
 
 /* Half-open sessions have a share of the table; established ones and UDP are not limited by it. */
@@ -183,9 +300,16 @@ static void test_half_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		lab_test(test_all_ports),	   lab_test(test_oldest_first),
-		lab_test(test_busy_pair),	   lab_test(test_idle_pairs),
-		lab_test(test_session_table_full), lab_test(test_half_open),
+		lab_test(test_all_ports),
+		lab_test(test_oldest_first),
+		lab_test(test_busy_pair),
+		lab_test(test_idle_pairs),
+		lab_test(test_session_table_full),
+		lab_test(test_half_open),
+		lab_test(test_oldest_half_open_gives_way),
+		lab_test(test_half_open_evicted_in_batch),
+		lab_test(test_oldest_half_open_wide),
+		lab_test(test_half_open_share),
 	};
 
 	return cmocka_run_group_tests_name("ports", tests, lab_start, lab_stop);
