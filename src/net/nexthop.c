@@ -87,12 +87,8 @@ uint16_t nexthop_create(const struct iface *iface, const struct addr *addr,
 	memcpy(nexthop->header, mac, RTE_ETHER_ADDR_LEN);
 	memcpy(nexthop->header + RTE_ETHER_ADDR_LEN, &iface->mac, RTE_ETHER_ADDR_LEN);
 	end = nexthop->header + 2 * RTE_ETHER_ADDR_LEN;
-	if (iface->vlan) {
-		*end++ = RTE_ETHER_TYPE_VLAN >> 8;
-		*end++ = RTE_ETHER_TYPE_VLAN & 0xff;
-		*end++ = iface->vlan >> 8;
-		*end++ = iface->vlan & 0xff;
-	}
+	memcpy(end, iface->tags, iface->tag_bytes);
+	end += iface->tag_bytes;
 	*end++ = 0;
 	*end++ = 0;
 	nexthop->port = iface->port;

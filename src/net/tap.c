@@ -145,7 +145,7 @@ static int tap_configure(struct tap *tap, const char *name, const struct rte_eth
 	tap_tune_neighbours(name);
 	result = tap_request(fd, SIOCGIFFLAGS, &ifr, name);
 	if (result == 0) {
-		ifr.ifr_flags |= IFF_UP;
+		ifr.ifr_flags |= tap->no_arp ? IFF_UP | IFF_NOARP : IFF_UP;
 		result = tap_request(fd, SIOCSIFFLAGS, &ifr, name);
 	}
 	if (result == 0)

@@ -13,8 +13,9 @@
  * all addresses and routes on it, when the descriptor is closed. Control thread.
  */
 struct tap {
-	int fd;	   // non-blocking; one frame for each read and write
-	int index; // of the interface
+	int fd;	     // non-blocking; one frame for each read and write
+	int index;   // of the interface
+	bool no_arp; // set before tap_create(): Linux resolves no neighbours on it
 };
 
 /* Error fields "tap" and "mtu". -EEXIST when an interface of this name is there already. */

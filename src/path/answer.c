@@ -41,6 +41,15 @@ static bool answer_allowed(struct worker *w, uint64_t tsc)
 	return true;
 }
 
+/* Make the frame end behind `length` bytes, which are in its first segment. */
+static void answer_trim(struct rte_mbuf *m, unsigned int length)
+{
+	rte_pktmbuf_free(m->next);
+	m->next = NULL;
+	m->nb_segs = 1;
+	m->data_len = m->pkt_len = length;
+}
+
 /* The answer is complete at pkt_l3(p): find the way and count what was answered. */
 static void answer_send(struct worker *w, struct batch *b, unsigned int at, enum drop reason)
 {
@@ -115,7 +124,7 @@ void answer_reset(struct worker *w, struct batch *b, unsigned int at)
 	struct rte_tcp_hdr reset;
 	uint64_t pseudo;
 
-	if ((p->tcp_flags & TCP_RST) || p->mbuf->nb_segs > 1 || !answer_allowed(w, b->tsc)) {
+	if ((p->tcp_flags & TCP_RST) || !answer_allowed(w, b->tsc)) {
 		pkt_drop(p, DROP_tcp_not_syn);
 		return;
 	}
@@ -134,7 +143,7 @@ void answer_reset(struct worker *w, struct batch *b, unsigned int at)
 	reset.cksum = ~csum_fold(pseudo + csum_bytes(&reset, sizeof(reset)));
 	p->l4 = header;
 	memcpy(pkt_l4(p), &reset, sizeof(reset));
-	p->mbuf->data_len = p->mbuf->pkt_len = p->l3 + length;
+	answer_trim(p->mbuf, p->l3 + length);
 	answer_send(w, b, at, DROP_tcp_reset_sent);
 }
 
@@ -150,9 +159,10 @@ static uint8_t *icmp_wrap(struct worker *w, struct batch *b, struct pkt *p)
 	unsigned int quote = RTE_MIN(datagram_length(p), (unsigned int)(ipv6 ? QUOTE6 : QUOTE4));
 	uint8_t *l3;
 
-	if (p->mbuf->nb_segs > 1 || !answer_allowed(w, b->tsc))
+	quote = RTE_MIN(quote, (unsigned int)rte_pktmbuf_data_len(p->mbuf) - p->l3);
+	if (!answer_allowed(w, b->tsc))
 		return NULL;
-	p->mbuf->data_len = p->mbuf->pkt_len = p->l3 + quote;
+	answer_trim(p->mbuf, p->l3 + quote);
 	if (!rte_pktmbuf_prepend(p->mbuf, header))
 		return NULL;
 	l3 = pkt_l3(p);

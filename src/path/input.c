@@ -26,10 +26,17 @@
 
 #include "balance/address_set.h"
 #include "base/csum.h"
+#include "net/vlan.h"
 #include "path/worker.h"
 #include "session/table.h"
 
-enum { AHEAD = 4, EXTENSIONS_MAX = 8, EXTENSION_BYTES = 200 };
+enum {
+	AHEAD = 4,
+	EXTENSIONS_MAX = 8,
+	EXTENSION_BYTES = 200,
+	TOGETHER =
+		1400, // bytes of a packet that stages may read, the longest ICMP error among them
+};
 
 /*
  * A frame whose transport checksum holds only the pseudo-header's sum, because its sender left the
@@ -371,11 +378,80 @@ static inline bool input_is_to_us(const struct rte_ether_hdr *ether, const struc
 	return rte_is_same_ether_addr(&ether->dst_addr, &iface->mac);
 }
 
+/*
+ * Bring the headers of a packet in several segments together in the first. What does not fit there
+ * is missed by the checks of lengths, and has a drop of its own.
+ */
+static void input_gather(struct rte_mbuf *m)
+{
+	unsigned int wanted = RTE_MIN(rte_pktmbuf_pkt_len(m), (uint32_t)TOGETHER);
+
+	while (m->data_len < wanted && m->next) {
+		struct rte_mbuf *next = m->next;
+		unsigned int take = RTE_MIN((unsigned int)next->data_len, wanted - m->data_len);
+
+		if (take > rte_pktmbuf_tailroom(m) || rte_mbuf_refcnt_read(m) > 1)
+			return;
+		memcpy(rte_pktmbuf_mtod_offset(m, char *, m->data_len),
+		       rte_pktmbuf_mtod(next, char *), take);
+		m->data_len += take;
+		next->data_len -= take;
+		next->data_off += take;
+		if (next->data_len > 0)
+			return;
+		m->next = next->next;
+		m->nb_segs--;
+		rte_pktmbuf_free_seg(next);
+	}
+}
+
+/*
+ * The interface of a tagged frame: each tag leads from one interface to one that stands on it. The
+ * number 0 is no VLAN but only a priority (IEEE 802.1Q, 9.6): such a frame stays where it came in.
+ * `*type` becomes what is behind the tags. NULL: dropped.
+ */
+static const struct iface *input_untag(struct worker *w, struct pkt *p, const struct iface *iface,
+				       uint16_t *type)
+{
+	for (unsigned int tags = 0; vlan_is_tag(*type); tags++) {
+		const struct rte_vlan_hdr *tag =
+			rte_pktmbuf_mtod_offset(p->mbuf, const struct rte_vlan_hdr *, p->l3);
+		uint16_t id;
+
+		if (rte_pktmbuf_data_len(p->mbuf) < p->l3 + sizeof(*tag)) {
+			pkt_drop(p, DROP_vlan_short);
+			return NULL;
+		}
+		id = rte_be_to_cpu_16(tag->vlan_tci) & VLAN_MAX;
+		if (id != 0)
+			iface = iface_get(vlan_find(iface, *type, id));
+		if (!iface || tags == VLAN_TAGS) {
+			pkt_drop(p, DROP_unknown_vlan);
+			return NULL;
+		}
+		if (!iface->up) {
+			pkt_drop(p, DROP_iface_down);
+			return NULL;
+		}
+		*type = tag->eth_proto;
+		p->l3 += sizeof(*tag);
+	}
+	if (iface->index != p->iface) {
+		struct iface_count *count = &w->iface_count[iface->index];
+
+		count->packets[0]++;
+		count->bytes[0] += rte_pktmbuf_pkt_len(p->mbuf) - iface->tag_bytes;
+		p->iface = iface->index;
+	}
+	return iface;
+}
+
 static inline enum destiny input_one(struct worker *w, struct pkt *p)
 {
-	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->mbuf, const struct rte_ether_hdr *);
-	const struct iface *iface = w->iface[p->iface];
+	const struct iface *iface = iface_get(p->iface);
 	bool kernel = p->flags & PKT_FROM_KERNEL;
+	const struct rte_ether_hdr *ether;
+	uint16_t type;
 	bool repair;
 
 	p->fate = FATE_DROP;
@@ -387,22 +463,29 @@ static inline enum destiny input_one(struct worker *w, struct pkt *p)
 		p->fate = FATE_BARE;
 		return INTO_DROP;
 	}
+	if (unlikely(p->mbuf->nb_segs > 1))
+		input_gather(p->mbuf);
 	if (unlikely(rte_pktmbuf_data_len(p->mbuf) < sizeof(*ether)))
 		return input_drop(p, DROP_ether_short);
 	if (unlikely(!iface || !iface->up))
 		return input_drop(p, DROP_iface_down);
+	ether = rte_pktmbuf_mtod(p->mbuf, const struct rte_ether_hdr *);
+	type = ether->ether_type;
+	if (unlikely(type != RTE_BE16(RTE_ETHER_TYPE_IPV4) && vlan_is_tag(type))) {
+		iface = kernel ? NULL : input_untag(w, p, iface, &type);
+		if (!iface)
+			return INTO_DROP; // a frame of Linux leaves as it is
+	}
 	if (unlikely(!kernel && !input_is_to_us(ether, iface))) {
 		if (!rte_is_multicast_ether_addr(&ether->dst_addr))
 			return input_drop(p, DROP_wrong_mac);
 		p->flags |= PKT_MULTICAST;
 	}
-	repair = !kernel && w->repair[p->iface];
-	if (likely(ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+	repair = !kernel && iface->repair;
+	if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
 		return input_ipv4(w, p, repair);
-	if (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
 		return input_ipv6(w, p, repair);
-	if (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN))
-		return input_drop(p, DROP_unknown_vlan);
 	return INTO_LOCAL;
 }
 

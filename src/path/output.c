@@ -97,6 +97,16 @@ static void output_flush(struct worker *w)
 			hand_flush(w, to);
 }
 
+/* A next hop of a VLAN: copy its longer header, and count. */
+static void output_tag(struct worker *w, struct rte_mbuf *m, const struct nexthop *n)
+{
+	struct iface_count *count = &w->iface_count[n->iface];
+
+	memcpy(rte_pktmbuf_mtod(m, uint8_t *), n->header, n->header_len - 2);
+	count->packets[1]++;
+	count->bytes[1] += rte_pktmbuf_pkt_len(m) - (n->header_len - RTE_ETHER_HDR_LEN);
+}
+
 /* Put the next hop's Ethernet header before the IP header at `l3`. */
 static inline void output_send(struct worker *w, struct rte_mbuf *m, unsigned int l3, bool ipv6,
 			       const struct nexthop *n)
@@ -106,15 +116,14 @@ static inline void output_send(struct worker *w, struct rte_mbuf *m, unsigned in
 
 	if (unlikely(n->header_len != l3)) {
 		m->data_off += l3 - n->header_len;
-		m->data_len -= l3 - n->header_len;
-		m->pkt_len -= l3 - n->header_len;
+		m->data_len += n->header_len - l3;
+		m->pkt_len += n->header_len - l3;
 	}
 	header = rte_pktmbuf_mtod(m, uint8_t *);
-	if (likely(n->header_len == 14)) {
+	if (likely(n->header_len == RTE_ETHER_HDR_LEN))
 		memcpy(header, n->header, 12);
-	} else {
-		memcpy(header, n->header, n->header_len - 2);
-	}
+	else
+		output_tag(w, m, n);
 	memcpy(header + n->header_len - 2, &type, 2);
 	transmit_add(w, n->port, m);
 }
@@ -134,6 +143,19 @@ static void output_park(struct worker *w, struct batch *b, struct pkt *p)
 	};
 }
 
+/* Linux and other workers get frames of a VLAN interface without its tags. */
+static void output_strip_tags(struct pkt *p)
+{
+	unsigned int tags = p->l3 - RTE_ETHER_HDR_LEN;
+	uint8_t *frame = rte_pktmbuf_mtod(p->mbuf, uint8_t *);
+
+	if (likely(tags == 0))
+		return;
+	memmove(frame + tags, frame, 2 * RTE_ETHER_ADDR_LEN);
+	rte_pktmbuf_adj(p->mbuf, tags);
+	p->l3 = RTE_ETHER_HDR_LEN;
+}
+
 /* A next hop number that is none. */
 static void output_odd(struct worker *w, struct batch *b, unsigned int at)
 {
@@ -147,6 +169,7 @@ static void output_odd(struct worker *w, struct batch *b, unsigned int at)
 		output_drop(w, p->mbuf, DROP_route_blackhole);
 		break;
 	case NEXTHOP_LOCAL: // a client or server that is this host itself
+		output_strip_tags(p);
 		if (punt_to_kernel(w->index, p->iface, PUNT_REST, p->mbuf, b->tsc))
 			w->stats.punted++;
 		else
@@ -223,20 +246,33 @@ static enum punt_class output_class(const struct pkt *p)
 
 static void output_punt(struct worker *w, struct batch *b, struct pkt *p)
 {
+	output_strip_tags(p);
 	if (punt_to_kernel(w->index, p->iface, output_class(p), p->mbuf, b->tsc))
 		w->stats.punted++;
 	else
 		output_drop(w, p->mbuf, DROP_punt_policed);
 }
 
+/* A frame of Linux as it is, with the tags of its interface. */
 static void output_bare(struct worker *w, struct pkt *p)
 {
 	const struct iface *iface = iface_get(p->iface);
+	uint8_t *frame;
 
-	if (iface)
-		transmit_add(w, iface->port, p->mbuf);
-	else
+	if (!iface) {
 		output_drop(w, p->mbuf, DROP_iface_down);
+		return;
+	}
+	if (iface->tag_bytes > 0) {
+		struct iface_count *count = &w->iface_count[iface->index];
+
+		count->packets[1]++;
+		count->bytes[1] += rte_pktmbuf_pkt_len(p->mbuf);
+		frame = (uint8_t *)rte_pktmbuf_prepend(p->mbuf, iface->tag_bytes);
+		memmove(frame, frame + iface->tag_bytes, 2 * RTE_ETHER_ADDR_LEN);
+		memcpy(frame + 2 * RTE_ETHER_ADDR_LEN, iface->tags, iface->tag_bytes);
+	}
+	transmit_add(w, iface->port, p->mbuf);
 }
 
 void output(struct worker *w, struct batch *b)
@@ -258,6 +294,7 @@ void output(struct worker *w, struct batch *b)
 			output_punt(w, b, p);
 			break;
 		case FATE_HAND:
+			output_strip_tags(p);
 			hand_add(w, b->owner[i], p->mbuf, p->iface, HAND_OWNER);
 			break;
 		case FATE_BARE:

@@ -175,13 +175,10 @@ static void worker_queues(struct worker *w)
 		const struct iface *iface = iface_get(i);
 		const struct port *port = iface ? port_get(iface->port) : NULL;
 
-		w->iface[i] = iface;
-		if (!iface)
+		if (!port || iface->kind != IFACE_PORT)
 			continue;
-		w->repair[i] = port->partial_checksums;
-		if (iface->vlan == 0)
-			w->port_iface[iface->port] = i;
-		if (w->index >= port->rx_queue_count || iface->vlan != 0)
+		w->port_iface[iface->port] = i;
+		if (w->index >= port->rx_queue_count)
 			continue;
 		w->receive[w->receive_count].dpdk_port = port->queues[w->index].dpdk_port;
 		w->receive[w->receive_count].queue = port->queues[w->index].queue;

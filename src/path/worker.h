@@ -52,6 +52,11 @@ struct bucket_tokens {
 	uint32_t tokens;
 };
 
+/* What crossed a VLAN or tunnel interface; a port's device counts by itself. */
+struct iface_count {
+	uint64_t packets[2], bytes[2]; // in, out; frames without tags and outer headers
+};
+
 struct observer;
 struct record;
 
@@ -72,8 +77,7 @@ struct worker {
 	struct port_queue transmit_queue[PORT_MAX]; // start: by port index
 	uint8_t transmit_by[PORT_MAX];		    // start: the worker that has that queue
 	uint16_t port_iface[PORT_MAX];		    // start: untagged interface of each port
-	const struct iface *iface[IFACE_MAX];	    // start: by index
-	bool repair[IFACE_MAX];			    // start: frames may hold partial checksums
+	struct iface_count iface_count[IFACE_MAX];  // w: of interfaces that are no port's, by index
 
 	struct batch batch;		    // w
 	struct table table;		    // w

@@ -141,7 +141,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	lab_begin(NULL);
 	hash_secret = (struct hash_secret){
 		{0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93}};
-	lab.w->repair[CLIENTS] = true;
+	fake_iface[CLIENTS].repair = true;
 	service(.vip = VIP ":80", .mss = 1000);
 	service(.vip = VIP ":80", .protocol = IPPROTO_UDP);
 	service(.vip = "[" VIP6 "]:80", .drop_unknown = true);

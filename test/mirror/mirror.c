@@ -41,10 +41,7 @@ static double longest_ms;
 
 unsigned int if_nametoindex(const char *name);
 
-struct iface *iface_get(unsigned int index)
-{
-	return index && index <= iface_count ? &ifaces[index - 1] : NULL;
-}
+struct iface *iface_table[IFACE_MAX];
 
 struct iface *iface_find(const char *name)
 {
@@ -264,6 +261,7 @@ static void iface_open(const char *name)
 	snprintf(iface->name, sizeof(iface->name), "%s", name);
 	snprintf(iface->tap_name, sizeof(iface->tap_name), "%s", name);
 	iface->index = iface_count;
+	iface_table[iface->index] = iface;
 	iface->port = iface_count - 1;
 	iface->mtu = 1500;
 	iface->kernel_index = if_nametoindex(name);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "net/route.h"
+#include "net/vlan.h"
 
 enum { ROUTES = 32, PATHS = 1024 };
 
@@ -16,6 +17,7 @@ struct route {
 };
 
 struct iface fake_iface[FAKE_IFACES];
+struct iface *iface_table[IFACE_MAX];
 struct nexthop *nexthop_table;
 struct path *path_table;
 uint16_t *path_single; // all zero: every path is looked up slot by slot
@@ -45,6 +47,7 @@ void fake_start(void)
 	path_single = singles;
 	memset(nexthops, 0, sizeof(nexthops));
 	memset(fake_iface, 0, sizeof(fake_iface));
+	memset(iface_table, 0, sizeof(iface_table));
 	memset(paths, 0, sizeof(paths));
 	memset(watched, 0, sizeof(watched));
 	route_count = 0;
@@ -65,6 +68,26 @@ void fake_iface_up(unsigned int index, const char *name, uint16_t port, uint8_t 
 		.mac = {{2, 0, 0, 0, 0, last_of_mac}},
 	};
 	snprintf(iface->name, sizeof(iface->name), "%s", name);
+	iface_table[index] = iface;
+}
+
+void fake_vlan(unsigned int index, const char *name, unsigned int parent, uint16_t type,
+	       uint16_t id)
+{
+	static struct vlans vlans[FAKE_IFACES];
+	struct iface *under = &fake_iface[parent], *iface = &fake_iface[index];
+	uint16_t tag[2] = {rte_cpu_to_be_16(type), rte_cpu_to_be_16(id)};
+
+	fake_iface_up(index, name, under->port, index);
+	iface->kind = IFACE_VLAN;
+	iface->parent = parent;
+	memcpy(iface->tags, under->tags, under->tag_bytes);
+	memcpy(iface->tags + under->tag_bytes, tag, sizeof(tag));
+	iface->tag_bytes = under->tag_bytes + sizeof(tag);
+	if (!under->vlans)
+		memset(&vlans[parent], 0, sizeof(vlans[parent]));
+	under->vlans = &vlans[parent];
+	vlans[parent].index[type == RTE_ETHER_TYPE_QINQ][id] = index;
 }
 
 void fake_nexthop(uint16_t number, uint16_t iface, uint8_t last_of_mac, uint16_t mtu)
@@ -75,7 +98,8 @@ void fake_nexthop(uint16_t number, uint16_t iface, uint8_t last_of_mac, uint16_t
 	memset(n, 0, sizeof(*n));
 	memcpy(n->header, (uint8_t[]){2, 0, 0, 0, 0x0c, last_of_mac}, 6);
 	memcpy(n->header + 6, &fake_iface[iface].mac, 6);
-	n->header_len = 14;
+	memcpy(n->header + 12, fake_iface[iface].tags, fake_iface[iface].tag_bytes);
+	n->header_len = 14 + fake_iface[iface].tag_bytes;
 	n->port = fake_iface[iface].port;
 	n->iface = iface;
 	n->mtu = mtu;
@@ -180,11 +204,6 @@ void neigh_request(uint16_t iface, const struct addr *destination)
 	fake_neigh_last = *destination;
 	if (fake_neigh_hook)
 		fake_neigh_hook();
-}
-
-struct iface *iface_get(unsigned int index)
-{
-	return index < FAKE_IFACES && fake_iface[index].index ? &fake_iface[index] : NULL;
 }
 
 bool punt_to_kernel(unsigned int worker, uint16_t iface, enum punt_class class,

@@ -15,12 +15,15 @@
  * What stands in for net/ in packet tests: interfaces, routes and next hops that a test sets, no
  * Linux behind them. Punted packets are given to a function of the lab.
  */
-enum { FAKE_IFACES = 4, FAKE_NEXTHOPS = 64 };
+enum { FAKE_IFACES = 8, FAKE_NEXTHOPS = 64 };
 
 extern struct iface fake_iface[FAKE_IFACES]; // by index; 0 is none
 
 void fake_start(void); // no routes, no next hops, interfaces down
 void fake_iface_up(unsigned int index, const char *name, uint16_t port, uint8_t last_of_mac);
+/* On an interface that is there; its MAC ends in the index. */
+void fake_vlan(unsigned int index, const char *name, unsigned int parent, uint16_t type,
+	       uint16_t id);
 void fake_nexthop(uint16_t number, uint16_t iface, uint8_t last_of_mac, uint16_t mtu);
 /* Prefix by longest match; a next hop of NEXTHOP_UNRESOLVED is on link of `iface`. */
 void fake_route(const char *prefix, uint16_t nexthop, uint16_t iface);

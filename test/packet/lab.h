@@ -68,6 +68,7 @@ struct lab_service {
 	uint16_t mss;
 	const struct timeouts *timeouts; // NULL: the defaults
 	const char *locals[LAB_LIST];	 // no one: LOCAL or LOCAL6
+	uint16_t iface;			 // that they stand on, 0: SERVERS
 	const char *servers[LAB_LIST];	 // endpoints; no one: SERVER or SERVER6 on port 80
 	uint32_t weights[LAB_LIST];	 // 0: 1
 	bool drained[LAB_LIST];		 // weight 0

@@ -105,14 +105,16 @@ unsigned int lab_frame_in(const struct packet *p, uint8_t *frame, unsigned int *
 
 	*iface = p->iface ? p->iface : side_of(p->kernel ? p->to : p->from);
 	ether_fill(frame, *iface, p->kernel, p->mac);
+	while (p->vlan && !p->kernel && fake_iface[*iface].parent)
+		*iface = fake_iface[*iface].parent; // what it arrives by
 	return length;
 }
 
 static void read_remembered(const struct packet *p, const uint8_t *frame)
 {
-	unsigned int header = frame[14] >> 4 == 6 ? 40 + p->extension_length
-						  : (frame[14] & 0xf) * 4;
-	const uint8_t *l4 = frame + 14 + header;
+	const uint8_t *l3 = frame + 14 + (p->vlan ? 4 : 0) + (p->vlan_inner ? 4 : 0);
+	unsigned int header = l3[0] >> 4 == 6 ? 40 + p->extension_length : (l3[0] & 0xf) * 4;
+	const uint8_t *l4 = l3 + header;
 
 	if (packet_end_is_any(p->from))
 		lab.remembered = l4[0] << 8 | l4[1];

@@ -89,7 +89,7 @@ static unsigned int locals_fill(const struct lab_service *spec, bool ipv6,
 		memset(&locals[count], 0, sizeof(locals[count]));
 		text = text ? text : ipv6 ? LOCAL6 : LOCAL;
 		assert_int_equal(addr_parse(text, &locals[count].addr), 0);
-		locals[count].iface = SERVERS;
+		locals[count].iface = spec->iface ? spec->iface : SERVERS;
 	}
 	return count;
 }

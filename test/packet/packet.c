@@ -205,9 +205,32 @@ static unsigned int put_ipv6(const struct packet *p, uint8_t *l3, uint8_t protoc
 	return 40 + p->extension_length;
 }
 
+/* The tags at `at`; returns how long they are. */
+static unsigned int put_tags(const struct packet *p, uint8_t *at)
+{
+	unsigned int length = 0;
+
+	if (p->vlan_priority) {
+		put16(at, 0x8100);
+		put16(at + 2, 0xe000);
+		length += 4;
+	}
+	if (p->vlan) {
+		put16(at + length, p->vlan_type ? p->vlan_type : 0x8100);
+		put16(at + length + 2, p->vlan);
+		length += 4;
+	}
+	if (p->vlan_inner) {
+		put16(at + length, 0x8100);
+		put16(at + length + 2, p->vlan_inner);
+		length += 4;
+	}
+	return length;
+}
+
 unsigned int packet_build(const struct packet *p, uint16_t remembered, uint8_t *bytes)
 {
-	unsigned int header, length, start = p->vlan ? 18 : 14;
+	unsigned int header, length, start = 14 + put_tags(p, bytes + 12);
 	uint8_t *l3 = bytes + start, protocol;
 	uint16_t from_port, to_port;
 	struct addr from, to;
@@ -217,11 +240,7 @@ unsigned int packet_build(const struct packet *p, uint16_t remembered, uint8_t *
 	from_port = p->from_port ? p->from_port : from_port;
 	to_port = p->to_port ? p->to_port : to_port;
 	protocol = packet_protocol(p, &from);
-	memset(bytes, 0, start);
-	if (p->vlan) {
-		put16(bytes + 12, 0x8100);
-		put16(bytes + 14, p->vlan);
-	}
+	memset(bytes, 0, 12);
 	put16(l3 - 2, p->type ? p->type : from.family == AF_INET6 ? 0x86dd : 0x0800);
 	if (!p->from) { // no IP at all
 		put_payload(p, l3, p->payload);

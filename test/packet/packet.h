@@ -63,15 +63,17 @@ struct packet {
 	const struct packet *quote;
 	unsigned int quoted; // bytes of the quoted datagram, 0: all
 
-	unsigned int iface; // 0: by the address
-	const uint8_t *mac; // destination, NULL: the right one
-	uint16_t vlan;
-	uint16_t type;	    // Ethernet type, 0: by the address
-	bool kernel;	    // Linux sends it
-	bool handed;	    // another worker has handed it over
-	unsigned int split; // bytes in the first of two segments, 0: one segment
-	unsigned int pad;   // bytes behind the datagram
-	unsigned int cut;   // bytes missing at the end of the frame
+	unsigned int iface;	   // 0: by the address
+	const uint8_t *mac;	   // destination, NULL: the right one
+	uint16_t vlan, vlan_inner; // tags: the outer one, and one more, 0: none
+	bool vlan_priority;	   // a tag of VLAN 0 in front of them, with priority 7
+	uint16_t vlan_type;	   // of the outer tag, 0: 0x8100
+	uint16_t type;		   // Ethernet type, 0: by the address
+	bool kernel;		   // Linux sends it
+	bool handed;		   // another worker has handed it over
+	unsigned int split;	   // bytes in the first of two segments, 0: one segment
+	unsigned int pad;	   // bytes behind the datagram
+	unsigned int cut;	   // bytes missing at the end of the frame
 	struct packet_patch patch[PACKET_PATCHES];
 };
 

@@ -116,7 +116,8 @@ static void reset_follows(const char *client, const char *vip)
 	put(.from = client, .to = vip, .tcp = PSH, .sequence = 0xffffffff, .payload = 3, .pad = 9);
 	put(.from = client, .to = vip, .tcp = RST, .sequence = 100);
 	put(.from = client, .to = vip, .tcp = RST | SYN, .sequence = 100);
-	put(.from = client, .to = vip, .tcp = ACK, .payload = 60, .split = 90);
+	put(.from = client, .to = vip, .tcp = ACK, .acknowledgement = 500, .payload = 60,
+	    .split = 90);
 	run();
 	expect(.from = vip, .to = client, .tcp = RST, .sequence = 200, ANSWER);
 	expect(.from = vip, .to = client, .tcp = RST, .sequence = 300, ANSWER);
@@ -124,8 +125,9 @@ static void reset_follows(const char *client, const char *vip)
 	expect(.from = vip, .to = client, .tcp = RST | ACK, .acknowledgement = 108, ANSWER);
 	expect(.from = vip, .to = client, .tcp = RST | ACK, .acknowledgement = 102, ANSWER);
 	expect(.from = vip, .to = client, .tcp = RST | ACK, .acknowledgement = 2, ANSWER);
-	expect_drops(tcp_reset_sent, 6);
-	expect_drops(tcp_not_syn, 3);
+	expect(.from = vip, .to = client, .tcp = RST, .sequence = 500, ANSWER);
+	expect_drops(tcp_reset_sent, 7);
+	expect_drops(tcp_not_syn, 2);
 	assert_int_equal(lab_sessions(), 0);
 }
 

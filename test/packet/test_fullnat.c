@@ -227,12 +227,12 @@ static void partial_is_repaired(const struct ends *e, uint8_t flags, unsigned in
 
 static void test_partial_sum_is_repaired(void **state)
 {
-	lab.w->repair[CLIENTS] = true;
+	fake_iface[CLIENTS].repair = true;
 	partial_is_repaired(&ends4, SYN, 0);
 	partial_is_repaired(&ends6, SYN, 0);
 	partial_is_repaired(&ends4, 0, 0);
 	partial_is_repaired(&ends6, 0, 3);
-	lab.w->repair[CLIENTS] = false;
+	fake_iface[CLIENTS].repair = false;
 	assert_int_equal(lab.w->stats.repaired_checksums, 4);
 	// A port whose sums are complete is not looked at.
 	put(.from = "10.1.0.9:1", .to = VIP ":80", .tcp = SYN, .sum = SUM_PARTIAL);

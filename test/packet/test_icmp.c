@@ -166,8 +166,6 @@ static void test_ttl(void **state)
 static void test_malformed_quotes(void **state)
 {
 	struct packet quoted = {.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK};
-	struct packet long_one = {
-		.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK, .payload = 500};
 
 	service(.vip = VIP ":80");
 	lab_connect(&ends4);
@@ -183,10 +181,21 @@ static void test_malformed_quotes(void **state)
 	put(.from = ROUTER_OF_SERVERS6, .to = LOCAL6, .icmp = 1, .quote = &quoted, .payload = 90);
 	run();
 	expect_drops(icmp_error_malformed, 5);
-	// Whole in its first segment, or not: what cannot be checked is dropped.
-	put(.from = ROUTER_OF_SERVERS, .to = LOCAL, .icmp = 3, .quote = &long_one, .split = 200);
+}
+
+/* An error in several segments is translated as one in one. */
+static void test_segments(void **state)
+{
+	struct packet inside = {
+		.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK, .payload = 500, .ttl = 64};
+	struct packet outside = {
+		.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .payload = 500, .ttl = 64};
+
+	service(.vip = VIP ":80");
+	lab_connect(&ends4);
+	put(.from = ROUTER_OF_SERVERS, .to = LOCAL, .icmp = 3, .quote = &inside, .split = 200);
 	run();
-	expect_drop(icmp_checksum);
+	expect(.from = VIP, .to = CLIENT, .icmp = 3, .quote = &outside);
 }
 
 /* What is about no session: Linux's own traffic is Linux's, the rest is nobody's. */
@@ -240,6 +249,7 @@ int main(void)
 		lab_test(test_options),
 		lab_test(test_ttl),
 		lab_test(test_malformed_quotes),
+		lab_test(test_segments),
 		lab_test(test_without_session),
 		lab_test(test_session_ended_in_batch),
 	};

@@ -218,10 +218,7 @@ static struct {
 } addresses[FAKE_ADDRESSES];
 static unsigned int address_count;
 
-struct iface *iface_get(unsigned int index)
-{
-	return index >= 1 && index <= 2 ? &ifaces[index - 1] : NULL;
-}
+struct iface *iface_table[IFACE_MAX] = {[1] = &ifaces[0], [2] = &ifaces[1]};
 
 struct iface *iface_find(const char *name)
 {
