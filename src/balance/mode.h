@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/drops.h"
@@ -19,6 +20,7 @@ struct server;
  */
 struct mode {
 	const char *name;
+	bool one_way; // servers answer clients by themselves
 	enum drop (*bind)(struct balancer *b, const struct service *service,
 			  const struct server *server, const struct pkt *p, struct session *s);
 };

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "io/rcu.h"
 #include "net/nexthop.h"
+#include "tunnel/template.h"
 
 /*
  * A number goes through three states: in use by a service; leaving, while sessions of it live or a
@@ -42,10 +43,14 @@ int server_start(void)
 	if (memory_map(&path_memory, "server-paths", SERVER_MAX * sizeof(uint32_t), MEMORY_LARGE) <
 	    0)
 		goto unmap_servers;
+	if (template_start(SERVER_MAX) < 0)
+		goto unmap_paths;
 	server_table = server_memory.base;
 	server_path = path_memory.base;
 	return 0;
 
+unmap_paths:
+	memory_unmap(&path_memory);
 unmap_servers:
 	memory_unmap(&server_memory);
 free_list:
@@ -56,6 +61,7 @@ free_list:
 
 void server_stop(void)
 {
+	template_stop();
 	memory_unmap(&path_memory);
 	memory_unmap(&server_memory);
 	server_path = NULL;
@@ -93,6 +99,12 @@ uint32_t server_create(const struct addr *addr, uint16_t port, uint8_t protocol,
 	};
 	server_path[number] = path;
 	return number;
+}
+
+void server_set_tunnel(uint32_t server, const struct tunnel_settings *settings,
+		       const struct addr *source)
+{
+	template_make(server, settings, &server_table[server].addr, source);
 }
 
 void server_remove(uint32_t server)
@@ -137,6 +149,7 @@ unsigned int server_reap(void)
 			continue;
 		}
 		path_release(server_path[number]);
+		template_clear(number);
 		memset(&server_table[number], 0, sizeof(server_table[number]));
 		free_numbers[free_count++] = number;
 	}

@@ -5,6 +5,7 @@
 
 #include "base/addr.h"
 #include "base/error.h"
+#include "tunnel/tunnel.h"
 
 /*
  * A real server of one service. Sessions name it by number. The number stays taken while any
@@ -34,6 +35,9 @@ extern uint32_t *server_path;	    // path of each, apart and dense: all that a k
 
 /* Watches the path too. The number, or 0 when the table or the path table is full. */
 uint32_t server_create(const struct addr *addr, uint16_t port, uint8_t protocol, uint32_t service);
+/* Before it is published: how it is reached by a tunnel. Its sessions rely on that for good. */
+void server_set_tunnel(uint32_t server, const struct tunnel_settings *settings,
+		       const struct addr *source);
 /* Stop using it for new sessions; freed by server_reap() once no worker has a session of it. */
 void server_remove(uint32_t server);
 /* About once a second: free what is no longer used. Returns how many are still leaving. */

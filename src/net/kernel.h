@@ -26,6 +26,15 @@ int kernel_address_add(struct iface *iface, const struct prefix *address);
 int kernel_address_delete(struct iface *iface, const struct prefix *address);
 /* The interface whose TAP carries the address, or NULL. */
 struct iface *kernel_address_owner(const struct addr *address);
+struct kernel_address;
+/*
+ * All addresses of our interfaces, those first that came last. `usable`: as the source of packets
+ * that have a choice, that is neither tentative nor deprecated.
+ */
+void kernel_addresses_visit(void (*visit)(const struct iface *iface,
+					  const struct kernel_address *address, bool usable,
+					  void *arg),
+			    void *arg);
 /* The networks that our interfaces are on, by the addresses of their TAPs; at most `max`. */
 struct kernel_network {
 	struct iface *iface;

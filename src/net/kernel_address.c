@@ -264,6 +264,22 @@ unsigned int kernel_networks(struct kernel_network *out, unsigned int max)
 	return count;
 }
 
+void kernel_addresses_visit(void (*visit)(const struct iface *iface,
+					  const struct kernel_address *address, bool usable,
+					  void *arg),
+			    void *arg)
+{
+	const uint32_t unusable = IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED;
+	struct address *address;
+
+	LIST_FOREACH (address, &address_all, all) {
+		const struct iface *iface = iface_find_kernel(address->link);
+
+		if (iface && !address->deleted)
+			visit(iface, &address->is, (address->flags & unusable) == 0, arg);
+	}
+}
+
 static const char *scope_name(uint8_t scope, char text[static 4])
 {
 	switch (scope) {

@@ -187,8 +187,9 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 		pkt_drop(p, reason);
 		return;
 	}
-	session_enter_state(s,
-			    tcp ? tcp_next_state(STATE_NONE, 0, p->tcp_flags) : STATE_UDP_ONE_WAY);
+	session_enter_state(s, !tcp	       ? STATE_UDP_ONE_WAY
+			       : mode->one_way ? tcp_next_state_one_way(STATE_NONE, p->tcp_flags)
+					       : tcp_next_state(STATE_NONE, 0, p->tcp_flags));
 	balancer->server_counts[s->server].connections++;
 	balancer->service_counts[service->number].connections++;
 	session_begin(w, b, at, s, number);

@@ -5,6 +5,8 @@
  * decided here any more but what the packet itself forces: its time to live, its size, and the
  * events of its protocol.
  */
+#include <assert.h>
+
 #include <rte_prefetch.h>
 
 #include "balance/server.h"
@@ -12,6 +14,7 @@
 #include "path/worker.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
+#include "tunnel/template.h"
 
 static const void *session_reverse_key(struct session *s, bool wide)
 {
@@ -205,15 +208,14 @@ static __attribute__((noinline)) void forward_form(struct worker *w, struct batc
 						   unsigned int at, struct session *s,
 						   uint16_t nexthop, unsigned int length)
 {
-	struct pkt *p = &b->pkt[at];
-
-	if (!forward_allowed(w, b, at, pkt_l3(p), length, nexthop))
-		return;
-	if ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE))
-		forward_event(w, b, p, s, 0);
-	forward_count(w, s, 0, length);
-	b->nexthop[at] = nexthop;
-	p->fate = FATE_SEND;
+	switch (s->form & FORM_KIND) {
+	case FORM_DIRECT:
+	case FORM_TUNNEL:
+		one_way_forward(w, b, at, s, nexthop, length);
+		break;
+	default:
+		assert(false); // no mode makes such sessions
+	}
 }
 
 static inline void forward_one(struct worker *w, struct batch *b, unsigned int at)
@@ -231,7 +233,10 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 	}
 	direction = p->session & ENTRY_REVERSE ? 1 : 0;
 	if (unlikely(p->flags & PKT_ICMP_ERROR)) {
-		icmp_error_forward(w, b, at, s, direction);
+		if (likely(session_is_two_way(s)))
+			icmp_error_forward(w, b, at, s, direction);
+		else
+			one_way_icmp_error(w, b, at, s);
 		return;
 	}
 	s->stamp = b->seconds;
@@ -268,10 +273,13 @@ static inline void forward_prefetch(const struct worker *w, const struct batch *
 
 	for (unsigned int i = 0; i < b->known.count; i++) {
 		const struct pkt *p = &b->pkt[b->known.at[i]];
+		const struct session *s = table_session(&w->table, p->session);
 
 		if (p->session & ENTRY_REVERSE)
 			continue;
-		servers[count] = table_session(&w->table, p->session)->server;
+		servers[count] = s->server;
+		if (unlikely((s->form & FORM_KIND) == FORM_TUNNEL))
+			rte_prefetch0(&template_table[s->server]);
 		rte_prefetch0(&server_path[servers[count++]]);
 	}
 	for (unsigned int i = 0; i < count; i++)

@@ -156,6 +156,7 @@ static void record_arrival(struct worker *w, struct batch *b, unsigned int at, s
 	r->l3 = p->l3;
 	r->l4 = p->l4;
 	r->protocol = p->l4 ? pkt_protocol(p) : 0;
+	r->ipv6 = p->flags & PKT_IPV6;
 	r->key6 = p->key6;
 	bytes = rte_pktmbuf_read(p->mbuf, 0, r->captured, r->bytes);
 	if (bytes != r->bytes)
@@ -183,6 +184,7 @@ static void record_sent(struct record *r, const struct pkt *p)
 	const uint8_t *l3 = pkt_l3(p);
 
 	memset(&r->sent, 0, sizeof(r->sent));
+	r->sent_ipv6 = p->flags & PKT_IPV6;
 	if (p->flags & PKT_IPV6) {
 		memcpy(r->sent.source, l3 + 8, 32);
 	} else {
@@ -222,6 +224,7 @@ static void record_fate(struct worker *w, struct batch *b, unsigned int at, stru
 
 		r->server = s->server;
 		r->state = s->state;
+		r->form = s->form & FORM_KIND;
 	}
 	if (r->fate == FATE_SEND || (p->session && r->fate != FATE_DROP))
 		record_sent(r, p);

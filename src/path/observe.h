@@ -23,6 +23,8 @@ struct record {
 	uint16_t iface, nexthop;
 	uint8_t flags, tcp_flags, fate, drop;
 	uint8_t l3, l4, protocol, state;
+	uint8_t form;	      // of the session
+	bool ipv6, sent_ipv6; // as it arrived, and as it left
 	uint32_t session, server;
 	union {
 		struct key4 key4;

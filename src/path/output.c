@@ -128,6 +128,14 @@ static inline void output_send(struct worker *w, struct rte_mbuf *m, unsigned in
 	transmit_add(w, n->port, m);
 }
 
+/* The server whose neighbour a packet waits for, where its destination does not tell. */
+static uint32_t park_server(const struct worker *w, const struct pkt *p)
+{
+	const struct session *s = table_session(&w->table, p->session);
+
+	return p->session && (s->form & FORM_KIND) == FORM_DIRECT ? s->server : 0;
+}
+
 static void output_park(struct worker *w, struct batch *b, struct pkt *p)
 {
 	if (w->parked_count == PARKED) {
@@ -138,6 +146,7 @@ static void output_park(struct worker *w, struct batch *b, struct pkt *p)
 		.mbuf = p->mbuf,
 		.deadline = b->tsc + PARK_SECONDS * w->hz,
 		.hash = p->hash,
+		.server = park_server(w, p),
 		.l3 = p->l3,
 		.ipv6 = p->flags & PKT_IPV6,
 	};
@@ -191,7 +200,9 @@ void output_parked(struct worker *w, uint64_t tsc)
 	for (unsigned int i = 0; i < w->parked_count; i++) {
 		struct parked k = w->parked[i];
 		const uint8_t *l3 = rte_pktmbuf_mtod_offset(k.mbuf, const uint8_t *, k.l3);
-		uint16_t nexthop = route_of_address(l3 + (k.ipv6 ? 24 : 16), k.ipv6, k.hash);
+		uint16_t nexthop = k.server ? path_nexthop(server_path[k.server], k.hash)
+					    : route_of_address(l3 + (k.ipv6 ? 24 : 16), k.ipv6,
+							       k.hash);
 
 		if (nexthop >= NEXTHOP_FIRST)
 			output_send(w, k.mbuf, k.l3, k.ipv6, &nexthop_table[nexthop]);

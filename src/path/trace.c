@@ -11,6 +11,7 @@
 #include "balance/server.h"
 #include "path/observe.h"
 #include "session/l4_tcp.h"
+#include "tunnel/template.h"
 
 struct text {
 	char *at;
@@ -83,7 +84,7 @@ static void text_input(struct text *t, const struct record *r)
 		return;
 	}
 	text_add(t, "%s ", protocol_name(r->protocol, number));
-	if (r->flags & PKT_IPV6)
+	if (r->ipv6)
 		text_tuple(t, true, r->key6.source, r->key6.destination, r->key6.source_port,
 			   r->key6.destination_port);
 	else
@@ -93,6 +94,19 @@ static void text_input(struct text *t, const struct record *r)
 		text_flags(t, r->tcp_flags);
 	text_add(t, ", %u bytes%s", r->length,
 		 r->flags & PKT_ICMP_ERROR ? ", quoted by an ICMP error" : "");
+}
+
+static void text_tunnel(struct text *t, const struct record *r)
+{
+	char from[ADDR_TEXT], to[ADDR_TEXT];
+	struct addr ends[2] = {
+		r->sent_ipv6 ? addr_v6(r->sent.source) : addr_v4(*(const uint32_t *)r->sent.source),
+		r->sent_ipv6 ? addr_v6(r->sent.destination)
+			     : addr_v4(*(const uint32_t *)r->sent.destination),
+	};
+
+	text_add(t, "in a tunnel (%s) %s -> %s", tunnel_type_words[template_table[r->server].type],
+		 addr_format(&ends[0], from), addr_format(&ends[1], to));
 }
 
 static void text_session(struct text *t, const struct record *r)
@@ -113,7 +127,15 @@ static void text_session(struct text *t, const struct record *r)
 	text_add(t, " | forward: %s, %s, ",
 		 r->session & ENTRY_REVERSE ? "from the server" : "from the client",
 		 session_state_name(r->state));
-	text_tuple(t, r->flags & PKT_IPV6, r->sent.source, r->sent.destination, r->sent.source_port,
+	if (r->form == FORM_DIRECT) {
+		text_add(t, "as it is");
+		return;
+	}
+	if (r->form == FORM_TUNNEL) {
+		text_tunnel(t, r);
+		return;
+	}
+	text_tuple(t, r->sent_ipv6, r->sent.source, r->sent.destination, r->sent.source_port,
 		   r->sent.destination_port);
 }
 

@@ -42,6 +42,7 @@ struct parked {
 	struct rte_mbuf *mbuf;
 	uint64_t deadline; // TSC
 	uint32_t hash;
+	uint32_t server; // DR: what it waits for is the way there; 0: to its destination
 	uint8_t l3;
 	bool ipv6;
 };
@@ -92,6 +93,7 @@ struct worker {
 	bool made;			    // w: a session was made in this batch,
 	bool ended;			    // w: ... was ended: what lookup() found may be gone
 	struct bucket_tokens answers;	    // w
+	uint16_t tunnel_id;		    // w: counts outer IPv4 headers
 
 	struct memory service_state_memory; // start
 
@@ -181,6 +183,13 @@ void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at);
 /* icmp.c: translate an ICMP error about a session's packet. */
 void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 			unsigned int direction);
+
+/* one_way.c: a packet of a session of DR or Tunnel, and an ICMP error about an answer to one. */
+void one_way_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		     uint16_t nexthop, unsigned int length);
+void one_way_icmp_error(struct worker *w, struct batch *b, unsigned int at, struct session *s);
+/* one_way.c: to a server that its service's hash has chosen; false: its mode needs a session. */
+bool one_way_without_session(struct worker *w, struct batch *b, unsigned int at, uint32_t server);
 
 /* sweep.c: the slice of the table that is due; fold one session's counters. */
 void sweep(struct worker *w, uint64_t tsc);

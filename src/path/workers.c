@@ -272,6 +272,8 @@ static bool session_show(const struct worker *w, uint32_t entry, struct session_
 	out->worker = w->index;
 	out->state = s->state;
 	out->server = s->server;
+	if (!session_is_two_way(s))
+		out->destination = server_table[s->server].addr; // may be of the other family
 	out->service = server_table[s->server].service;
 	out->expires = age < timeout ? timeout - age : 0;
 	out->packets_in = s->packets[0];

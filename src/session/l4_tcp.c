@@ -66,6 +66,31 @@ enum session_state tcp_next_state(enum session_state state, unsigned int directi
 	return tcp_table[direction][tcp_event(flags)][state];
 }
 
+/*
+ * Where servers answer by themselves (DR, Tunnel) the client's packets have to tell it all:
+ *
+ *   client SYN             SYN_RECV     half-open until the client's ACK
+ *   client ACK             ESTABLISHED
+ *   client FIN             FIN_WAIT     its ACKs of what the server still sends keep it alive
+ *   RST                    CLOSE
+ *
+ * That the server closed first is not seen; its side is over when the client's FIN has come, and
+ * ended by the timeout of what is established when that never comes.
+ */
+enum session_state tcp_next_state_one_way(enum session_state state, uint8_t flags)
+{
+	static const uint8_t table[EVENT_COUNT][STATE_CLOSE + 1] = {
+		/*                         NO  SS  SR  ES  FW  CW  LA  TW  CL */
+		[EVENT_SYN] = /*        */ {SR, SR, SR, ES, FW, FW, FW, FW, CL},
+		[EVENT_SYN_ACK] = /*    */ {SR, SR, SR, ES, FW, FW, FW, FW, CL},
+		[EVENT_FIN] = /*        */ {FW, FW, FW, FW, FW, FW, FW, FW, CL},
+		[EVENT_RST] = /*        */ {CL, CL, CL, CL, CL, CL, CL, CL, CL},
+		[EVENT_ACK] = /*        */ {ES, ES, ES, ES, FW, FW, FW, FW, CL},
+	};
+
+	return table[tcp_event(flags)][state];
+}
+
 bool tcp_state_is_over(enum session_state state)
 {
 	return state == STATE_TIME_WAIT || state == STATE_CLOSE || state == STATE_LAST_ACK ||

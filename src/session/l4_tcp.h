@@ -11,6 +11,8 @@ enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10, TCP_EVENT
 
 /* The state after a packet of this direction with these flags. Any thread. */
 enum session_state tcp_next_state(enum session_state state, unsigned int direction, uint8_t flags);
+/* The same where only the client's packets pass by. */
+enum session_state tcp_next_state_one_way(enum session_state state, uint8_t flags);
 
 /* May a SYN of a client begin a new connection in place of a session in this state? */
 bool tcp_state_is_over(enum session_state state);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -19,6 +20,19 @@ enum { CSUM_TCP = 16, CSUM_UDP = 6 }; // offsets in the transport header
 
 /* One less in the TTL byte, as a checksum difference in memory order. */
 #define REWRITE_TTL_DIFFERENCE RTE_BE16(0xfeff)
+
+/* One hop less, where nothing else of the header changes. */
+static inline void rewrite_ttl(uint8_t *l3, bool ipv6)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)l3;
+
+	if (ipv6) {
+		((struct rte_ipv6_hdr *)l3)->hop_limits--;
+		return;
+	}
+	ip->time_to_live--;
+	ip->hdr_checksum = csum_apply(ip->hdr_checksum, REWRITE_TTL_DIFFERENCE);
+}
 
 static inline uint16_t rewrite_difference(uint16_t difference, unsigned int direction)
 {

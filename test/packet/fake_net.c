@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/kernel.h"
 #include "net/route.h"
 #include "net/vlan.h"
 
@@ -204,6 +205,24 @@ void neigh_request(uint16_t iface, const struct addr *destination)
 	fake_neigh_last = *destination;
 	if (fake_neigh_hook)
 		fake_neigh_hook();
+}
+
+void kernel_addresses_visit(void (*visit)(const struct iface *iface,
+					  const struct kernel_address *address, bool usable,
+					  void *arg),
+			    void *arg)
+{
+}
+
+void fake_neighbour(uint16_t number, uint16_t iface, uint8_t last_of_mac, const char *address)
+{
+	char prefix[PREFIX_TEXT];
+
+	fake_nexthop(number, iface, last_of_mac, 1500);
+	if (addr_parse(address, &nexthops[number].addr) < 0)
+		abort();
+	snprintf(prefix, sizeof(prefix), "%s", address);
+	fake_route(prefix, number, 0);
 }
 
 bool punt_to_kernel(unsigned int worker, uint16_t iface, enum punt_class class,

@@ -17,6 +17,7 @@
 #include "io/rcu.h"
 #include "lab_parts.h"
 #include "path/workers.c"
+#include "tunnel/source.h"
 
 enum { BUFFERS = 8191 };
 
@@ -59,12 +60,14 @@ int lab_start(void **state)
 	assert_int_equal(counts_start(LAB_WORKERS), 0);
 	assert_int_equal(server_start(), 0);
 	assert_int_equal(service_start(), 0);
+	assert_int_equal(source_start(), 0);
 	table_choose_instructions();
 	return 0;
 }
 
 int lab_stop(void **state)
 {
+	source_stop();
 	service_stop();
 	server_stop();
 	counts_stop();
@@ -78,6 +81,9 @@ int lab_stop(void **state)
 
 static void world_begin(void)
 {
+	struct source_table *sources = (struct source_table *)source_table;
+	struct addr source;
+
 	fake_start();
 	fake_iface_up(CLIENTS, "dpdk0", 0, 1);
 	fake_iface_up(SERVERS, "dpdk1", 1, 2);
@@ -92,6 +98,10 @@ static void world_begin(void)
 	fake_route(LOCAL "/32", NEXTHOP_LOCAL, 0);
 	fake_route(LOCAL_B "/32", NEXTHOP_LOCAL, 0);
 	fake_route(LOCAL6 "/128", NEXTHOP_LOCAL, 0);
+	addr_parse(LOCAL, &source);
+	sources->v4[SERVERS] = source.v4;
+	addr_parse(LOCAL6, &source);
+	memcpy(sources->v6[SERVERS], source.bytes, 16);
 }
 
 static void workers_begin(unsigned int count, unsigned int sessions, unsigned int sessions_wide,

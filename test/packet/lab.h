@@ -13,6 +13,7 @@
 #include "fake_net.h"
 #include "packet.h"
 #include "path/worker.h"
+#include "tunnel/source.h"
 
 /*
  * The lab of the packet tests: the real path, sessions and services on a clock of their own, two
@@ -60,10 +61,11 @@ struct lab {
 extern struct lab lab;
 
 struct lab_service {
-	const char *vip;       // endpoint
-	uint8_t protocol;      // 0: TCP
-	const char *scheduler; // NULL: rr
-	const char *mode;      // NULL: fullnat
+	const char *vip;		      // endpoint
+	uint8_t protocol;		      // 0: TCP
+	const char *scheduler;		      // NULL: rr
+	const char *mode;		      // NULL: fullnat
+	const struct tunnel_settings *tunnel; // of mode tunnel; NULL: ipip
 	bool drop_unknown;
 	uint16_t mss;
 	const struct timeouts *timeouts; // NULL: the defaults
@@ -98,6 +100,7 @@ void lab_flush(void);			 // end all sessions
 void lab_connect(const struct ends *e); // a TCP connection up to ESTABLISHED
 void lab_syn(uint16_t port);		// of CLIENT from this port to VIP, unseen
 const uint8_t *lab_next_sent(unsigned int port, unsigned int *length); // NULL: no more
+const uint8_t *lab_peek_sent(unsigned int port, unsigned int *length); // and it stays
 void lab_forget(void); // what was sent and not yet expected
 void lab_forget_punted(void);
 void lab_next_port(uint16_t port); // the local port that is chosen next

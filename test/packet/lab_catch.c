@@ -161,6 +161,8 @@ void lab_expect(const struct packet *p, const char *file, int line)
 		_fail(file, line);
 	}
 	read_remembered(p, got->bytes);
+	if (p->inner && got->bytes[14] >> 4 == 6) // from the flow's hash
+		wanted.flow = (got->bytes[15] & 0xf) << 16 | got->bytes[16] << 8 | got->bytes[17];
 	// One hop further, unless the row says otherwise.
 	wanted.ttl = p->ttl ? p->ttl : PACKET_TTL - 1;
 	length = packet_build(&wanted, lab.remembered, frame);
@@ -271,6 +273,17 @@ const uint8_t *lab_next_sent(unsigned int port, unsigned int *length)
 	struct caught *got = net_next(&sent[port]);
 
 	if (!got)
+		return NULL;
+	*length = got->length;
+	return got->bytes;
+}
+
+const uint8_t *lab_peek_sent(unsigned int port, unsigned int *length)
+{
+	struct net *net = &sent[port];
+	const struct caught *got = &net->frame[net->first % CAUGHT_MAX];
+
+	if (net->first == net->end)
 		return NULL;
 	*length = got->length;
 	return got->bytes;

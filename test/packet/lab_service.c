@@ -49,8 +49,11 @@ static struct service_key service_key(const char *vip, uint8_t protocol)
 }
 
 /* The number of a server that the service has already, or a new one. */
-static uint32_t service_server(unsigned int place, const char *endpoint)
+static uint32_t service_server(unsigned int place, const char *endpoint,
+			       const struct lab_service *spec)
 {
+	static const struct tunnel_settings ipip = {.type = TUNNEL_IPIP};
+	static const struct addr nowhere;
 	struct addr addr;
 	uint16_t port;
 	uint32_t number;
@@ -62,6 +65,8 @@ static uint32_t service_server(unsigned int place, const char *endpoint)
 	number = server_create(&addr, rte_cpu_to_be_16(port), services[place].key.protocol,
 			       services[place].number);
 	assert_int_not_equal(number, 0);
+	if (spec->mode && strcmp(spec->mode, "tunnel") == 0)
+		server_set_tunnel(number, spec->tunnel ? spec->tunnel : &ipip, &nowhere);
 	return number;
 }
 
@@ -116,7 +121,7 @@ uint32_t lab_service(const struct lab_service *spec)
 
 		text = text ? text : ipv6 ? "[" SERVER6 "]:80" : SERVER ":80";
 		snprintf(endpoint[count], sizeof(endpoint[count]), "%s", text);
-		servers[count].server = service_server(place, text);
+		servers[count].server = service_server(place, text, spec);
 		servers[count].weight = spec->drained[count]   ? 0
 					: spec->weights[count] ? spec->weights[count]
 							       : 1;

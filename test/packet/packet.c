@@ -72,6 +72,8 @@ static uint8_t packet_protocol(const struct packet *p, const struct addr *from)
 {
 	if (p->protocol)
 		return p->protocol;
+	if (p->inner)
+		return strchr(p->inner->to, '[') ? IPPROTO_IPV6 : IPPROTO_IPIP;
 	if (p->tcp)
 		return IPPROTO_TCP;
 	if (p->icmp || p->quote)
@@ -132,6 +134,32 @@ static unsigned int put_icmp(const struct packet *p, uint16_t remembered, uint8_
 		length = p->payload;
 	}
 	return 8 + length;
+}
+
+/* A packet in a tunnel, behind the outer IP header; returns the length. */
+static unsigned int put_inner(const struct packet *p, uint16_t remembered, uint8_t *l4,
+			      uint8_t protocol, uint16_t from_port, uint16_t to_port)
+{
+	bool ipv6 = strchr(p->inner->to, '['), sum = p->sum != SUM_ZERO;
+	uint8_t frame[PACKET_MAX];
+	unsigned int length = packet_build(p->inner, remembered, frame) - 14, header = 0;
+
+	memset(l4, 0, 12);
+	if (protocol == IPPROTO_GRE) {
+		header = sum ? 8 : 4;
+		l4[0] = sum ? 0x80 : 0;
+		put16(l4 + 2, ipv6 ? 0x86dd : 0x0800);
+	} else if (protocol == IPPROTO_UDP) {
+		header = 12;
+		put16(l4, from_port);
+		put16(l4 + 2, to_port);
+		put16(l4 + 4, header + length);
+		l4[9] = ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	}
+	memcpy(l4 + header, frame + 14, length);
+	if (protocol == IPPROTO_GRE && sum)
+		put16(l4 + 4, packet_checksum(l4, header + length, 0));
+	return header + length;
 }
 
 /* Fill in the transport's checksum, complete or as the description wants it. */
@@ -195,7 +223,8 @@ static unsigned int put_ipv6(const struct packet *p, uint8_t *l3, uint8_t protoc
 {
 	memset(l3, 0, 40);
 	l3[0] = 0x60 | p->tos >> 4;
-	l3[1] = p->tos << 4;
+	put16(l3 + 2, p->flow);
+	l3[1] = p->tos << 4 | p->flow >> 16;
 	l3[6] = p->extension_length ? p->extension_type : protocol;
 	l3[7] = p->ttl ? p->ttl : PACKET_TTL;
 	memcpy(l3 + 8, from->bytes, 16);
@@ -248,7 +277,8 @@ unsigned int packet_build(const struct packet *p, uint16_t remembered, uint8_t *
 	}
 	header = from.family == AF_INET6 ? put_ipv6(p, l3, protocol, &from, &to)
 					 : put_ipv4(p, l3, protocol, &from, &to);
-	length = put_transport(p, remembered, l3 + header, protocol, from_port, to_port);
+	length = p->inner ? put_inner(p, remembered, l3 + header, protocol, from_port, to_port)
+			  : put_transport(p, remembered, l3 + header, protocol, from_port, to_port);
 	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMP ||
 	    protocol == IPPROTO_ICMPV6)
 		put_checksum(p, l3 + header, length, protocol, &from, &to);

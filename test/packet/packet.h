@@ -46,6 +46,13 @@ struct packet {
 	unsigned int payload; // bytes
 	uint16_t word;	      // the first two bytes of the payload, 0: as the rest
 
+	/*
+	 * A packet in a tunnel: `protocol` IPPROTO_GRE, IPPROTO_UDP for GUE, or 0 for IPIP. What is
+	 * said of checksums in `sum` is about the tunnel's: SUM_ZERO is none.
+	 */
+	const struct packet *inner;
+	uint32_t flow; // IPv6 flow label
+
 	uint8_t ttl, tos;
 	uint16_t id;
 	uint16_t ip_length;	// what the IP header says of the datagram's length, 0: the truth

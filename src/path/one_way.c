@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Direct routing and tunnels: servers answer clients by themselves, so that only packets towards
+ * them pass through here.
+ *
+ * The packet itself stays what the client has sent, but for one: weir is a hop on its way like any
+ * router (RFC 1812, 5.3.1), so its time to live goes down by one. A packet that comes back, because
+ * a server has not got the VIP and routes it, therefore runs in circles 64 times at most.
+ *
+ * What a tunnel adds must fit the way to the server. A sender that can be told what does fit is
+ * told (RFC 1191, 8201): the route's MTU less the outer headers.
+ */
+#include <rte_ip.h>
+
+#include "balance/mode.h"
+#include "balance/server.h"
+#include "net/nexthop.h"
+#include "path/worker.h"
+#include "session/l4_tcp.h"
+#include "session/rewrite.h"
+#include "tunnel/source.h"
+#include "tunnel/template.h"
+
+static bool is_zero(const uint8_t *bytes, unsigned int length)
+{
+	for (unsigned int i = 0; i < length; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/* May routers after this one fragment it? IPv6 packets that are no longer than any link takes may. */
+static bool outer_may_fragment(const uint8_t *l3, bool ipv6, unsigned int length)
+{
+	return ipv6 ? length <= TEMPLATE_IPV6_MTU : !(l3[6] & 0x40);
+}
+
+/* Put the outer header before the packet; from here on it is one of the server's family. */
+static bool tunnel_enter(struct worker *w, struct pkt *p, const struct template *t,
+			 unsigned int length, uint16_t nexthop)
+{
+	bool ipv6 = p->flags & PKT_IPV6, outer_ipv6 = t->flags & TEMPLATE_IPV6;
+	uint16_t iface = nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].iface : p->iface;
+	const uint8_t *source = source_of(iface, outer_ipv6), *inner = pkt_l3(p);
+	struct template_packet packet = {
+		.source = source,
+		.hash = p->hash,
+		.length = length,
+		.id = rte_cpu_to_be_16(++w->tunnel_id * w->count + w->index),
+		.tos = ipv6 ? inner[0] << 4 | inner[1] >> 4 : inner[1],
+		.ipv6 = ipv6,
+		.fragments = outer_may_fragment(inner, ipv6, length),
+	};
+
+	if (unlikely(!(t->flags & TEMPLATE_SOURCE) && is_zero(source, outer_ipv6 ? 16 : 4))) {
+		pkt_drop(p, DROP_tunnel_no_source);
+		return false;
+	}
+	// A short frame is padded: what is behind the datagram must not travel on inside.
+	if (unlikely(rte_pktmbuf_pkt_len(p->mbuf) > p->l3 + length))
+		rte_pktmbuf_trim(p->mbuf, rte_pktmbuf_pkt_len(p->mbuf) - p->l3 - length);
+	if (unlikely(!rte_pktmbuf_prepend(p->mbuf, t->length))) {
+		pkt_drop(p, DROP_tunnel_no_room);
+		return false;
+	}
+	template_put(t, pkt_l3(p), &packet);
+	if (unlikely(t->flags & TEMPLATE_CHECKSUM))
+		template_checksum(t, p->mbuf, p->l3);
+	p->l4 = t->transport;
+	p->flags = outer_ipv6 ? p->flags | PKT_IPV6 : p->flags & ~PKT_IPV6;
+	return true;
+}
+
+/* Is the next hop the server itself? The other direction's key has its address. */
+static bool direct_is_on_link(const struct nexthop *n, uint32_t number)
+{
+	return addr_equal(&n->addr, &server_table[number].addr);
+}
+
+/* Too large for the way, and the sender can do something about it: tell it. Else drop by name. */
+static void one_way_too_big(struct worker *w, struct batch *b, unsigned int at, unsigned int length,
+			    unsigned int mtu)
+{
+	struct pkt *p = &b->pkt[at];
+
+	if (p->flags & PKT_ICMP_ERROR) {
+		pkt_drop(p, DROP_too_big); // no error about an error
+		return;
+	}
+	if (p->flags & PKT_IPV6 && mtu < TEMPLATE_IPV6_MTU) {
+		if (length <= TEMPLATE_IPV6_MTU) {
+			pkt_drop(p, DROP_needs_fragmentation);
+			return;
+		}
+		mtu = TEMPLATE_IPV6_MTU;
+	}
+	answer_too_big(w, b, at, mtu);
+}
+
+/* Send a packet that fits to a server. `tunnel`: through its tunnel, else directly. */
+static void one_way_send(struct worker *w, struct batch *b, unsigned int at, uint32_t server,
+			 bool tunnel, uint16_t nexthop, unsigned int length)
+{
+	struct pkt *p = &b->pkt[at];
+
+	rewrite_ttl(pkt_l3(p), p->flags & PKT_IPV6);
+	if (tunnel && !tunnel_enter(w, p, &template_table[server], length, nexthop))
+		return;
+	b->nexthop[at] = nexthop;
+	p->fate = FATE_SEND;
+}
+
+/* What forbids sending the packet, by name or with an answer to its sender. */
+static bool one_way_allowed(struct worker *w, struct batch *b, unsigned int at, uint32_t server,
+			    bool tunnel, uint16_t nexthop, unsigned int length)
+{
+	struct pkt *p = &b->pkt[at];
+	const struct nexthop *n = &nexthop_table[nexthop];
+	unsigned int ttl = pkt_l3(p)[p->flags & PKT_IPV6 ? 7 : 8], mtu;
+
+	if (unlikely(ttl <= 1)) {
+		if (p->flags & PKT_ICMP_ERROR)
+			pkt_drop(p, DROP_ttl_exceeded);
+		else
+			answer_ttl_exceeded(w, b, at);
+		return false;
+	}
+	if (unlikely(nexthop < NEXTHOP_FIRST))
+		return true; // output() says why not
+	if (!tunnel && unlikely(!direct_is_on_link(n, server))) {
+		pkt_drop(p, DROP_server_off_link);
+		return false;
+	}
+	mtu = tunnel ? template_mtu(&template_table[server], n->mtu) : n->mtu;
+	if (unlikely(length > mtu)) {
+		one_way_too_big(w, b, at, length, mtu);
+		return false;
+	}
+	return true;
+}
+
+static unsigned int one_way_length(const struct pkt *p)
+{
+	const uint8_t *l3 = pkt_l3(p);
+
+	return p->flags & PKT_IPV6 ? 40 + (l3[4] << 8 | l3[5]) : l3[2] << 8 | l3[3];
+}
+
+/* The client's SYN may not invite to more than the service allows, nor than a tunnel leaves. */
+static void one_way_clamp_mss(struct pkt *p, uint32_t server, bool tunnel, uint16_t nexthop)
+{
+	unsigned int headers = p->flags & PKT_IPV6 ? 60 : 40, mss = UINT16_MAX;
+	uint8_t *tcp = pkt_l4(p);
+
+	if (tunnel && nexthop >= NEXTHOP_FIRST) {
+		unsigned int mtu = template_mtu(&template_table[server],
+						nexthop_table[nexthop].mtu);
+
+		mss = mtu > headers ? mtu - headers : mss;
+	}
+	if (server_table[server].mss)
+		mss = RTE_MIN(mss, server_table[server].mss);
+	if (mss < UINT16_MAX)
+		tcp_clamp_mss(tcp, (tcp[12] >> 4) * 4, mss);
+}
+
+static __attribute__((noinline)) void one_way_event(struct worker *w, struct pkt *p,
+						    struct session *s, uint16_t nexthop)
+{
+	enum session_state state = tcp_next_state_one_way(s->state, p->tcp_flags);
+
+	if (p->tcp_flags & TCP_SYN)
+		one_way_clamp_mss(p, s->server, (s->form & FORM_KIND) == FORM_TUNNEL, nexthop);
+	if (state != s->state)
+		session_set_state(w, s, state);
+}
+
+void one_way_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		     uint16_t nexthop, unsigned int length)
+{
+	bool tunnel = (s->form & FORM_KIND) == FORM_TUNNEL;
+	struct pkt *p = &b->pkt[at];
+
+	if (!one_way_allowed(w, b, at, s->server, tunnel, nexthop, length))
+		return;
+	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)) &&
+	    pkt_protocol(p) == IPPROTO_TCP)
+		one_way_event(w, p, s, nexthop);
+	s->bytes[0] += length;
+	if (unlikely(++s->packets[0] == UINT16_MAX))
+		sweep_fold(w, s);
+	one_way_send(w, b, at, s->server, tunnel, nexthop, length);
+}
+
+/*
+ * The network could not carry what the server has answered to the client, and tells the VIP: the
+ * server has to know. It goes there like any packet of the client's.
+ */
+void one_way_icmp_error(struct worker *w, struct batch *b, unsigned int at, struct session *s)
+{
+	bool tunnel = (s->form & FORM_KIND) == FORM_TUNNEL;
+	struct pkt *p = &b->pkt[at];
+	uint16_t nexthop = path_nexthop(server_path[s->server], p->hash);
+	const uint8_t *l3 = pkt_l3(p);
+	unsigned int length = one_way_length(p);
+	bool to_vip = p->flags & PKT_IPV6
+			      ? memcmp(l3 + 24, session_key6(s, 0)->destination, 16) == 0
+			      : memcmp(l3 + 16, &s->key4[0].destination, 4) == 0;
+
+	if (!to_vip)
+		pkt_drop(p, DROP_icmp_error_malformed); // not from where the packet went
+	else if (one_way_allowed(w, b, at, s->server, tunnel, nexthop, length))
+		one_way_send(w, b, at, s->server, tunnel, nexthop, length);
+}
+
+bool one_way_without_session(struct worker *w, struct batch *b, unsigned int at, uint32_t server)
+{
+	const struct mode *mode = __atomic_load_n(&server_table[server].mode, __ATOMIC_RELAXED);
+	struct pkt *p = &b->pkt[at];
+	uint16_t nexthop = path_nexthop(server_path[server], p->hash);
+	unsigned int length = one_way_length(p);
+	bool tunnel = template_table[server].length > 0;
+
+	if (!mode->one_way)
+		return false;
+	if (!one_way_allowed(w, b, at, server, tunnel, nexthop, length))
+		return true;
+	if (p->tcp_flags & TCP_SYN)
+		one_way_clamp_mss(p, server, tunnel, nexthop);
+	one_way_send(w, b, at, server, tunnel, nexthop, length);
+	return true;
+}
