@@ -113,7 +113,8 @@ static json_t *service_body(const struct rule *rule)
 	} else if (rule->command->id == RULE_EDIT_SERVICE) {
 		timeouts = rule->protocol == IPPROTO_UDP
 				   ? json_pack("{s:n, s:n}", "udp_one_way", "udp_normal")
-				   : json_pack("{s:n}", "established");
+			   : rule->protocol == IPPROTO_SCTP ? json_pack("{s:n}", "sctp_established")
+							    : json_pack("{s:n}", "established");
 		json_object_set_new(body, "timeouts", timeouts);
 	}
 	return body;

@@ -52,29 +52,28 @@ static const char *host_name(struct names *names, const char *address)
 	return name_recall(names, address);
 }
 
-static const char *port_name(struct names *names, unsigned int port, bool udp)
+static const char *port_name(struct names *names, unsigned int port, const char *protocol)
 {
 	char key[32], number[16];
 
-	snprintf(key, sizeof(key), "%s %u", udp ? "udp" : "tcp", port);
+	snprintf(key, sizeof(key), "%s %u", protocol, port);
 	snprintf(number, sizeof(number), "%u", port);
 	if (!name_recall(names, key)) {
 		const struct servent *service =
-			names->numeric ? NULL
-				       : getservbyport(htons((uint16_t)port), udp ? "udp" : "tcp");
+			names->numeric ? NULL : getservbyport(htons((uint16_t)port), protocol);
 		json_object_set_new(names->known, key,
 				    json_string(service ? service->s_name : number));
 	}
 	return name_recall(names, key);
 }
 
-char *format_endpoint(struct names *names, const char *address, unsigned int port, bool udp,
-		      char text[static FORMAT_NAME])
+char *format_endpoint(struct names *names, const char *address, unsigned int port,
+		      const char *protocol, char text[static FORMAT_NAME])
 {
 	const char *host = names->numeric ? address : host_name(names, address);
 
 	snprintf(text, FORMAT_NAME, strchr(address, ':') ? "[%s]:%s" : "%s:%s", host,
-		 port_name(names, port, udp));
+		 port_name(names, port, protocol));
 	return text;
 }
 

@@ -22,8 +22,8 @@ void names_free(struct names *names);
 enum { FORMAT_NUMBER = 24, FORMAT_NAME = 1100 };
 
 /* "10.0.0.1:80", "[fd00::1]:80", or with names "www.example.com:http"; udp for the port's name. */
-char *format_endpoint(struct names *names, const char *address, unsigned int port, bool udp,
-		      char text[static FORMAT_NAME]);
+char *format_endpoint(struct names *names, const char *address, unsigned int port,
+		      const char *protocol, char text[static FORMAT_NAME]);
 /* A column of 9 or more; from 10^8 on with K, M, G or T unless `exact`. */
 char *format_large(uint64_t number, bool exact, char text[static FORMAT_NUMBER]);
 /* A session's state as ipvsadm calls it. */

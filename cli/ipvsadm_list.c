@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/protocol.h"
 #include "ipvsadm_format.h"
 
 /*
@@ -22,9 +23,17 @@ static unsigned long long number_of(const json_t *object, const char *field)
 	return (unsigned long long)json_number_value(json_object_get(object, field));
 }
 
-static bool is_udp(const json_t *service)
+/* The protocol of a service or a session, and what is printed for it. */
+static const char *protocol_of(const json_t *object)
 {
-	return !strcmp(text_of(service, "protocol"), "udp");
+	return text_of(object, "protocol");
+}
+
+static const char *protocol_title(const json_t *object)
+{
+	const char *protocol = protocol_of(object);
+
+	return !strcmp(protocol, "udp") ? "UDP" : !strcmp(protocol, "sctp") ? "SCTP" : "TCP";
 }
 
 /* Titles */
@@ -65,8 +74,11 @@ void list_titles(const struct list *list)
 static unsigned int service_conn_timeout(const json_t *service)
 {
 	const json_t *timeouts = json_object_get(service, "timeouts");
+	const char *protocol = protocol_of(service);
 
-	return (unsigned int)number_of(timeouts, is_udp(service) ? "udp_normal" : "established");
+	return (unsigned int)number_of(timeouts, !strcmp(protocol, "udp")    ? "udp_normal"
+						 : !strcmp(protocol, "sctp") ? "sctp_established"
+									     : "established");
 }
 
 static char *service_name(struct list *list, const json_t *service, char text[static FORMAT_NAME])
@@ -75,10 +87,10 @@ static char *service_name(struct list *list, const json_t *service, char text[st
 	char endpoint[FORMAT_NAME];
 
 	format_endpoint(&list->names, vip, (unsigned int)number_of(service, "port"),
-			is_udp(service), endpoint);
+			protocol_of(service), endpoint);
 	if (!strchr(vip, ':'))
 		endpoint[SERVICE_NAME] = '\0';
-	snprintf(text, FORMAT_NAME, "%s  %.1000s", is_udp(service) ? "UDP" : "TCP", endpoint);
+	snprintf(text, FORMAT_NAME, "%s  %.1000s", protocol_title(service), endpoint);
 	return text;
 }
 
@@ -174,7 +186,7 @@ static void server_print(struct list *list, const json_t *service, const json_t 
 	char name[FORMAT_NAME];
 
 	format_endpoint(&list->names, address, (unsigned int)number_of(server, "port"),
-			is_udp(service), name);
+			protocol_of(service), name);
 	if (!strchr(address, ':'))
 		name[SERVER_NAME] = '\0';
 	fprintf(list->out, "  -> %-28s", name);
@@ -240,7 +252,7 @@ static struct row *rows_make(const struct list *list, const json_t *array, const
 		rows[i].object = object;
 		addr_parse(text_of(object, address), &rows[i].addr);
 		rows[i].port = (unsigned int)number_of(object, "port");
-		rows[i].protocol = is_udp(object) ? IPPROTO_UDP : IPPROTO_TCP;
+		rows[i].protocol = protocol_parse(protocol_of(object));
 	}
 	if (list->sorted)
 		qsort(rows, count, sizeof(*rows), row_compare);
@@ -272,7 +284,7 @@ static void session_endpoint(struct list *list, const json_t *session, const cha
 	char text[FORMAT_NAME];
 
 	format_endpoint(&list->names, text_of(session, address),
-			(unsigned int)number_of(session, port), is_udp(session), text);
+			(unsigned int)number_of(session, port), protocol_of(session), text);
 	fprintf(list->out, format, text);
 }
 
@@ -307,7 +319,7 @@ void list_local(FILE *out, const json_t *service, const json_t *addresses,
 	const json_t *entry;
 	size_t i;
 
-	format_endpoint(&names, vip, (unsigned int)number_of(service, "port"), false, text);
+	format_endpoint(&names, vip, (unsigned int)number_of(service, "port"), "tcp", text);
 	fprintf(out, "%-20s %-8zu \n", text, json_array_size(addresses));
 	json_array_foreach ((json_t *)addresses, i, entry) {
 		const char *address = text_of(entry, "address");

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/protocol.h"
 #include "face.h"
 
 /*
@@ -31,7 +32,7 @@ int rule_fail(const char *format, ...)
 
 const char *rule_protocol_name(uint8_t protocol)
 {
-	return protocol == IPPROTO_UDP ? "udp" : "tcp";
+	return protocol_name(protocol);
 }
 
 /* "-t (--tcp-service)", or "--conn-timeout" when there is no letter. */

@@ -158,5 +158,5 @@ int rule_parse(struct rule *rule, int argc, char **argv);
 /* Print "NAME: ..." and give RULE_WRONG. */
 int rule_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* "tcp" or "udp". */
+/* "tcp", "udp" or "sctp". */
 const char *rule_protocol_name(uint8_t protocol);

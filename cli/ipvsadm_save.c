@@ -35,9 +35,13 @@ static void service_words(FILE *out, char command, const json_t *service)
 {
 	const char *vip = text_of(service, "vip");
 
-	fprintf(out, strchr(vip, ':') ? "-%c -%c [%s]:%lld" : "-%c -%c %s:%lld", command,
-		strcmp(text_of(service, "protocol"), "udp") ? 't' : 'u', vip,
-		(long long)json_integer_value(json_object_get(service, "port")));
+	const char *protocol = text_of(service, "protocol");
+
+	fprintf(out, strchr(vip, ':') ? "-%c %s [%s]:%lld" : "-%c %s %s:%lld", command,
+		!strcmp(protocol, "udp")    ? "-u"
+		: !strcmp(protocol, "sctp") ? "--sctp-service"
+					    : "-t",
+		vip, (long long)json_integer_value(json_object_get(service, "port")));
 }
 
 /* What is left of an object when everything is gone that was written already. */
@@ -70,8 +74,11 @@ static long long conn_timeout_take(json_t *left, const json_t *service)
 		return 0;
 	json_object_set_new(left, "timeouts", timeouts);
 	if (strcmp(text_of(service, "protocol"), "udp")) {
-		seconds = json_integer_value(json_object_get(timeouts, "established"));
-		json_object_del(timeouts, "established");
+		bool sctp = !strcmp(text_of(service, "protocol"), "sctp");
+		const char *field = sctp ? "sctp_established" : "established";
+
+		seconds = json_integer_value(json_object_get(timeouts, field));
+		json_object_del(timeouts, field);
 	} else {
 		json_t *normal = json_object_get(timeouts, "udp_normal");
 		seconds = json_equal(normal, json_object_get(timeouts, "udp_one_way"))

@@ -214,8 +214,6 @@ static int connections_list(struct client *client, const struct rule *rule)
 
 	service_query(rule, query, sizeof(query));
 	if (rule_has(rule, SLOT_SOCKPAIR)) {
-		if (rule->pair_protocol == IPPROTO_SCTP)
-			return rule_fail("--sockpair: balancing SCTP is not available yet");
 		if (rule_has(rule, SLOT_SERVICE))
 			return rule_fail("--sockpair names the service itself; leave out -%c",
 					 rule->given[SLOT_SERVICE].option->letter);

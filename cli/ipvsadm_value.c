@@ -123,6 +123,12 @@ int take_udp(struct rule *rule, const char *text)
 	return value_endpoint(text, AF_UNSPEC, IPPROTO_UDP, &rule->service);
 }
 
+int take_sctp(struct rule *rule, const char *text)
+{
+	rule->protocol = IPPROTO_SCTP;
+	return value_endpoint(text, AF_UNSPEC, IPPROTO_SCTP, &rule->service);
+}
+
 int take_other_service(struct rule *rule, const char *text)
 {
 	return value_endpoint(text, AF_UNSPEC, IPPROTO_TCP, &rule->service);

@@ -20,6 +20,7 @@ int value_number(const char *text, unsigned int minimum, unsigned int maximum, u
 /* Functions for the table of options. */
 int take_tcp(struct rule *rule, const char *text);
 int take_udp(struct rule *rule, const char *text);
+int take_sctp(struct rule *rule, const char *text);
 int take_other_service(struct rule *rule, const char *text);
 int take_mark(struct rule *rule, const char *text);
 int take_match(struct rule *rule, const char *text);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/protocol.h"
 #include "client.h"
 #include "table.h"
 
@@ -30,8 +31,8 @@ enum exit_code place_service(const struct arguments *arguments, unsigned int fir
 {
 	const char *protocol = arguments->positional[first];
 
-	if (strcmp(protocol, "tcp") && strcmp(protocol, "udp"))
-		return usage_error(arguments->command, "\"%s\" is not a protocol: tcp or udp",
+	if (protocol_parse(protocol) < 0)
+		return usage_error(arguments->command, "\"%s\" is not a protocol: " PROTOCOL_WORDS,
 				   protocol);
 	snprintf(path, PLACE_TEXT, "/v1/services/%s", protocol);
 	return endpoint_append(arguments, first + 1, path);

@@ -13,13 +13,14 @@
  * tables, and each is printed as it comes, so neither side ever holds the list.
  */
 static const struct option list_options[] = {
-	{"protocol", 'p', OPTION_TEXT, "tcp|udp", "protocol", "only this protocol", "tcp udp"},
+	{"protocol", 'p', OPTION_TEXT, "tcp|udp|sctp", "protocol", "only this protocol",
+	 "tcp udp sctp"},
 	{"client", 'c', OPTION_TEXT, "ADDRESS[:PORT]", "client", "only this client", NULL},
 	{"vip", 'v', OPTION_TEXT, "ADDRESS[:PORT]", "vip", "only of this service", NULL},
 	{"server", 'r', OPTION_TEXT, "ADDRESS[:PORT]", "server", "only to this real server", NULL},
 	{"state", 't', OPTION_TEXT, "STATE", "state", "only in this state",
 	 "syn_sent syn_recv established fin_wait close_wait last_ack time_wait close udp_one_way "
-	 "udp_normal"},
+	 "udp_normal init init_ack cookie shutdown closed"},
 	{"limit", 'n', OPTION_NUMBER, "COUNT", "limit", "stop after so many", NULL},
 	{0},
 };

@@ -22,9 +22,13 @@
 		{"port", 'p',	 OPTION_NUMBER,                                                 \
 		 "PORT", "port", "only packets with this port at either end",                   \
 		 NULL},                                                                         \
-		{"protocol",	       0,	   OPTION_TEXT,                                 \
-		 "tcp|udp|icmp|icmp6", "protocol", "only packets of this protocol",             \
-		 "tcp udp icmp icmp6"},                                                         \
+		{"protocol",                                                                    \
+		 0,                                                                             \
+		 OPTION_TEXT,                                                                   \
+		 "tcp|udp|sctp|icmp|icmp6",                                                     \
+		 "protocol",                                                                    \
+		 "only packets of this protocol",                                               \
+		 "tcp udp sctp icmp icmp6"},                                                    \
 		{"interface", 'i',	   OPTION_TEXT,                                         \
 		 "NAME",      "interface", "only packets of this interface (dpdk0)",            \
 		 NULL},                                                                         \

@@ -19,7 +19,7 @@ struct key {
 struct service {
 	struct service *next;
 	struct block *block;
-	const char *protocol; // "tcp" or "udp"
+	const char *protocol; // "tcp", "udp" or "sctp"
 	bool fullnat;
 	bool own_words; // any that stock keepalived does not know
 	struct named *locals;
@@ -148,10 +148,9 @@ static void take_protocol(struct translation *t, struct service *service, struct
 	else if (!strcasecmp(name, "UDP"))
 		service->protocol = "udp";
 	else if (!strcasecmp(name, "SCTP"))
-		finding_error(t->findings, block,
-			      "protocol %s: balancing SCTP is not available yet", name);
+		service->protocol = "sctp";
 	else
-		finding_error(t->findings, block, "protocol %s: there is TCP and UDP", name);
+		finding_error(t->findings, block, "protocol %s: there is TCP, UDP and SCTP", name);
 }
 
 static void take_locals(struct translation *t, struct service *service, struct block *block)
@@ -449,6 +448,8 @@ static json_t *timeouts_json(const struct service *service)
 
 	if (!strcmp(service->protocol, "tcp"))
 		return json_pack("{s:i}", "established", seconds);
+	if (!strcmp(service->protocol, "sctp"))
+		return json_pack("{s:i}", "sctp_established", seconds);
 	return json_pack("{s:i, s:i}", "udp_one_way", seconds, "udp_normal", seconds);
 }
 

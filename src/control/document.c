@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/protocol.h"
 #include "control/decode.h"
 #include "control/document_fields.h"
 #include "control/keyed.h"
@@ -264,13 +265,12 @@ int document_decode_port(const char *text, uint16_t *port, struct error *error)
 
 int document_decode_protocol(const char *text, uint8_t *protocol, struct error *error)
 {
-	if (strcasecmp(text, "tcp") == 0)
-		*protocol = IPPROTO_TCP;
-	else if (strcasecmp(text, "udp") == 0)
-		*protocol = IPPROTO_UDP;
-	else
-		return error_set(error, -EINVAL, "protocol", "\"%.32s\" is none of: tcp, udp",
-				 text);
+	int number = protocol_parse(text);
+
+	if (number < 0)
+		return error_set(error, -EINVAL, "protocol",
+				 "\"%.32s\" is none of: " PROTOCOL_WORDS, text);
+	*protocol = (uint8_t)number;
 	return 0;
 }
 

@@ -189,11 +189,19 @@ static int check_store(struct decode *d, const struct check *check, const struct
 	return *out != NULL ? 0 : decode_fail(d, -ENOMEM, "out of memory");
 }
 
+/* No program here speaks SCTP, so its servers are asked whether they live at all. */
+static uint8_t check_default_type(uint8_t protocol)
+{
+	return protocol == IPPROTO_UDP	  ? CHECK_UDP
+	       : protocol == IPPROTO_SCTP ? CHECK_PING
+					  : CHECK_TCP;
+}
+
 int document_decode_check(struct decode *d, const json_t *value, const struct field *field,
 			  void *target)
 {
 	struct model_service *service = target;
-	uint8_t type = service->key.protocol == IPPROTO_UDP ? CHECK_UDP : CHECK_TCP;
+	uint8_t type = check_default_type(service->key.protocol);
 	uint32_t named = names_of(value);
 	struct check check;
 	int status;

@@ -14,8 +14,8 @@
  * that are still to come are known, so that a file written for them is refused with the reason;
  * a value that only says "off" is taken.
  */
-static const char *const protocol_words[] = {"tcp", "udp", NULL};
-static const uint8_t protocol_numbers[] = {IPPROTO_TCP, IPPROTO_UDP};
+static const char *const protocol_words[] = {"tcp", "udp", "sctp", NULL};
+static const uint8_t protocol_numbers[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
 const char *const document_scheduler_flags[] = {"port", "fallback", NULL};
 static const char *const unknown_words[] = {
 	[UNKNOWN_RESET] = "reset",
@@ -382,7 +382,7 @@ static int decode_protocol(struct decode *d, const json_t *value, const struct f
 	uint8_t index;
 	int status;
 
-	if (text != NULL && (strcasecmp(text, "sctp") == 0 || strcasecmp(text, "icmp") == 0))
+	if (text != NULL && strcasecmp(text, "icmp") == 0)
 		return decode_fail(d, -EOPNOTSUPP, "balancing %s is not available yet", text);
 	status = decode_word(d, value, &place, &index);
 	if (status == 0)
@@ -454,6 +454,12 @@ const struct field document_timeout_fields[] = {
 	TIMEOUT("close", STATE_CLOSE),
 	TIMEOUT("udp_one_way", STATE_UDP_ONE_WAY),
 	TIMEOUT("udp_normal", STATE_UDP_NORMAL),
+	TIMEOUT("sctp_init", STATE_SCTP_INIT),
+	TIMEOUT("sctp_init_ack", STATE_SCTP_INIT_ACK),
+	TIMEOUT("sctp_cookie", STATE_SCTP_COOKIE),
+	TIMEOUT("sctp_established", STATE_SCTP_ESTABLISHED),
+	TIMEOUT("sctp_shutdown", STATE_SCTP_SHUTDOWN),
+	TIMEOUT("sctp_closed", STATE_SCTP_CLOSED),
 	{NULL},
 };
 
@@ -481,6 +487,8 @@ static int decode_conn_timeout(struct decode *d, const json_t *value, const stru
 		return status;
 	if (service->key.protocol == IPPROTO_TCP) {
 		service->timeouts.seconds[STATE_ESTABLISHED] = number;
+	} else if (service->key.protocol == IPPROTO_SCTP) {
+		service->timeouts.seconds[STATE_SCTP_ESTABLISHED] = number;
 	} else {
 		service->timeouts.seconds[STATE_UDP_ONE_WAY] = number;
 		service->timeouts.seconds[STATE_UDP_NORMAL] = number;

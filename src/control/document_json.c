@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/document.h"
 
+#include "base/protocol.h"
+
 /*
  * Objects of the model as JSON. What has its default value is written all the same where people
  * look for it (scheduler, mode, weight), and left out where it would only be noise.
  */
 static const char *const timeout_names[STATE_COUNT] = {
-	[STATE_SYN_SENT] = "syn_sent",	     [STATE_SYN_RECV] = "syn_recv",
-	[STATE_ESTABLISHED] = "established", [STATE_FIN_WAIT] = "fin_wait",
-	[STATE_CLOSE_WAIT] = "close_wait",   [STATE_LAST_ACK] = "last_ack",
-	[STATE_TIME_WAIT] = "time_wait",     [STATE_CLOSE] = "close",
-	[STATE_UDP_ONE_WAY] = "udp_one_way", [STATE_UDP_NORMAL] = "udp_normal",
+	[STATE_SYN_SENT] = "syn_sent",		 [STATE_SYN_RECV] = "syn_recv",
+	[STATE_ESTABLISHED] = "established",	 [STATE_FIN_WAIT] = "fin_wait",
+	[STATE_CLOSE_WAIT] = "close_wait",	 [STATE_LAST_ACK] = "last_ack",
+	[STATE_TIME_WAIT] = "time_wait",	 [STATE_CLOSE] = "close",
+	[STATE_UDP_ONE_WAY] = "udp_one_way",	 [STATE_UDP_NORMAL] = "udp_normal",
+	[STATE_SCTP_INIT] = "sctp_init",	 [STATE_SCTP_INIT_ACK] = "sctp_init_ack",
+	[STATE_SCTP_COOKIE] = "sctp_cookie",	 [STATE_SCTP_ESTABLISHED] = "sctp_established",
+	[STATE_SCTP_SHUTDOWN] = "sctp_shutdown", [STATE_SCTP_CLOSED] = "sctp_closed",
 };
 
 const char *document_timeout_name(enum session_state state)
@@ -98,10 +103,10 @@ json_t *document_service_json(const struct model_service *service, bool marks)
 	json_t *servers = json_array();
 	json_t *object = json_pack(
 		"{s:s, s:s, s:i, s:s, s:s, s:s, s:i}", "protocol",
-		service->key.protocol == IPPROTO_TCP ? "tcp" : "udp", "vip",
-		addr_format(&service->key.vip, text), "port", service->key.port, "scheduler",
-		service->scheduler, "mode", service->mode, "unknown_tcp",
-		service->unknown_tcp == UNKNOWN_DROP ? "drop" : "reset", "mss", service->mss);
+		protocol_name(service->key.protocol), "vip", addr_format(&service->key.vip, text),
+		"port", service->key.port, "scheduler", service->scheduler, "mode", service->mode,
+		"unknown_tcp", service->unknown_tcp == UNKNOWN_DROP ? "drop" : "reset", "mss",
+		service->mss);
 
 	if (service->scheduler_flags)
 		json_object_set_new(object, "scheduler_flags",

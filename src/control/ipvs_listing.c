@@ -28,9 +28,9 @@ static void address_add(struct text *text, const struct addr *addr, bool bracket
 	text_add(text, "%s", brackets ? "]" : "");
 }
 
-static const char *protocol_name(uint8_t protocol)
+static const char *protocol_title(uint8_t protocol)
 {
-	return protocol == IPPROTO_TCP ? "TCP" : "UDP";
+	return protocol == IPPROTO_TCP ? "TCP" : protocol == IPPROTO_UDP ? "UDP" : "SCTP";
 }
 
 /* ip_vs: services with their servers. */
@@ -46,7 +46,7 @@ static bool table_more(struct ipvs_listing *listing)
 	service = model_next(&listing->cursor);
 	if (service == NULL)
 		return false;
-	text_add(text, "%s  ", protocol_name(service->key.protocol));
+	text_add(text, "%s  ", protocol_title(service->key.protocol));
 	address_add(text, &service->key.vip, true);
 	text_add(text, ":%04X %s  \n", service->key.port, service->scheduler);
 	for (unsigned int i = 0; i < service->server_count; i++) {
@@ -81,7 +81,7 @@ static bool sessions_more(struct ipvs_listing *listing)
 			return false;
 		if (!found || view.server == 0)
 			continue;
-		text_add(text, "%-3s ", protocol_name(view.protocol));
+		text_add(text, "%-3s ", protocol_title(view.protocol));
 		address_add(text, &view.client, false);
 		text_add(text, " %04X ", view.client_port);
 		address_add(text, &view.vip, false);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/protocol.h"
 #include "control/describe.h"
 #include "control/edit.h"
 #include "control/health.h"
@@ -129,10 +130,12 @@ static int key_make(const struct ipvs_service *asked, struct service_key *key, s
 		return error_set(error, -EOPNOTSUPP, "",
 				 "a service by firewall mark (%u) is not available yet",
 				 asked->fwmark);
-	if (asked->protocol != IPPROTO_TCP && asked->protocol != IPPROTO_UDP)
-		return error_set(error, -EPROTONOSUPPORT, "",
-				 "balancing protocol %u is not available yet; there is: tcp, udp",
-				 asked->protocol);
+	if (asked->protocol != IPPROTO_TCP && asked->protocol != IPPROTO_UDP &&
+	    asked->protocol != IPPROTO_SCTP)
+		return error_set(
+			error, -EPROTONOSUPPORT, "",
+			"balancing protocol %u is not available; there is: " PROTOCOL_WORDS,
+			asked->protocol);
 	if (asked->port == 0)
 		return error_set(error, -EOPNOTSUPP, "",
 				 "a service on any port (0) is not available yet");

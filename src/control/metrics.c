@@ -5,6 +5,7 @@
 #include <rte_version.h>
 
 #include "base/drops.h"
+#include "base/protocol.h"
 #include "control/announce.h"
 #include "control/claim.h"
 #include "control/degraded.h"
@@ -220,8 +221,8 @@ static void service_labels(struct text *text, const struct model_service *servic
 	char vip[ADDR_TEXT];
 
 	text_add(text, "protocol=\"%s\",vip=\"%s\",port=\"%u\"",
-		 service->key.protocol == IPPROTO_TCP ? "tcp" : "udp",
-		 addr_format(&service->key.vip, vip), service->key.port);
+		 protocol_name(service->key.protocol), addr_format(&service->key.vip, vip),
+		 service->key.port);
 }
 
 static void service_add(struct text *text, const struct model_service *service,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/protocol.h"
 #include "control/keyed.h"
 
 /*
@@ -246,7 +247,7 @@ char *model_service_format(const struct service_key *key, char text[static SERVI
 {
 	char endpoint[ENDPOINT_TEXT];
 
-	snprintf(text, SERVICE_TEXT, "%s %s", key->protocol == IPPROTO_TCP ? "tcp" : "udp",
+	snprintf(text, SERVICE_TEXT, "%s %s", protocol_name(key->protocol),
 		 endpoint_format(&key->vip, key->port, endpoint));
 	return text;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/protocol.h"
 #include "control/checker.h"
 #include "control/document.h"
 #include "control/health.h"
@@ -32,9 +33,8 @@ static json_t *row_json(const struct service_key *service, const struct addr *ad
 {
 	char vip[ADDR_TEXT], address[ADDR_TEXT];
 
-	return json_pack("{s:s, s:s, s:i, s:s, s:i}", "protocol",
-			 service->protocol == IPPROTO_TCP ? "tcp" : "udp", "vip",
-			 addr_format(&service->vip, vip), "port", service->port, "address",
+	return json_pack("{s:s, s:s, s:i, s:s, s:i}", "protocol", protocol_name(service->protocol),
+			 "vip", addr_format(&service->vip, vip), "port", service->port, "address",
 			 addr_format(addr, address), "server_port", port);
 }
 

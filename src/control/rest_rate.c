@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/protocol.h"
 #include "control/model.h"
 #include "control/rates.h"
 #include "control/rest.h"
@@ -23,7 +24,7 @@ static void row_add(struct rate_stream *stream, struct text *text,
 	char vip[ADDR_TEXT], address[ADDR_TEXT];
 
 	text_add(text, "%s{\"protocol\":\"%s\",\"vip\":\"%s\",\"port\":%u,",
-		 stream->begun ? ",\n" : "\n", service->key.protocol == IPPROTO_TCP ? "tcp" : "udp",
+		 stream->begun ? ",\n" : "\n", protocol_name(service->key.protocol),
 		 addr_format(&service->key.vip, vip), service->key.port);
 	if (server != NULL)
 		text_add(text, "\"server\":\"%s\",\"server_port\":%u,",

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/protocol.h"
 #include "control/document.h"
 #include "control/rest.h"
 #include "path/workers.h"
@@ -24,7 +25,7 @@ struct session_stream {
 	uint64_t cursor;
 	uint64_t left; // of the limit
 	uint8_t protocol;
-	int state; // -1: any
+	const char *state; // NULL: any
 	struct endpoint_filter client, vip, server;
 };
 
@@ -39,7 +40,7 @@ static bool endpoint_fits(const struct endpoint_filter *filter, const struct add
 static bool session_fits(const struct session_stream *s, const struct session_view *view)
 {
 	return (s->protocol == 0 || s->protocol == view->protocol) &&
-	       (s->state < 0 || s->state == (int)view->state) &&
+	       (s->state == NULL || strcasecmp(s->state, session_state_name(view->state)) == 0) &&
 	       endpoint_fits(&s->client, &view->client, view->client_port) &&
 	       endpoint_fits(&s->vip, &view->vip, view->vip_port) &&
 	       endpoint_fits(&s->server, &view->destination, view->destination_port);
@@ -55,8 +56,8 @@ static void session_add(struct text *text, const struct session_view *view)
 		 "\"client_port\":%u,\"vip\":\"%s\",\"vip_port\":%u,\"local\":\"%s\","
 		 "\"local_port\":%u,\"server\":\"%s\",\"server_port\":%u,\"worker\":%u,"
 		 "\"packets_in\":%llu,\"packets_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu}\n",
-		 view->protocol == IPPROTO_TCP ? "tcp" : "udp", session_state_name(view->state),
-		 view->expires, addr_format(&view->client, client), view->client_port,
+		 protocol_name(view->protocol), session_state_name(view->state), view->expires,
+		 addr_format(&view->client, client), view->client_port,
 		 addr_format(&view->vip, vip), view->vip_port, addr_format(&view->local, local),
 		 view->local_port, addr_format(&view->destination, server), view->destination_port,
 		 view->worker, (unsigned long long)view->packets_in,
@@ -104,16 +105,16 @@ static int filter_endpoint(const struct request *request, const char *name,
 	return 0;
 }
 
-static int filter_state(const struct request *request, int *state, struct error *error)
+static int filter_state(const struct request *request, const char **state, struct error *error)
 {
 	const char *text = request_query(request, "state");
 
-	*state = -1;
+	*state = NULL;
 	if (text == NULL)
 		return 0;
 	for (int i = STATE_NONE + 1; i < STATE_COUNT; i++) {
 		if (strcasecmp(session_state_name(i), text) == 0) {
-			*state = i;
+			*state = session_state_name(i);
 			return 0;
 		}
 	}

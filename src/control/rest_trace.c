@@ -23,10 +23,8 @@ static int filter_protocol(const struct request *request, struct packet_filter *
 		const char *name;
 		uint8_t number;
 	} protocols[] = {
-		{"tcp", IPPROTO_TCP},
-		{"udp", IPPROTO_UDP},
-		{"icmp", IPPROTO_ICMP},
-		{"icmp6", IPPROTO_ICMPV6},
+		{"tcp", IPPROTO_TCP},	{"udp", IPPROTO_UDP},	   {"sctp", IPPROTO_SCTP},
+		{"icmp", IPPROTO_ICMP}, {"icmp6", IPPROTO_ICMPV6},
 	};
 	const char *text = request_query(request, "protocol");
 
@@ -38,8 +36,8 @@ static int filter_protocol(const struct request *request, struct packet_filter *
 			return 0;
 		}
 	}
-	return error_set(error, -EINVAL, "protocol", "\"%.32s\" is none of: tcp, udp, icmp, icmp6",
-			 text);
+	return error_set(error, -EINVAL, "protocol",
+			 "\"%.32s\" is none of: tcp, udp, sctp, icmp, icmp6", text);
 }
 
 static int filter_drop(const struct request *request, struct packet_filter *filter,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/protocol.h"
 #include "control/claim.h"
 #include "control/keyed.h"
 #include "control/loop.h"
@@ -252,7 +253,7 @@ static json_t *flow_json(const struct iface *iface, const struct flow *flow)
 			 "destination", addr_format(server ? &view->destination : &view->vip, to),
 			 "destination_port",
 			 (int)(server ? view->destination_port : view->vip_port), "protocol",
-			 view->protocol == IPPROTO_TCP ? "tcp" : "udp", "received_bytes_per_second",
+			 protocol_name(view->protocol), "received_bytes_per_second",
 			 (json_int_t)((double)flow->received / top.interval),
 			 "sent_bytes_per_second", (json_int_t)((double)flow->sent / top.interval));
 }

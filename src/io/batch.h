@@ -65,7 +65,7 @@ struct pkt {
 	uint8_t l3;	  // offset of the IP header in the frame
 	uint8_t l4;	  // offset of the transport header from the IP header
 	uint8_t flags;
-	uint8_t tcp_flags; // of TCP; of other protocols 0
+	uint8_t tcp_flags; // of TCP; of SCTP its event (session/l4_sctp.h); of others 0
 	uint8_t fate;
 	uint8_t drop;
 };

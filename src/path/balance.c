@@ -19,17 +19,20 @@
 #include "net/nexthop.h"
 #include "net/route.h"
 #include "path/worker.h"
+#include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
 
 static bool state_is_active(enum session_state state)
 {
-	return state == STATE_ESTABLISHED || state == STATE_UDP_NORMAL;
+	return state == STATE_ESTABLISHED || state == STATE_UDP_NORMAL ||
+	       state == STATE_SCTP_ESTABLISHED;
 }
 
 static bool state_is_half_open(enum session_state state)
 {
-	return state == STATE_SYN_SENT || state == STATE_SYN_RECV;
+	return state == STATE_SYN_SENT || state == STATE_SYN_RECV ||
+	       (state >= STATE_SCTP_INIT && state <= STATE_SCTP_COOKIE);
 }
 
 /* Count a session in or out (`by` is 1 or -1) where its state says. */
@@ -154,12 +157,48 @@ static struct session *session_new(struct worker *w, struct pkt *p, uint32_t *nu
 	return s;
 }
 
+/* The state after a packet that a client begins with. */
+static enum session_state state_first(const struct pkt *p)
+{
+	switch (pkt_protocol(p)) {
+	case IPPROTO_TCP:
+		return tcp_next_state(STATE_NONE, 0, p->tcp_flags);
+	case IPPROTO_SCTP:
+		return sctp_next_state(STATE_NONE, 0, p->tcp_flags);
+	}
+	return STATE_UDP_ONE_WAY;
+}
+
+/* The state of a session that Linux makes. It may have begun before weir did. */
+static enum session_state state_of_kernel(const struct pkt *p)
+{
+	switch (pkt_protocol(p)) {
+	case IPPROTO_TCP:
+		return p->tcp_flags & TCP_SYN ? STATE_SYN_SENT : STATE_ESTABLISHED;
+	case IPPROTO_SCTP:
+		return p->tcp_flags == SCTP_INIT ? STATE_SCTP_INIT : STATE_SCTP_ESTABLISHED;
+	}
+	return STATE_UDP_NORMAL;
+}
+
+/* The verification tags of an association, in its extra line; without one any tag will do. */
+static void tags_begin(struct worker *w, const struct pkt *p, struct session *s)
+{
+	struct session_extra *extra = NULL;
+
+	if (!(s->flags & SESSION_EXTRA))
+		extra = table_extra_allocate(&w->table, s);
+	if (extra)
+		sctp_tags_learn(extra, STATE_NONE, 0, pkt_l4(p), p->tcp_flags);
+}
+
 static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 			    const struct service *service)
 {
 	struct balancer *balancer = &w->balancer;
 	struct pkt *p = &b->pkt[at];
-	bool wide = p->flags & PKT_IPV6, tcp = pkt_protocol(p) == IPPROTO_TCP;
+	bool wide = p->flags & PKT_IPV6;
+	enum session_state state = state_first(p);
 	const struct server *server;
 	const struct mode *mode;
 	struct session *s;
@@ -170,7 +209,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 		pkt_drop(p, DROP_no_server);
 		return;
 	}
-	if (tcp && !room_for_half_open(w, wide)) {
+	if (state_is_half_open(state) && !room_for_half_open(w, wide)) {
 		pkt_drop(p, DROP_half_open_full);
 		return;
 	}
@@ -187,9 +226,11 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 		pkt_drop(p, reason);
 		return;
 	}
-	session_enter_state(s, !tcp	       ? STATE_UDP_ONE_WAY
-			       : mode->one_way ? tcp_next_state_one_way(STATE_NONE, p->tcp_flags)
-					       : tcp_next_state(STATE_NONE, 0, p->tcp_flags));
+	if (pkt_protocol(p) == IPPROTO_SCTP)
+		tags_begin(w, p, s);
+	if (pkt_protocol(p) == IPPROTO_TCP && mode->one_way)
+		state = tcp_next_state_one_way(STATE_NONE, p->tcp_flags);
+	session_enter_state(s, state);
 	balancer->server_counts[s->server].connections++;
 	balancer->service_counts[service->number].connections++;
 	session_begin(w, b, at, s, number);
@@ -205,7 +246,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 static void balance_kernel(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
-	bool wide = p->flags & PKT_IPV6, tcp = pkt_protocol(p) == IPPROTO_TCP;
+	bool wide = p->flags & PKT_IPV6;
 	struct ports *ports = &w->balancer.ports;
 	struct port_history ignored;
 	struct session *s;
@@ -239,9 +280,7 @@ static void balance_kernel(struct worker *w, struct batch *b, unsigned int at)
 		pkt_drop(p, DROP_no_local_port);
 		return;
 	}
-	session_enter_state(s, !tcp			? STATE_UDP_NORMAL
-			       : p->tcp_flags & TCP_SYN ? STATE_SYN_SENT
-							: STATE_ESTABLISHED);
+	session_enter_state(s, state_of_kernel(p));
 	session_begin(w, b, at, s, number);
 }
 
@@ -291,6 +330,11 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 			answer_reset(w, b, at);
 		else
 			pkt_drop(p, DROP_tcp_not_syn);
+		return;
+	}
+	if (pkt_protocol(p) == IPPROTO_SCTP && p->tcp_flags != SCTP_INIT) {
+		// No ABORT in answer: it may come by another path of an association that lives.
+		pkt_drop(p, DROP_sctp_not_init);
 		return;
 	}
 	balance_service(w, b, at, service);

@@ -12,6 +12,7 @@
 #include "balance/server.h"
 #include "net/nexthop.h"
 #include "path/worker.h"
+#include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
 #include "tunnel/template.h"
@@ -80,6 +81,22 @@ static void forward_clamp_mss(struct worker *w, struct pkt *p, struct session *s
 		tcp_clamp_mss(tcp, (tcp[12] >> 4) * 4, mss);
 }
 
+/* An event with a tag that its receiver will not take changes nothing: it may be forged. */
+static enum session_state forward_sctp(struct worker *w, const struct pkt *p, struct session *s,
+				       unsigned int direction)
+{
+	struct session_extra *extra;
+
+	if (p->tcp_flags != SCTP_NOTHING && (s->flags & SESSION_EXTRA)) {
+		extra = table_extra(&w->table, s);
+		sctp_tags_learn(extra, s->state, direction, pkt_l4(p), p->tcp_flags);
+		if (p->tcp_flags != SCTP_INIT &&
+		    !sctp_tag_fits(extra, direction, pkt_l4(p), p->tcp_flags))
+			return s->state;
+	}
+	return sctp_next_state(s->state, direction, p->tcp_flags);
+}
+
 static __attribute__((noinline)) void forward_event(struct worker *w, struct batch *b,
 						    struct pkt *p, struct session *s,
 						    unsigned int direction)
@@ -92,6 +109,8 @@ static __attribute__((noinline)) void forward_event(struct worker *w, struct bat
 			forward_fin(w, b, p, s, direction);
 		if ((p->tcp_flags & TCP_SYN) && !(s->flags & SESSION_LOCAL))
 			forward_clamp_mss(w, p, s);
+	} else if (pkt_protocol(p) == IPPROTO_SCTP) {
+		state = forward_sctp(w, p, s, direction);
 	} else if (direction == 1) {
 		state = STATE_UDP_NORMAL;
 	}
@@ -107,6 +126,8 @@ static __attribute__((noinline)) void forward_shift(struct worker *w, struct pkt
 	uint8_t *tcp = pkt_l4(p);
 	unsigned int header = (tcp[12] >> 4) * 4;
 
+	if (pkt_protocol(p) != IPPROTO_TCP)
+		return;
 	if (direction == 1) {
 		tcp_shift_acknowledgement(tcp, header, -shift);
 		return;
@@ -117,8 +138,13 @@ static __attribute__((noinline)) void forward_shift(struct worker *w, struct pkt
 		tcp_remove_timestamp(tcp, header);
 }
 
+static bool state_is_over(enum session_state state)
+{
+	return tcp_state_is_over(state) || sctp_state_is_over(state);
+}
+
 /*
- * A SYN on a session that is over: the client uses its port again. And, once any session of this
+ * A SYN or INIT on a session that is over: the client uses its port again. And, once any session of this
  * batch was made or ended, what lookup() found may be another session by now. Returns false when
  * the packet's fate is settled.
  */
@@ -131,7 +157,7 @@ static __attribute__((noinline)) bool forward_again(struct worker *w, struct bat
 					 : table_find4(&w->table, &p->key4, p->hash);
 	if (p->session && !(p->session & ENTRY_REVERSE) &&
 	    (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) == TCP_SYN && !(p->flags & PKT_NEW) &&
-	    tcp_state_is_over(table_session(&w->table, p->session)->state)) {
+	    state_is_over(table_session(&w->table, p->session)->state)) {
 		session_end(w, p->session);
 		p->session = 0;
 	}
@@ -144,7 +170,7 @@ static __attribute__((noinline)) bool forward_again(struct worker *w, struct bat
 
 static inline bool forward_is_reuse(const struct pkt *p, const struct session *s)
 {
-	return (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) == TCP_SYN && tcp_state_is_over(s->state);
+	return (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) == TCP_SYN && state_is_over(s->state);
 }
 
 /* What the packet forces before it may be rewritten. False: its fate is settled. */
@@ -188,7 +214,7 @@ static __attribute__((noinline)) void forward_local(struct worker *w, struct bat
 {
 	uint8_t *l3 = pkt_l3(p);
 
-	if (pkt_protocol(p) == IPPROTO_TCP)
+	if (pkt_protocol(p) != IPPROTO_UDP)
 		forward_event(w, b, p, s, direction);
 	// This host is the end of it, not a hop: take back what the rewrite takes off the TTL.
 	if (p->flags & PKT_IPV6) {

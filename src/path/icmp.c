@@ -16,6 +16,7 @@
 
 #include "base/csum.h"
 #include "path/worker.h"
+#include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
 
@@ -32,16 +33,26 @@ static void quoted_shift(uint8_t *tcp, unsigned int length, unsigned int at, uin
 		*sum = csum_replace32(*sum, before, after);
 }
 
-/* The ports and the checksum of the quoted transport header, as far as it is quoted. */
+/*
+ * The ports and the checksum of the quoted transport header, as far as it is quoted: `length` bytes
+ * of the `whole` that the quoted packet had.
+ */
 static void quoted_rewrite(struct worker *w, struct pkt *p, struct session *s,
 			   unsigned int direction, uint8_t *l4, unsigned int length,
-			   uint16_t source_port, uint16_t destination_port)
+			   unsigned int whole, uint16_t source_port, uint16_t destination_port)
 {
 	uint8_t protocol = pkt_protocol(p);
 	unsigned int field = protocol == IPPROTO_TCP ? CSUM_TCP : CSUM_UDP;
 
+	if (protocol == IPPROTO_SCTP && length >= SCTP_HEADER && whole >= SCTP_HEADER) {
+		sctp_ports_change(l4, whole, source_port | (uint32_t)destination_port << 16);
+		return;
+	}
+
 	memcpy(l4, &source_port, 2);
 	memcpy(l4 + 2, &destination_port, 2);
+	if (protocol == IPPROTO_SCTP)
+		return;
 	if (length >= field + 2)
 		rewrite_l4_checksum(l4, protocol, rewrite_difference(s->l4_difference, direction));
 	if (!(s->flags & SESSION_EXTRA) || protocol != IPPROTO_TCP)
@@ -70,7 +81,8 @@ static void icmp4_translate(struct worker *w, struct pkt *p, struct session *s,
 	inner->src_addr = known->source;
 	inner->dst_addr = known->destination;
 	quoted_rewrite(w, p, s, direction, (uint8_t *)inner + header, length - 8 - header,
-		       known->source_port, known->destination_port);
+		       rte_be_to_cpu_16(inner->total_length) - header, known->source_port,
+		       known->destination_port);
 
 	outer->src_addr = known->destination;
 	outer->dst_addr = known->source;
@@ -110,6 +122,7 @@ static void icmp6_translate(struct worker *w, struct pkt *p, struct session *s,
 	memcpy(inner->src_addr, known->source, 16);
 	memcpy(inner->dst_addr, known->destination, 16);
 	quoted_rewrite(w, p, s, direction, (uint8_t *)inner + transport, length - 8 - transport,
+		       sizeof(*inner) + rte_be_to_cpu_16(inner->payload_len) - transport,
 		       known->source_port, known->destination_port);
 
 	memcpy(outer->src_addr, known->destination, 16);

@@ -28,6 +28,7 @@
 #include "base/csum.h"
 #include "net/vlan.h"
 #include "path/worker.h"
+#include "session/l4_sctp.h"
 #include "session/table.h"
 
 enum {
@@ -56,6 +57,20 @@ static void input_repair_checksum(struct worker *w, struct pkt *p, uint64_t pseu
 		return; // several segments: no device with partial sums makes them
 	sum = ~csum_fold(csum_bytes(l4, length)); // the field adds the pseudo-header's sum itself
 	*field = sum == 0 && pkt_protocol(p) == IPPROTO_UDP ? 0xffff : sum;
+	w->stats.repaired_checksums++;
+}
+
+/* Of SCTP such a sender leaves the whole checksum, as zero. */
+static void input_repair_sctp(struct worker *w, struct pkt *p, unsigned int length)
+{
+	uint8_t *field = pkt_l4(p) + SCTP_CHECKSUM;
+	uint32_t sum;
+
+	memcpy(&sum, field, 4);
+	if (sum != 0)
+		return;
+	sum = sctp_checksum(p->mbuf, p->l3 + p->l4, length);
+	memcpy(field, &sum, 4);
 	w->stats.repaired_checksums++;
 }
 
@@ -145,6 +160,30 @@ static inline uint32_t input_key4(struct pkt *p, const struct rte_ipv4_hdr *ip, 
 	return hash_two(words);
 }
 
+/* SCTP over either IP version; addresses and protocol are in the key already. */
+static enum destiny input_sctp(struct worker *w, struct pkt *p, bool repair, unsigned int length,
+			       unsigned int there)
+{
+	const uint8_t *l4 = pkt_l4(p);
+	enum drop reason = sctp_parse(l4, length, there, &p->tcp_flags);
+
+	if (reason != DROP_none)
+		return input_drop(p, reason);
+	if (p->flags & PKT_IPV6)
+		memcpy(&p->key6.source_port, l4, 4);
+	else
+		memcpy(&p->key4.source_port, l4, 4);
+	if (repair)
+		input_repair_sctp(w, p, length);
+	return input_flow(w, p);
+}
+
+/* Is it a protocol that has ports, so that an error that quotes it belongs to a flow? */
+static inline bool input_has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
+}
+
 static inline bool icmp4_is_error(uint8_t type)
 {
 	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||
@@ -159,6 +198,7 @@ static enum destiny input_other4(struct pkt *p, const struct rte_ipv4_hdr *ip)
 		.destination = ip->dst_addr,
 		.zone_protocol = ip->next_proto_id,
 	};
+	p->tcp_flags = 0;
 	return INTO_LOCAL;
 }
 
@@ -183,7 +223,7 @@ static enum destiny input_icmp4(struct worker *w, struct pkt *p, const struct rt
 	if (header < sizeof(*quoted) || length < 8 + header + 8 || quoted->version_ihl >> 4 != 4 ||
 	    (quoted->fragment_offset & RTE_BE16(0x1fff)) != 0)
 		return input_drop(p, DROP_icmp_error_malformed);
-	if (quoted->next_proto_id != IPPROTO_TCP && quoted->next_proto_id != IPPROTO_UDP)
+	if (!input_has_ports(quoted->next_proto_id))
 		return input_other4(p, ip);
 	if (csum_fold(csum_bytes(icmp, length)) != 0xffff)
 		return input_drop(p, DROP_icmp_checksum);
@@ -249,7 +289,10 @@ static inline enum destiny input_ipv4(struct worker *w, struct pkt *p, bool repa
 	} else if (ip->next_proto_id == IPPROTO_ICMP) {
 		return input_icmp4(w, p, ip, there - header);
 	} else {
-		return input_other4(p, ip);
+		input_other4(p, ip);
+		if (ip->next_proto_id == IPPROTO_SCTP)
+			return input_sctp(w, p, repair, length - header, there - header);
+		return INTO_LOCAL;
 	}
 }
 
@@ -300,7 +343,7 @@ static enum destiny input_icmp6(struct worker *w, struct pkt *p, const uint8_t *
 	transport = input_extensions((const uint8_t *)quoted, length - 8, &next);
 	if (transport == 0 || 8 + transport + 8 > length)
 		return input_drop(p, DROP_icmp_error_malformed);
-	if (next != IPPROTO_TCP && next != IPPROTO_UDP)
+	if (!input_has_ports(next))
 		return INTO_LOCAL;
 	if (csum_fold(csum_pseudo6(ip->src_addr, IPPROTO_ICMPV6, length) +
 		      csum_bytes(icmp, length)) != 0xffff)
@@ -351,6 +394,8 @@ static enum destiny input_ipv6(struct worker *w, struct pkt *p, bool repair)
 		return input_flow(w, p);
 	} else if (next == IPPROTO_ICMPV6) {
 		return input_icmp6(w, p, (const uint8_t *)ip + transport, there - transport);
+	} else if (next == IPPROTO_SCTP) {
+		return input_sctp(w, p, repair, rest, there - transport);
 	} else {
 		return INTO_LOCAL;
 	}

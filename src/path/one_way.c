@@ -17,6 +17,7 @@
 #include "balance/server.h"
 #include "net/nexthop.h"
 #include "path/worker.h"
+#include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
 #include "tunnel/source.h"
@@ -168,9 +169,11 @@ static void one_way_clamp_mss(struct pkt *p, uint32_t server, bool tunnel, uint1
 static __attribute__((noinline)) void one_way_event(struct worker *w, struct pkt *p,
 						    struct session *s, uint16_t nexthop)
 {
-	enum session_state state = tcp_next_state_one_way(s->state, p->tcp_flags);
+	bool tcp = pkt_protocol(p) == IPPROTO_TCP;
+	enum session_state state = tcp ? tcp_next_state_one_way(s->state, p->tcp_flags)
+				       : sctp_next_state_one_way(s->state, p->tcp_flags);
 
-	if (p->tcp_flags & TCP_SYN)
+	if (tcp && (p->tcp_flags & TCP_SYN))
 		one_way_clamp_mss(p, s->server, (s->form & FORM_KIND) == FORM_TUNNEL, nexthop);
 	if (state != s->state)
 		session_set_state(w, s, state);
@@ -185,7 +188,7 @@ void one_way_forward(struct worker *w, struct batch *b, unsigned int at, struct 
 	if (!one_way_allowed(w, b, at, s->server, tunnel, nexthop, length))
 		return;
 	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)) &&
-	    pkt_protocol(p) == IPPROTO_TCP)
+	    pkt_protocol(p) != IPPROTO_UDP)
 		one_way_event(w, p, s, nexthop);
 	s->bytes[0] += length;
 	if (unlikely(++s->packets[0] == UINT16_MAX))

@@ -99,7 +99,7 @@ unsigned int owner_of(const struct worker *w, const struct pkt *p)
 	return ports_owner(w->count, port);
 }
 
-/* Offset of the ports of a TCP or UDP packet, of IPv6 without extension headers, or 0. */
+/* Offset of the ports of a packet that has such, of IPv6 without extension headers, or 0. */
 static unsigned int owner_ports_offset(const struct rte_mbuf *packet)
 {
 	const uint8_t *frame = rte_pktmbuf_mtod(packet, const uint8_t *);
@@ -121,7 +121,7 @@ static unsigned int owner_ports_offset(const struct rte_mbuf *packet)
 	} else {
 		return 0;
 	}
-	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_SCTP)
 		return 0;
 	return at + 4 <= length ? at : 0;
 }

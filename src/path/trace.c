@@ -39,6 +39,8 @@ static const char *protocol_name(uint8_t protocol, char number[4])
 		return "tcp";
 	case IPPROTO_UDP:
 		return "udp";
+	case IPPROTO_SCTP:
+		return "sctp";
 	case IPPROTO_ICMP:
 		return "icmp";
 	case IPPROTO_ICMPV6:

@@ -16,6 +16,7 @@
 #include "io/handoff.h"
 #include "net/punt.h"
 #include "path/worker.h"
+#include "session/l4_sctp.h"
 
 enum { WARN_SECONDS = 10 };
 
@@ -45,6 +46,7 @@ int workers_start(const struct workers_config *config, struct error *error)
 	int result = 0;
 
 	owner_start(config->count);
+	sctp_start();
 	for (; prepared < config->count; prepared++) {
 		workers[prepared] = rte_zmalloc("worker", sizeof(struct worker), 64);
 		if (!workers[prepared]) {

@@ -5,10 +5,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 #include <rte_ip.h>
 
 #include "base/csum.h"
+#include "session/l4_sctp.h"
 #include "session/session.h"
 
 /*
@@ -53,6 +55,18 @@ static inline void rewrite_l4_checksum(uint8_t *l4, uint8_t protocol, uint16_t d
 	}
 }
 
+/* Ports and checksum of a packet whose transport goes on for `length` bytes. */
+static inline void rewrite_l4(uint8_t *l4, uint8_t protocol, uint32_t ports, uint16_t difference,
+			      unsigned int length)
+{
+	if (likely(protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)) {
+		memcpy(l4, &ports, 4);
+		rewrite_l4_checksum(l4, protocol, difference);
+	} else {
+		sctp_ports_change(l4, length, ports);
+	}
+}
+
 static inline void rewrite4(uint8_t *l3, uint8_t *l4, const struct session *s,
 			    unsigned int direction, uint8_t protocol)
 {
@@ -67,8 +81,8 @@ static inline void rewrite4(uint8_t *l3, uint8_t *l4, const struct session *s,
 	ip->time_to_live--;
 	ip->hdr_checksum = csum_apply(ip->hdr_checksum, difference);
 	memcpy(&ip->src_addr, &addresses, 8);
-	memcpy(l4, &ports, 4);
-	rewrite_l4_checksum(l4, protocol, rewrite_difference(s->l4_difference, direction));
+	rewrite_l4(l4, protocol, ports, rewrite_difference(s->l4_difference, direction),
+		   rte_be_to_cpu_16(ip->total_length) - (l4 - l3));
 }
 
 static inline void rewrite6(uint8_t *l3, uint8_t *l4, struct session *s, unsigned int direction,
@@ -80,9 +94,9 @@ static inline void rewrite6(uint8_t *l3, uint8_t *l4, struct session *s, unsigne
 	ip->hop_limits--;
 	memcpy(ip->src_addr, image->destination, 16);
 	memcpy(ip->dst_addr, image->source, 16);
-	memcpy(l4, &image->destination_port, 2);
-	memcpy(l4 + 2, &image->source_port, 2);
-	rewrite_l4_checksum(l4, protocol, rewrite_difference(s->l4_difference, direction));
+	rewrite_l4(l4, protocol, image->destination_port | (uint32_t)image->source_port << 16,
+		   rewrite_difference(s->l4_difference, direction),
+		   sizeof(*ip) + rte_be_to_cpu_16(ip->payload_len) - (l4 - l3));
 }
 
 /* Compute both differences of a session whose keys are filled in. */

@@ -39,7 +39,7 @@ enum {
 };
 
 enum session_flags {
-	SESSION_EXTRA = 1 << 0,	    // sequence numbers are shifted: the extra line says by how much
+	SESSION_EXTRA = 1 << 0,	    // TCP: sequence numbers are shifted by what the extra line says
 	SESSION_LOCAL = 1 << 1,	    // Linux made it: direction 1 is punted
 	SESSION_HALF_OPEN = 1 << 2, // counted in the worker's half_open
 	SESSION_ACTIVE = 1 << 3,    // counted as active at its server, else as inactive
@@ -96,8 +96,14 @@ _Static_assert(sizeof(struct session_wide) == 128, "an IPv6 session is two cache
 
 /* The extra line: what only few sessions need. */
 struct session_extra {
-	uint32_t next_free;
-	uint32_t sequence_shift; // added to the client's sequence numbers, host byte order
+	union {
+		uint32_t next_free;  // while it is free
+		uint32_t client_tag; // SCTP: the verification tags, as on the wire; 0: not known
+	};
+	union {
+		uint32_t sequence_shift; // TCP: added to the client's sequence numbers, host order
+		uint32_t server_tag;
+	};
 };
 
 /* A key4 as two words, which is how it is compared and hashed; and where a port stands in them. */

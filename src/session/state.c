@@ -15,6 +15,12 @@ static const char *const state_names[] = {
 	[STATE_CLOSE] = "CLOSE",
 	[STATE_UDP_ONE_WAY] = "UDP_ONE_WAY",
 	[STATE_UDP_NORMAL] = "UDP_NORMAL",
+	[STATE_SCTP_INIT] = "INIT",
+	[STATE_SCTP_INIT_ACK] = "INIT_ACK",
+	[STATE_SCTP_COOKIE] = "COOKIE",
+	[STATE_SCTP_ESTABLISHED] = "ESTABLISHED",
+	[STATE_SCTP_SHUTDOWN] = "SHUTDOWN",
+	[STATE_SCTP_CLOSED] = "CLOSED",
 };
 _Static_assert(sizeof(state_names) / sizeof(*state_names) == STATE_COUNT, "a name for each state");
 

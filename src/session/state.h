@@ -19,6 +19,12 @@ enum session_state {
 	STATE_CLOSE,
 	STATE_UDP_ONE_WAY,
 	STATE_UDP_NORMAL,
+	STATE_SCTP_INIT, // in the order in which an association goes through them
+	STATE_SCTP_INIT_ACK,
+	STATE_SCTP_COOKIE,
+	STATE_SCTP_ESTABLISHED,
+	STATE_SCTP_SHUTDOWN,
+	STATE_SCTP_CLOSED,
 	STATE_COUNT,
 };
 

@@ -18,6 +18,12 @@ const struct timeouts timeouts_default = {
 			[STATE_CLOSE] = 3,
 			[STATE_UDP_ONE_WAY] = 300,
 			[STATE_UDP_NORMAL] = 300,
+			[STATE_SCTP_INIT] = 4,
+			[STATE_SCTP_INIT_ACK] = 60,
+			[STATE_SCTP_COOKIE] = 60,
+			[STATE_SCTP_ESTABLISHED] = 900,
+			[STATE_SCTP_SHUTDOWN] = 60,
+			[STATE_SCTP_CLOSED] = 4,
 		},
 };
 
@@ -63,4 +69,5 @@ void timeout_start(void)
 	for (int i = 0; i < TIMEOUT_SETS; i++)
 		timeout_table[i] = timeouts_default;
 	timeout_table[0].seconds[STATE_ESTABLISHED] = LINUX_ESTABLISHED;
+	timeout_table[0].seconds[STATE_SCTP_ESTABLISHED] = LINUX_ESTABLISHED;
 }

@@ -25,7 +25,7 @@ def test_exit_codes(two_arm):
     assert ctl(two_arm, "status", check=False).returncode == 0
     refused = ctl(two_arm, "service", "delete", "tcp", "10.0.0.99:80", check=False)
     assert refused.returncode == 1 and refused.stderr.startswith("weirctl: ")
-    for words in (["nonsense"], ["service", "nonsense"], ["service", "add", "tcp"], ["service", "add", "sctp", "1.2.3.4:5"],
+    for words in (["nonsense"], ["service", "nonsense"], ["service", "add", "tcp"], ["service", "add", "dccp", "1.2.3.4:5"],
                   ["service", "add", "tcp", "1.2.3.4:80", "--nonsense"], ["-o", "xml", "status"],
                   ["service", "set", "tcp", "1.2.3.4:80"], ["server", "set", "tcp", "1.2.3.4:80", "1.2.3.4:80", "-w", "x"],
                   ["apply"], ["apply", "-f", "/nonexistent"]):

@@ -203,7 +203,6 @@ def test_errors(lab):
     refused(lab, "-A", "-u", f"{VIP}:81", "-s", "rr", "-o", logs="one-packet scheduling is not available yet")
     refused(lab, "-A", "-f", "7", "-s", "rr", logs="firewall mark .7. is not available yet")
     refused(lab, "-A", "-t", f"{VIP}:0", "-s", "rr", "-p", logs="any port")
-    refused(lab, "-A", "--sctp-service", f"{VIP}:81", "-s", "rr", logs="protocol 132 is not available yet")
     refused(lab, "-A", "-t", "224.0.0.1:80", "-s", "rr", logs="no unicast address")
     refused(lab, "-a", "-t", HTTP, "-r", "192.168.100.9", "-g", logs="direct routing is not available yet")
     refused(lab, "-a", "-t", HTTP, "-r", "192.168.100.9", "-i", logs="tunnelling is not available yet")

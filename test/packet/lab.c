@@ -53,6 +53,7 @@ int lab_start(void **state)
 	}
 	hash_start();
 	timeout_start();
+	sctp_start();
 	ports_start();
 	fake_punt = lab_catch_punted;
 	assert_int_equal(rcu_start(LAB_WORKERS), 0);

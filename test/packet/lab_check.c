@@ -76,14 +76,17 @@ static void session_sum(struct worker *w, uint32_t entry)
 	struct session *s = table_session(&w->table, entry);
 	bool wide = entry & ENTRY_WIDE;
 
-	sum.half_open += s->state == STATE_SYN_SENT || s->state == STATE_SYN_RECV;
+	sum.half_open += s->state == STATE_SYN_SENT || s->state == STATE_SYN_RECV ||
+			 s->state == STATE_SCTP_INIT || s->state == STATE_SCTP_INIT_ACK ||
+			 s->state == STATE_SCTP_COOKIE;
 	sum.sessions++;
 	sum.ports += (s->form & FORM_PORT) != 0;
 	assert_true(s->server < 256);
 	if (s->server) {
 		uint32_t service = server_table[s->server].service;
 
-		if (s->state == STATE_ESTABLISHED || s->state == STATE_UDP_NORMAL) {
+		if (s->state == STATE_ESTABLISHED || s->state == STATE_UDP_NORMAL ||
+		    s->state == STATE_SCTP_ESTABLISHED) {
 			sum.active[s->server]++;
 			sum.service_active[service]++;
 		} else {

@@ -76,6 +76,8 @@ static uint8_t packet_protocol(const struct packet *p, const struct addr *from)
 		return strchr(p->inner->to, '[') ? IPPROTO_IPV6 : IPPROTO_IPIP;
 	if (p->tcp)
 		return IPPROTO_TCP;
+	if (p->chunks)
+		return IPPROTO_SCTP;
 	if (p->icmp || p->quote)
 		return from->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
 	return IPPROTO_UDP;
@@ -113,6 +115,36 @@ static unsigned int put_udp(const struct packet *p, uint8_t *l4)
 	put16(l4 + 6, 0);
 	put_payload(p, l4 + 8, p->payload);
 	return 8 + p->payload;
+}
+
+/* CRC32c, a bit at a time (RFC 9260, appendix A). */
+static uint32_t packet_crc(const uint8_t *bytes, unsigned int length)
+{
+	uint32_t crc = 0xffffffff;
+
+	for (unsigned int i = 0; i < length; i++) {
+		crc ^= bytes[i];
+		for (unsigned int bit = 0; bit < 8; bit++)
+			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
+	}
+	return ~crc;
+}
+
+static unsigned int put_sctp(const struct packet *p, uint8_t *l4)
+{
+	unsigned int length = 12 + p->chunk_length + p->payload;
+	uint32_t crc;
+
+	put32(l4 + 4, p->tag);
+	put32(l4 + 8, 0);
+	memcpy(l4 + 12, p->chunks, p->chunk_length);
+	put_payload(p, l4 + 12 + p->chunk_length, p->payload);
+	if (p->sum == SUM_PARTIAL)
+		return length;
+	crc = packet_crc(l4, length) ^ (p->sum == SUM_BROKEN ? 0x1234 : 0);
+	for (unsigned int i = 0; i < 4; i++)
+		l4[8 + i] = crc >> 8 * i;
+	return length;
 }
 
 static unsigned int put_icmp(const struct packet *p, uint16_t remembered, uint8_t *l4)
@@ -195,6 +227,8 @@ static unsigned int put_transport(const struct packet *p, uint16_t remembered, u
 		return put_tcp(p, l4);
 	if (protocol == IPPROTO_UDP)
 		return put_udp(p, l4);
+	if (protocol == IPPROTO_SCTP && p->chunks)
+		return put_sctp(p, l4);
 	put_payload(p, l4 + 4, p->payload);
 	return 4 + p->payload;
 }

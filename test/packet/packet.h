@@ -36,7 +36,7 @@ struct packet {
 	 */
 	const char *from, *to;
 	uint16_t from_port, to_port;
-	uint8_t protocol; // 0: TCP when there are flags, ICMP when there is a type, else UDP
+	uint8_t protocol; // 0: TCP for flags, SCTP for chunks, ICMP for a type, else UDP
 
 	uint8_t tcp; // flags
 	uint32_t sequence, acknowledgement;
@@ -65,6 +65,10 @@ struct packet {
 	uint8_t extension_type; // of the first one
 	enum packet_sum sum;
 
+	const char *chunks; // of SCTP: as they are, nothing filled in
+	unsigned int chunk_length;
+	uint32_t tag; // of SCTP
+
 	uint8_t icmp, code; // type and code
 	uint32_t rest;	    // the second word of the ICMP header: an MTU
 	const struct packet *quote;
@@ -86,6 +90,7 @@ struct packet {
 
 /* Text with zero bytes in it, for `options` and the like. */
 #define OPTIONS(text)  .options = text, .option_length = sizeof(text) - 1
+#define CHUNKS(text)   .chunks = text, .chunk_length = sizeof(text) - 1
 #define OPTIONS4(text) .ip_options = text, .ip_option_length = sizeof(text) - 1
 #define EXTENSIONS(first, text) \
 	.extension_type = first, .extensions = text, .extension_length = sizeof(text) - 1

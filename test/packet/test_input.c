@@ -25,6 +25,17 @@ struct malformed {
 	{                                                                                       \
 		.from = "[" CLIENT6 "]:4000", .to = "[" VIP6 "]:80", .payload = 10, __VA_ARGS__ \
 	}
+#define SCTP_INIT_CHUNK \
+	"\1\0\0\x14"    \
+	"1234123412341234"
+#define SCTP4(...)                                                   \
+	{                                                            \
+		.from = CLIENT ":4000", .to = VIP ":80", __VA_ARGS__ \
+	}
+#define SCTP6(...)                                                               \
+	{                                                                        \
+		.from = "[" CLIENT6 "]:4000", .to = "[" VIP6 "]:80", __VA_ARGS__ \
+	}
 #define ICMP4(...)                                                \
 	{                                                         \
 		.from = CLIENT, .to = VIP, .icmp = 3, __VA_ARGS__ \
@@ -102,6 +113,36 @@ static const struct malformed malformed[] = {
 	{"UDP length beyond the packet", UDP4(.patch = {{L4 + 5, 19}}), DROP_udp_length},
 	{"UDP length beyond the packet, IPv6", UDP6(.patch = {{L6 + 4, 1}}), DROP_udp_length},
 
+	{"a byte of SCTP missing", SCTP4(CHUNKS(SCTP_INIT_CHUNK), .ip_length = 35),
+	 DROP_sctp_short},
+	{"a byte of SCTP missing, IPv6", SCTP6(CHUNKS(SCTP_INIT_CHUNK), .ip_length = 55),
+	 DROP_sctp_short},
+	{"SCTP without a chunk", SCTP4(CHUNKS("")), DROP_sctp_short},
+	{"SCTP chunk of 3 bytes", SCTP4(.tag = 1, CHUNKS("\x0a\0\0\3")), DROP_sctp_chunk},
+	{"SCTP chunk beyond the packet",
+	 SCTP4(.tag = 1, CHUNKS("\0\0\0\x14"
+				"12345678")),
+	 DROP_sctp_chunk},
+	{"second SCTP chunk of no length", SCTP4(.tag = 1, CHUNKS("\3\0\0\4\0\0\0\0")),
+	 DROP_sctp_chunk},
+	{"SCTP INIT of 16 bytes",
+	 SCTP4(CHUNKS("\1\0\0\x10"
+		      "123412341234")),
+	 DROP_sctp_chunk},
+	{"SCTP INIT beside another chunk", SCTP4(CHUNKS(SCTP_INIT_CHUNK "\x0b\0\0\4")),
+	 DROP_sctp_chunk},
+	{"SCTP INIT ACK behind another chunk",
+	 SCTP4(.tag = 1, CHUNKS("\3\0\0\4\2\0\0\x14"
+				"1234123412341234")),
+	 DROP_sctp_chunk},
+	{"SCTP INIT with a tag", SCTP4(.tag = 1, CHUNKS(SCTP_INIT_CHUNK)), DROP_sctp_tag},
+	{"SCTP COOKIE ECHO without a tag", SCTP4(CHUNKS("\x0a\0\0\4")), DROP_sctp_tag},
+	{"SCTP data of no session",
+	 SCTP4(.tag = 1, CHUNKS("\0\0\0\x10"
+				"123412341234")),
+	 DROP_sctp_not_init},
+	{"SCTP ABORT of no session, IPv6", SCTP6(.tag = 1, CHUNKS("\6\0\0\4")), DROP_sctp_not_init},
+
 	{"a byte of ICMP missing", ICMP4(.ip_length = 27), DROP_icmp_short},
 	{"a byte of ICMPv6 missing", ICMP6(.ip_length = 47), DROP_icmp_short},
 	{"ICMP error's checksum", ICMP4(.quote = &quoted4, .sum = SUM_BROKEN), DROP_icmp_checksum},
@@ -125,8 +166,10 @@ static void test_malformed(void **state)
 {
 	service(.vip = VIP ":80");
 	service(.vip = VIP ":80", .protocol = IPPROTO_UDP);
+	service(.vip = VIP ":80", .protocol = IPPROTO_SCTP);
 	service(.vip = "[" VIP6 "]:80");
 	service(.vip = "[" VIP6 "]:80", .protocol = IPPROTO_UDP);
+	service(.vip = "[" VIP6 "]:80", .protocol = IPPROTO_SCTP);
 	for (unsigned int i = 0; i < sizeof(malformed) / sizeof(*malformed); i++) {
 		uint64_t *seen = &lab.drops_seen[0][malformed[i].drop];
 
@@ -146,8 +189,10 @@ static void test_malformed_together(void **state)
 {
 	service(.vip = VIP ":80");
 	service(.vip = VIP ":80", .protocol = IPPROTO_UDP);
+	service(.vip = VIP ":80", .protocol = IPPROTO_SCTP);
 	service(.vip = "[" VIP6 "]:80");
 	service(.vip = "[" VIP6 "]:80", .protocol = IPPROTO_UDP);
+	service(.vip = "[" VIP6 "]:80", .protocol = IPPROTO_SCTP);
 	lab_connect(&ends4);
 	for (unsigned int i = 0; i < sizeof(malformed) / sizeof(*malformed); i++) {
 		struct packet p = malformed[i].packet;
@@ -190,6 +235,7 @@ static void test_every_length(void **state)
 
 	service(.vip = VIP ":80");
 	service(.vip = "[" VIP6 "]:80", .protocol = IPPROTO_UDP);
+	service(.vip = "[" VIP6 "]:80", .protocol = IPPROTO_SCTP);
 	for (unsigned int i = 0; i < sizeof(whole) / sizeof(*whole); i++) {
 		struct packet p = whole[i];
 		uint8_t frame[PACKET_MAX];

@@ -114,6 +114,8 @@ static void test_endpoints(void **state)
 	assert_int_equal(parse(&rule, "-d -r [fd00::2]:81 -u [fd00::1]:80"), 0);
 	assert_int_equal(rule.protocol, IPPROTO_UDP);
 	endpoint_is(&rule.server, "[fd00::2]:81");
+	assert_int_equal(parse(&rule, "-A --sctp-service 10.0.0.1:80"), 0);
+	assert_int_equal(rule.protocol, IPPROTO_SCTP);
 	assert_int_equal(parse(&rule, "-d -r fd00::2 -u [fd00::1]:80"), 0);
 	endpoint_is(&rule.server, "[fd00::2]:80");
 	assert_int_equal(parse(&rule, "-D -t localhost:80"), 0);
@@ -147,7 +149,6 @@ static void test_later(void **state)
 		"-At 10.0.0.1:80 --pe sip",
 		"-Af 7 -s rr",
 		"-Af 7 -6",
-		"-A --sctp-service 10.0.0.1:80",
 		"-Aq 10.0.0.1:0",
 		"-A -1 [fd00::1]:0",
 		"-A -s rr -H proto=tcp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1",
