@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dpip vlan, tunnel and ipset: there are none yet. A listing is empty, what names one says that it
+ * dpip tunnel and ipset: there are none yet. A listing is empty, what names one says that it
  * is not there, and what would make one is refused, but only when its words are right, so that a
  * script can be checked already.
  */
@@ -22,55 +22,6 @@ static bool word_among(const char *word, const char *const *words)
 		if (!strcmp(*words, word))
 			return true;
 	return false;
-}
-
-/* VLAN devices */
-
-static enum exit_code vlan_number(const char *text)
-{
-	long long number;
-
-	return text ? dpip_number("id", text, 1, 4094, &number) : EXIT_OK;
-}
-
-enum exit_code dpip_vlan(struct dpip *dpip)
-{
-	static const char *const protocols[] = {"802.1q", "802.1ad", "vlan", "QinQ", NULL};
-	const char *name = NULL, *link = NULL, *protocol = NULL, *id = NULL;
-	const struct dpip_word table[] = {
-		{"link", false, &link},
-		{"proto", false, &protocol},
-		{"id", false, &id},
-		{NULL},
-	};
-	char device[32];
-	enum exit_code code = dpip_words(dpip, table, &name, "the name");
-
-	if (code == EXIT_OK)
-		code = vlan_number(id);
-	if (code != EXIT_OK)
-		return code;
-	if (protocol && !word_among(protocol, protocols))
-		return dpip_wrong("proto: \"%s\" is none of: 802.1q, 802.1ad, vlan, QinQ",
-				  protocol);
-	if (!dpip_is(dpip, "show") && !dpip_is(dpip, "add") && !dpip_is(dpip, "del"))
-		return dpip_no_command(dpip, "show, add, del");
-	if (dpip_is(dpip, "add") && !link)
-		return dpip_wrong("missing device: `link NIC`");
-	if (dpip_is(dpip, "add") && !id)
-		return dpip_wrong("missing number: `id N`");
-	if (dpip_is(dpip, "del") && !name && !(link && id))
-		return dpip_wrong("missing NAME, or `link NIC id N`");
-	if (link)
-		code = dpip_device(dpip, link, device);
-	if (code != EXIT_OK)
-		return code;
-	if (dpip_is(dpip, "add"))
-		return later("VLAN devices are");
-	if (name)
-		return dpip_refused("there is no VLAN device %s", name);
-	return dpip_is(dpip, "show") ? EXIT_OK
-				     : dpip_refused("there is no VLAN device %s on %s", id, link);
 }
 
 /* Tunnels */

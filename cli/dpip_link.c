@@ -146,6 +146,27 @@ static void port_print_counters(const json_t *port)
 		       dpip_integer(one, "value"));
 }
 
+/* An interface that is no port's: what it stands on is said by `dpip vlan show` and the like. */
+static void stacked_print(const struct dpip *dpip, const json_t *row)
+{
+	printf("%s: mtu %lld\n    %s\n    addr %s\n", dpip_text(row, "name"),
+	       dpip_integer(row, "mtu"), is_true(row, "up") ? "UP" : "DOWN", dpip_text(row, "mac"));
+	if (dpip->statistics)
+		cells_print(row, traffic_cells, 20, "");
+}
+
+static enum exit_code stacked_show_all(struct dpip *dpip, const char *path, const char *name)
+{
+	json_t *answer, *rows, *row;
+	enum exit_code code = dpip_list(dpip, path, name, &answer, &rows);
+	size_t i;
+
+	json_array_foreach (rows, i, row)
+		stacked_print(dpip, row);
+	json_decref(answer);
+	return code;
+}
+
 static enum exit_code port_show(struct dpip *dpip, const char *name)
 {
 	char path[PLACE_TEXT];
@@ -154,6 +175,11 @@ static enum exit_code port_show(struct dpip *dpip, const char *name)
 
 	snprintf(path, sizeof(path), "/v1/ports/%s", name);
 	code = client_get(dpip->client, path, &port);
+	if (code == EXIT_OK && !json_object_get(port, "device")) {
+		stacked_print(dpip, port);
+		json_decref(port);
+		return EXIT_OK;
+	}
 	if (code == EXIT_OK && dpip->verbose)
 		code = dpip_list(dpip, "/v1/multicast", "groups", &answer, &groups);
 	if (code == EXIT_OK) {
@@ -375,6 +401,8 @@ static enum exit_code ports_show(struct dpip *dpip)
 		if (code == EXIT_OK)
 			code = port_show(dpip, dpip_text(row, "name"));
 	json_decref(answer);
+	if (code == EXIT_OK)
+		code = stacked_show_all(dpip, "/v1/vlans", "vlans");
 	return code;
 }
 

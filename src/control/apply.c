@@ -8,6 +8,7 @@
 #include "control/announce.h"
 #include "control/claim.h"
 #include "control/config_fields.h"
+#include "control/config_interface.h"
 #include "control/describe.h"
 #include "control/edit.h"
 #include "control/persist.h"
@@ -35,13 +36,17 @@ int apply_start(const struct config *config, struct error *error)
 
 	if (addresses_copy(config, &addresses) < 0)
 		return error_set(error, -ENOMEM, "", "out of memory");
-	status = claim_port_addresses(NULL, 0, addresses, config->address_count, error);
+	status = interface_start(config->interfaces, config->interface_count, error);
+	if (status == 0)
+		status = claim_port_addresses(NULL, 0, addresses, config->address_count, error);
 	if (status < 0) {
+		interface_stop();
 		free(addresses);
 		return status;
 	}
 	running = *config;
 	running.addresses = addresses;
+	running.interfaces = config_interfaces_copy(config);
 	memset(&running.document, 0, sizeof(running.document));
 	log_set_level(running.log_level);
 	return 0;
@@ -49,7 +54,9 @@ int apply_start(const struct config *config, struct error *error)
 
 void apply_stop(void)
 {
+	interface_stop();
 	free(running.addresses);
+	free(running.interfaces);
 	memset(&running, 0, sizeof(running)); // the rest is the start file's
 }
 
@@ -118,6 +125,7 @@ static void describe_settings(const struct config *wanted, struct describe *d)
 		d->changed++;
 		json_array_append_new(d->texts, json_string("~ announce"));
 	}
+	d->changed += interface_differences(wanted->interfaces, wanted->interface_count, d->texts);
 	if (addresses_differ(wanted)) {
 		d->changed++;
 		json_array_append_new(d->texts, json_string("~ addresses of ports"));
@@ -127,22 +135,32 @@ static void describe_settings(const struct config *wanted, struct describe *d)
 /* Publish the edit and make the settings be as wanted, or leave both. */
 static int apply_all(const struct config *wanted, struct edit *edit, struct error *error)
 {
-	struct config_address *addresses;
+	struct interface_config *interfaces = config_interfaces_copy(wanted);
+	struct config_address *addresses = NULL;
 	struct error ignored;
 	int status;
 
-	if (addresses_copy(wanted, &addresses) < 0)
-		return error_set(error, -ENOMEM, "", "out of memory");
+	if (interfaces == NULL || addresses_copy(wanted, &addresses) < 0) {
+		status = error_set(error, -ENOMEM, "", "out of memory");
+		goto free_addresses;
+	}
+	status = interface_apply(wanted->interfaces, wanted->interface_count, error);
+	if (status < 0)
+		goto free_addresses;
 	status = claim_port_addresses(running.addresses, running.address_count, addresses,
 				      wanted->address_count, error);
 	if (status < 0)
-		goto free_addresses;
+		goto remove_interfaces;
 	status = publish_edit(edit, error);
 	if (status < 0)
 		goto restore_addresses;
 	free(running.addresses);
 	running.addresses = addresses;
 	running.address_count = wanted->address_count;
+	free(running.interfaces);
+	running.interfaces = interfaces;
+	running.interface_count = wanted->interface_count;
+	interface_apply_end(interfaces, wanted->interface_count);
 	running.log_level = wanted->log_level;
 	announcing_set(&wanted->announce);
 	log_set_level(running.log_level);
@@ -151,7 +169,10 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 restore_addresses:
 	claim_port_addresses(addresses, wanted->address_count, running.addresses,
 			     running.address_count, &ignored);
+remove_interfaces:
+	interface_apply_end(running.interfaces, running.interface_count);
 free_addresses:
+	free(interfaces);
 	free(addresses);
 	return status;
 }
@@ -165,6 +186,7 @@ int apply_config(const struct config *wanted, bool dry_run, const char *door,
 
 	memset(result, 0, sizeof(*result));
 	result->restart = config_restart_json(&running, wanted);
+	interface_restart_json(wanted->interfaces, wanted->interface_count, result->restart);
 	status = edit_apply(&edit, &wanted->document, error);
 	if (status < 0)
 		goto free_result;

@@ -201,6 +201,17 @@ uint16_t claim_iface(const struct addr *addr)
 	return claim ? claim->iface : 0;
 }
 
+const struct addr *claim_on_iface(uint16_t iface)
+{
+	for (uint32_t i = 0; i < claims.capacity; i++) {
+		const struct claim *claim = claims.slots[i];
+
+		if (claim != NULL && claim->iface == iface)
+			return &claim->addr;
+	}
+	return NULL;
+}
+
 unsigned int claim_count(void)
 {
 	return claims.count;

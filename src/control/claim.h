@@ -34,6 +34,8 @@ bool claim_changed(const struct addr *addr);
 void claim_settle(void);
 /* The interface's index of an address that is in use, 0 when it is not. */
 uint16_t claim_iface(const struct addr *addr);
+/* An address that is in use on this interface, or NULL. */
+const struct addr *claim_on_iface(uint16_t iface);
 unsigned int claim_count(void);
 /* Forget everything; Linux is left as it is. */
 void claim_stop(void);

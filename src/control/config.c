@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "control/config_fields.h"
+#include "control/config_interface.h"
 #include "control/decode.h"
 #include "control/yaml.h"
 
@@ -136,6 +137,7 @@ static int config_inherit(struct config *config, const struct config *running)
 	*config = *running;
 	config->path[0] = '\0';
 	config->addresses = NULL;
+	config->interfaces = config_interfaces_copy(running);
 	memset(&config->document, 0, sizeof(config->document));
 	memset(config->eal_arguments, 0, sizeof(config->eal_arguments));
 	for (unsigned int i = 0; i < running->eal.argument_count; i++) {
@@ -147,7 +149,7 @@ static int config_inherit(struct config *config, const struct config *running)
 	announce_config_defaults(&config->announce);
 	strcpy(config->announce.interface, running->announce.interface);
 	config->addresses = calloc(running->address_count + 1, sizeof(*config->addresses));
-	if (config->addresses == NULL)
+	if (config->addresses == NULL || config->interfaces == NULL)
 		return -ENOMEM;
 	if (running->address_count > 0)
 		memcpy(config->addresses, running->addresses,
@@ -165,7 +167,7 @@ static bool port_exists(const char *name, const void *arg)
 		    strcmp(config->ports[i].tap, name) == 0)
 			return true;
 	}
-	return false;
+	return config_has_interface(config, name);
 }
 
 static int config_fill(const json_t *json, struct config *config, struct error *error)
@@ -232,6 +234,7 @@ void config_free(struct config *config)
 	for (unsigned int i = 0; i < CONFIG_EAL_ARGUMENTS; i++)
 		free(config->eal_arguments[i]);
 	free(config->addresses);
+	free(config->interfaces);
 	document_free(&config->document);
 	memset(config, 0, sizeof(*config));
 }
@@ -246,7 +249,6 @@ void config_log_error(const char *path, const struct error *error)
 static json_t *ports_json(const struct config *config)
 {
 	json_t *ports = json_array();
-	char text[PREFIX_TEXT];
 
 	for (unsigned int i = 0; i < config->port_count; i++) {
 		const struct port_config *port = &config->ports[i];
@@ -254,16 +256,8 @@ static json_t *ports_json(const struct config *config)
 					   "device", port->device, "tap", port->tap, "take_over",
 					   port->take_over, "mtu", port->mtu, "descriptors",
 					   port->descriptors);
-		json_t *addresses = json_array();
 
-		for (unsigned int k = 0; k < config->address_count; k++) {
-			const struct config_address *address = &config->addresses[k];
-
-			if (strcmp(address->iface, port->name) == 0)
-				json_array_append_new(addresses, json_string(prefix_format(
-									 &address->prefix, text)));
-		}
-		json_object_set_new(object, "addresses", addresses);
+		json_object_set_new(object, "addresses", config_addresses_json(config, port->name));
 		json_array_append_new(ports, object);
 	}
 	return ports;
@@ -311,6 +305,7 @@ json_t *config_json(const struct config *config)
 	if (config->eal.main_cpu >= 0)
 		json_object_set_new(object, "main_cpu", json_integer(config->eal.main_cpu));
 	json_object_set_new(object, "announce", announce_config_json(&config->announce));
+	config_interfaces_add(object, config);
 	return object;
 }
 
@@ -354,6 +349,8 @@ json_t *config_restart_json(const struct config *running, const struct config *w
 	const char *name;
 
 	json_object_del(now, "log_level");
+	for (enum interface_kind kind = 0; kind < INTERFACE_KINDS; kind++)
+		json_object_del(now, interface_section(kind)); // interface_restart_json()
 	// Of this section, the rest can change at any time.
 	json_object_set_new(now, "announce",
 			    json_pack("{s:s}", "interface", running->announce.interface));

@@ -11,15 +11,16 @@
 #include "base/log.h"
 #include "control/config_announce.h"
 #include "control/document.h"
+#include "control/interface.h"
 #include "io/eal.h"
 #include "io/pool.h"
 #include "io/port.h"
 #include "net/punt.h"
 #include "path/workers.h"
 
-/* An address that the file wants on a port's TAP. */
+/* An address that the file wants on a TAP. */
 struct config_address {
-	char iface[PORT_NAME]; // the port's name
+	char iface[PORT_NAME]; // the interface's name
 	struct prefix prefix;
 };
 
@@ -51,8 +52,10 @@ struct config {
 	unsigned int port_count;
 
 	enum log_level log_level;
-	struct announce_config announce;  // its interface, too, needs a restart
-	struct config_address *addresses; // of all ports
+	struct announce_config announce;     // its interface, too, needs a restart
+	struct interface_config *interfaces; // beside those of ports
+	unsigned int interface_count;
+	struct config_address *addresses; // of all ports and interfaces
 	unsigned int address_count;
 	struct document document; // services, local addresses, timeouts
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/config_fields.h"
 
+#include "control/config_interface.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -233,7 +235,8 @@ int decode_interface_name(struct decode *d, const json_t *value, const struct fi
 	return 0;
 }
 
-static int decode_port_address(struct decode *d, const json_t *value, struct config *config)
+static int decode_one_address(struct decode *d, const json_t *value, const char *iface,
+			      struct config *config)
 {
 	const char *text = json_string_value(value);
 	struct config_address address = {0};
@@ -243,7 +246,7 @@ static int decode_port_address(struct decode *d, const json_t *value, struct con
 		return decode_fail(d, -EINVAL,
 				   "must be an address with its prefix length, "
 				   "such as 10.0.0.1/24");
-	strcpy(address.iface, config->ports[config->port_count].name);
+	snprintf(address.iface, sizeof(address.iface), "%s", iface);
 	larger = realloc(config->addresses,
 			 (config->address_count + 1) * sizeof(*config->addresses));
 	if (larger == NULL)
@@ -251,6 +254,43 @@ static int decode_port_address(struct decode *d, const json_t *value, struct con
 	config->addresses = larger;
 	config->addresses[config->address_count++] = address;
 	return 0;
+}
+
+int config_decode_addresses(struct decode *d, const json_t *list, const char *iface,
+			    struct config *config)
+{
+	size_t inner, count = 0;
+	int status = list ? decode_list_size(d, list, 4096, &count) : 0;
+
+	for (size_t i = 0; i < count && status == 0; i++) {
+		inner = decode_enter(d, "[%zu]", i);
+		status = decode_one_address(d, json_array_get(list, i), iface, config);
+		if (status == 0)
+			decode_leave(d, inner);
+	}
+	return status;
+}
+
+void config_drop_addresses(struct config *config, const char *iface)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < config->address_count; i++)
+		if (strcmp(config->addresses[i].iface, iface) != 0)
+			config->addresses[kept++] = config->addresses[i];
+	config->address_count = kept;
+}
+
+json_t *config_addresses_json(const struct config *config, const char *iface)
+{
+	json_t *texts = json_array();
+	char text[PREFIX_TEXT];
+
+	for (unsigned int i = 0; i < config->address_count; i++)
+		if (strcmp(config->addresses[i].iface, iface) == 0)
+			json_array_append_new(texts, json_string(prefix_format(
+							     &config->addresses[i].prefix, text)));
+	return texts;
 }
 
 static const struct field port_fields[] = {
@@ -264,7 +304,6 @@ static const struct field port_fields[] = {
 	{"descriptors", decode_integer, FIELD_OF(struct port_config, descriptors), .minimum = 64,
 	 .maximum = 16384},
 	{"addresses", decode_ignore}, // after the others, see port_decode()
-	{"vlans", decode_later, .more = "a VLAN on a port"},
 	{"bond", decode_later, .more = "bonding"},
 	{NULL},
 };
@@ -274,7 +313,7 @@ static int port_decode(struct decode *d, const json_t *value, struct config *con
 {
 	struct port_config *port = &config->ports[config->port_count];
 	const json_t *addresses = json_object_get(value, "addresses");
-	size_t length, inner, count = 0;
+	size_t length;
 	int status;
 
 	memset(port, 0, sizeof(*port));
@@ -282,13 +321,7 @@ static int port_decode(struct decode *d, const json_t *value, struct config *con
 	if (status < 0 || addresses == NULL)
 		return status;
 	length = decode_enter(d, ".addresses");
-	status = decode_list_size(d, addresses, 4096, &count);
-	for (size_t i = 0; i < count && status == 0; i++) {
-		inner = decode_enter(d, "[%zu]", i);
-		status = decode_port_address(d, json_array_get(addresses, i), config);
-		if (status == 0)
-			decode_leave(d, inner);
-	}
+	status = config_decode_addresses(d, addresses, port->name, config);
 	if (status == 0)
 		decode_leave(d, length);
 	return status;
@@ -324,8 +357,9 @@ static int decode_ports(struct decode *d, const json_t *value, const struct fiel
 
 	if (status < 0)
 		return status;
+	for (unsigned int i = 0; i < config->port_count; i++)
+		config_drop_addresses(config, config->ports[i].name);
 	config->port_count = 0;
-	config->address_count = 0;
 	for (size_t i = 0; i < count; i++) {
 		length = decode_enter(d, "[%zu]", i);
 		status = port_decode(d, json_array_get(value, i), config);
@@ -384,7 +418,7 @@ const struct field config_fields[] = {
 	{"local_addresses", decode_ignore},
 	{"services", decode_ignore},
 	{"bonds", decode_later, .more = "bonding"},
-	{"vlans", decode_later, .more = "a VLAN interface"},
+	{"vlans", decode_interfaces, .minimum = INTERFACE_VLAN},
 	{"tunnels", decode_later, .more = "a tunnel interface"},
 	{"vpc", decode_later, .more = "the VPC gateway"},
 	{"bfd", decode_later, .more = "BFD"},

@@ -62,8 +62,10 @@ static void control_tick(void *arg)
 	control.ticks++;
 	kernel_tick();
 	follow_addresses();
-	if (control.ticks % TICKS_LINKS == 0 && port_poll_links())
-		iface_update_carrier();
+	if (control.ticks % TICKS_LINKS == 0) {
+		port_poll_links();
+		iface_update_carrier(); // of VLANs, too, which follow the interface beneath
+	}
 	if (control.ticks % TICKS_LINKS == 0)
 		network_tick();
 	if (control.ticks % TICKS_LINKS == 0)

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "control/claim.h"
+#include "control/interface.h"
 #include "control/model.h"
 #include "control/network_link.h"
 #include "control/saver.h"
@@ -45,7 +46,7 @@ static struct {
 	.neighbours = TAILQ_HEAD_INITIALIZER(network.neighbours),
 };
 
-static void network_changed(void)
+void network_changed(void)
 {
 	saver_changed(&network.saver);
 }
@@ -588,11 +589,34 @@ int network_port_patch(const struct network_port *wanted, struct error *error)
 	return 0;
 }
 
+/* Take from a list what stands on an interface. */
+#define FORGET(type, list, name)                               \
+	do {                                                   \
+		struct type *one_ = TAILQ_FIRST(list), *next_; \
+		for (; one_ != NULL; one_ = next_) {           \
+			next_ = TAILQ_NEXT(one_, all);         \
+			if (strcmp(one_->iface, name) != 0)    \
+				continue;                      \
+			TAILQ_REMOVE(list, one_, all);         \
+			free(one_);                            \
+		}                                              \
+	} while (0)
+
+void network_forget(const char *iface)
+{
+	FORGET(network_address, &network.addresses, iface);
+	FORGET(network_route, &network.routes, iface);
+	FORGET(network_neighbour, &network.neighbours, iface);
+	network_link_forget(iface);
+	network_changed();
+}
+
 /* The file */
 
 static json_t *network_json(void)
 {
 	json_t *addresses = json_array(), *routes = json_array(), *neighbours = json_array();
+	json_t *object;
 	const struct network_neighbour *neighbour;
 	const struct network_address *address;
 	const struct network_route *route;
@@ -603,9 +627,12 @@ static json_t *network_json(void)
 		json_array_append_new(routes, network_route_json(route));
 	TAILQ_FOREACH (neighbour, &network.neighbours, all)
 		json_array_append_new(neighbours, network_neighbour_json(neighbour));
-	return json_pack("{s:i, s:o, s:o, s:o, s:o}", "version", NETWORK_VERSION, "addresses",
-			 addresses, "routes", routes, "neighbours", neighbours, "ports",
-			 network_link_json());
+	object = json_pack("{s:i, s:o, s:o, s:o, s:o}", "version", NETWORK_VERSION, "addresses",
+			   addresses, "routes", routes, "neighbours", neighbours, "ports",
+			   network_link_json());
+	for (enum interface_kind kind = 0; kind < INTERFACE_KINDS; kind++)
+		json_object_set_new(object, interface_section(kind), interface_saved_json(kind));
+	return object;
 }
 
 /* Take in one kind of entries; one that is damaged costs nothing but itself. */
@@ -639,6 +666,8 @@ static void network_load(const char *path)
 		json_decref(json);
 		return;
 	}
+	for (enum interface_kind kind = 0; kind < INTERFACE_KINDS; kind++)
+		interface_load(kind, json_object_get(json, interface_section(kind)));
 	LOAD(json, "addresses", struct network_address, network_load_address, &network.addresses);
 	LOAD(json, "routes", struct network_route, network_load_route, &network.routes);
 	LOAD(json, "neighbours", struct network_neighbour, network_load_neighbour,

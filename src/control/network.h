@@ -54,6 +54,10 @@ struct network_port {
 /* Put back what was put before the last stop, and keep STATE_DIR/network.json from now on. */
 int network_start(const char *state_dir, struct error *error);
 void network_stop(void);
+/* Something that network.json keeps has changed. */
+void network_changed(void);
+/* An interface is gone, and with it all that was put on it. */
+void network_forget(const char *iface);
 /* About ten times a second: put back what went with a link that is up again. */
 void network_tick(void);
 

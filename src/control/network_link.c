@@ -179,6 +179,30 @@ static void keep(const struct network_port *wanted, const char *name)
 	}
 }
 
+/* An interface that is no port's has a TAP, and nothing beneath that could be set for it alone. */
+static int stacked_set(const struct network_port *wanted, struct iface *iface, struct error *error)
+{
+	struct rte_ether_addr mac = iface->mac;
+	int status = 0;
+
+	if (wanted->promiscuous >= 0 || wanted->all_multicast >= 0)
+		return error_set(error, -EINVAL,
+				 wanted->promiscuous >= 0 ? "promiscuous" : "all_multicast",
+				 "is a setting of a port, which %s is not", iface->name);
+	if (wanted->has_mac)
+		status = kernel_link_set_mac(iface->kernel_index, &wanted->mac);
+	if (status < 0)
+		return error_set(error, status, "mac", "Linux refuses it for %s: %s",
+				 iface->tap_name, kernel_reason(status));
+	if (wanted->up >= 0)
+		status = up_set(iface, wanted->up, error);
+	if (status < 0 && wanted->has_mac)
+		kernel_link_set_mac(iface->kernel_index, &mac);
+	if (status == 0)
+		keep(wanted, iface->name);
+	return status;
+}
+
 int network_link_set(const struct network_port *wanted, struct error *error)
 {
 	struct iface *iface = NULL;
@@ -190,6 +214,8 @@ int network_link_set(const struct network_port *wanted, struct error *error)
 
 	if (status < 0 || port == NULL)
 		return status < 0 ? status : -ENODEV;
+	if (iface->kind != IFACE_PORT)
+		return stacked_set(wanted, iface, error);
 	promiscuous = network_link_promiscuous(port);
 	all_multicast = network_link_all_multicast(port);
 	mac = iface->mac;
@@ -225,6 +251,19 @@ undo_promiscuous:
 }
 
 /* Kept over a restart */
+
+void network_link_forget(const char *name)
+{
+	struct network_port *entry;
+
+	TAILQ_FOREACH (entry, &kept, all) {
+		if (strcmp(entry->name, name) != 0)
+			continue;
+		TAILQ_REMOVE(&kept, entry, all);
+		free(entry);
+		return;
+	}
+}
 
 json_t *network_link_json(void)
 {

@@ -18,6 +18,9 @@ void network_link_load(const json_t *list);
 /* Give Linux's devices their own MAC back, and forget. */
 void network_link_stop(void);
 
+/* The settings of an interface that is gone. */
+void network_link_forget(const char *name);
+
 /* As the device has it; a Linux interface beneath is kept promiscuous by weir. */
 bool network_link_promiscuous(const struct port *port);
 bool network_link_all_multicast(const struct port *port);

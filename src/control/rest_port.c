@@ -7,6 +7,7 @@
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
 
+#include "control/interface.h"
 #include "control/network.h"
 #include "control/network_link.h"
 #include "control/port_stats.h"
@@ -153,6 +154,8 @@ int rest_port_get(struct request *request, struct error *error)
 
 	if (iface == NULL)
 		return network_iface(request_part(request, 0), &found, error);
+	if (iface->kind != IFACE_PORT)
+		return request_reply(request, 200, interface_json(iface));
 	port = port_get(iface->port);
 	if (port == NULL)
 		return error_set(error, -ENODEV, "name", "%s has no port", iface->name);

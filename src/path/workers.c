@@ -285,6 +285,19 @@ static bool session_show(const struct worker *w, uint32_t entry, struct session_
 	return true;
 }
 
+void workers_iface_traffic(uint16_t iface, struct iface_traffic *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (unsigned int i = 0; i < worker_total; i++) {
+		const struct iface_count *count = &workers[i]->iface_count[iface];
+
+		for (unsigned int d = 0; d < 2; d++) {
+			out->packets[d] += read64(&count->packets[d]);
+			out->bytes[d] += read64(&count->bytes[d]);
+		}
+	}
+}
+
 void workers_ports(void (*visit)(unsigned int worker, const struct port_use *use, void *arg),
 		   void *arg)
 {

@@ -69,6 +69,12 @@ struct worker_stats {
 void worker_stats(unsigned int worker, struct worker_stats *out);
 uint64_t worker_drops(unsigned int worker, unsigned int reason);
 
+/* Of an interface that is no port's: in, out; since the workers have started. */
+struct iface_traffic {
+	uint64_t packets[2], bytes[2];
+};
+void workers_iface_traffic(uint16_t iface, struct iface_traffic *out);
+
 /*
  * Of local addresses: calls `visit` with what each worker has of each pair of local address and
  * server.

@@ -268,6 +268,15 @@ TCP  [2001:db8::1]:80 wlc synproxy  -> [2001:db8:11::51]:80         FullNat 1   
 FullNat 1      0          0
 """
 
+# --- tutorial: VLAN devices ------------------------------------------------------------------------
+
+SEQUENCES["vlan"] = """\
+./dpip vlan add dpdk0.100 link dpdk0 proto 802.1q id 100
+./dpip vlan add link dpdk0 proto 802.1q id 101 # auto generate dev name
+./dpip vlan add link dpdk1 id 102
+./dpip vlan add link bond1 id 103
+"""
+
 # (sequences, what is printed, what stands there instead, why)
 SUBSTITUTIONS = [
     ("fullnat check|keepalived check", r"IP Virtual Server version 0\.0\.0", "IP Virtual Server version {version}",
@@ -345,15 +354,6 @@ LATER = {
         "./bin/ipvsadm -Au [2001:db8::1]:80",
         "./bin/ipvsadm -au [2001:db8::1]:80 -r 192.168.12.51:6000 -b",
         "NAT64 is not available yet", "mode NAT64"),
-    "VLAN with a name": (
-        "", "./dpip vlan add dpdk0.100 link dpdk0 proto 802.1q id 100",
-        "VLAN devices are not available yet", "VLAN devices"),
-    "VLAN without a name": (
-        "", "./dpip vlan add link dpdk0 proto 802.1q id 101",
-        "VLAN devices are not available yet", "VLAN devices"),
-    "VLAN on a bond": (
-        "", "./dpip vlan add link bond1 id 103",
-        "VLAN devices are not available yet|there is no interface \"bond1\"", "VLAN and bonding devices"),
     "SYN proxy of the overview": (
         "", "./bin/ipvsadm -At [2001:db8::1]:80 -j enable",
         "the SYN proxy is not available yet", "SYN proxy"),

@@ -18,6 +18,7 @@
 #include "io/pool.h"
 #include "io/rcu.h"
 #include "net/iface.h"
+#include "net/vlan.h"
 #include "net/kernel.h"
 #include "path/trace.h"
 
@@ -230,6 +231,35 @@ struct iface *iface_find(const char *name)
 
 void iface_update_carrier(void)
 {
+}
+
+/* No VLAN is ever made here. */
+void vlan_complete(struct vlan_config *config)
+{
+	if (!config->name[0])
+		snprintf(config->name, sizeof(config->name), "%.10s.%u", config->link,
+			 config->id & VLAN_MAX);
+	if (!config->tap[0])
+		snprintf(config->tap, sizeof(config->tap), "%.11s.kni", config->name);
+}
+
+int vlan_create(const struct vlan_config *config, struct iface **out, struct error *error)
+{
+	return error_set(error, -ENODEV, "link", "there is no interface \"%s\"", config->link);
+}
+
+int vlan_remove(struct iface *iface, struct error *error)
+{
+	return 0;
+}
+
+void iface_remove(struct iface *iface)
+{
+}
+
+void workers_iface_traffic(uint16_t iface, struct iface_traffic *out)
+{
+	memset(out, 0, sizeof(*out));
 }
 
 uint64_t kernel_address_generation(void)

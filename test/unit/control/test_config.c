@@ -149,7 +149,7 @@ static const struct {
 	{PORTS "policers: {bgp: 5}\n", "policers.bgp", "unknown field"},
 	{PORTS "policers: {icmp: -5}\n", "policers.icmp", "out of range"},
 	{PORTS "bfd: {sessions: []}\n", "bfd", "BFD is not available yet"},
-	{PORTS "vlans: [{id: 5}]\n", "vlans", "not available yet"},
+	{PORTS "vlans: [{id: 5}]\n", "vlans[0].link", "is missing"},
 	{"ports: [{device: veth1}]\n", "ports[0].name", "is missing"},
 	{"ports: [{name: dpdk0}]\n", "ports[0].device", "is missing"},
 	{"ports: [{name: a b, device: veth1}]\n", "ports[0].name", "must not hold"},
