@@ -10,9 +10,7 @@
 #include <rte_byteorder.h>
 #include <rte_tcp.h>
 
-#include "balance/balancer.h"
-#include "balance/server.h"
-#include "balance/service_data.h"
+#include "balance/mode_nat64.h"
 #include "net/nexthop.h"
 #include "session/l4_tcp.h"
 
@@ -33,6 +31,9 @@ static int fullnat_port(struct balancer *b, const struct server *server,
 			const struct service_local *local, const struct pkt *p, struct session *s,
 			struct port_history *history)
 {
+	if (unlikely(nat64_applies(server, p)))
+		return nat64_bind(b, server, local, p, s, history);
+	s->form = FORM_REWRITE | FORM_PORT;
 	if (p->flags & PKT_IPV6) {
 		struct key6 *key = session_key6(s, 1);
 
@@ -79,7 +80,6 @@ static enum drop fullnat_bind(struct balancer *b, const struct service *service,
 		if (!fullnat_fits(local, server, iface))
 			continue;
 		if (fullnat_port(b, server, local, p, s, &history) == 0) {
-			s->form = FORM_REWRITE | FORM_PORT;
 			if (history.recent && pkt_protocol(p) == IPPROTO_TCP)
 				fullnat_shift(b, s, p, &history);
 			return DROP_none;

@@ -86,9 +86,8 @@ void session_end(struct worker *w, uint32_t entry)
 	sweep_fold(w, s);
 	session_count(w, s, -1);
 	if (s->form & FORM_PORT)
-		ports_release(&w->balancer.ports,
-			      wide ? (void *)session_key6(s, 1) : (void *)&s->key4[1], wide,
-			      w->batch.seconds);
+		ports_release(&w->balancer.ports, session_key(s, wide, 1),
+			      session_key_is_ipv6(s, wide, 1), w->batch.seconds);
 	table_remove(&w->table, wide, entry & ENTRY_NUMBER);
 	*session_gauge(w, wide) = w->table.pool[wide].used;
 	w->ended = true;
@@ -122,12 +121,12 @@ static bool source_is_wrong(const struct pkt *p)
  * made it goes on through the known lane.
  */
 static void session_begin(struct worker *w, struct batch *b, unsigned int at, struct session *s,
-			  uint32_t number)
+			  bool wide, uint32_t number)
 {
 	struct pkt *p = &b->pkt[at];
-	bool wide = p->flags & PKT_IPV6;
+	unsigned int kind = s->form & FORM_KIND;
 
-	if ((s->form & FORM_KIND) == FORM_REWRITE)
+	if (kind == FORM_REWRITE || kind == FORM_FAMILY)
 		rewrite_prepare(s, wide);
 	s->stamp = b->seconds;
 	session_count(w, s, 1);
@@ -140,19 +139,18 @@ static void session_begin(struct worker *w, struct batch *b, unsigned int at, st
 	w->made = true;
 }
 
-static struct session *session_new(struct worker *w, struct pkt *p, uint32_t *number)
+static struct session *session_new(struct worker *w, struct pkt *p, bool wide, uint32_t *number)
 {
-	bool wide = p->flags & PKT_IPV6;
 	struct session *s = room_take(w, wide, number);
 
 	if (!s) {
 		pkt_drop(p, DROP_session_table_full);
 		return NULL;
 	}
-	if (wide)
+	if (p->flags & PKT_IPV6)
 		*session_key6(s, 0) = p->key6;
 	else
-		s->key4[0] = p->key4;
+		*(struct key4 *)session_key(s, wide, 0) = p->key4;
 	s->epoch = w->epoch - 1; // no next hop yet
 	return s;
 }
@@ -197,28 +195,30 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 {
 	struct balancer *balancer = &w->balancer;
 	struct pkt *p = &b->pkt[at];
-	bool wide = p->flags & PKT_IPV6;
+	bool ipv6 = p->flags & PKT_IPV6, wide;
 	enum session_state state = state_first(p);
 	const struct server *server;
 	const struct mode *mode;
 	struct session *s;
 	enum drop reason;
-	uint32_t number;
+	uint32_t number, chosen;
 
 	if (service->server_count == 0) {
 		pkt_drop(p, DROP_no_server);
 		return;
 	}
+	chosen = service->scheduler->choose(balancer, service, p);
+	server = &server_table[chosen];
+	wide = ipv6 || server->addr.family == AF_INET6;
 	if (state_is_half_open(state) && !room_for_half_open(w, wide)) {
 		pkt_drop(p, DROP_half_open_full);
 		return;
 	}
-	s = session_new(w, p, &number);
+	s = session_new(w, p, wide, &number);
 	if (!s)
 		return;
-	s->server = service->scheduler->choose(balancer, service, p);
+	s->server = chosen;
 	s->timeouts = service->timeouts;
-	server = &server_table[s->server];
 	mode = __atomic_load_n(&server->mode, __ATOMIC_RELAXED);
 	reason = mode->bind(balancer, service, server, p, s);
 	if (reason != DROP_none) {
@@ -233,7 +233,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	session_enter_state(s, state);
 	balancer->server_counts[s->server].connections++;
 	balancer->service_counts[service->number].connections++;
-	session_begin(w, b, at, s, number);
+	session_begin(w, b, at, s, wide, number);
 	// Ask for the client's neighbour now, so that it is there when the server answers.
 	if (session_is_two_way(s))
 		route_of_client(w, s, wide, p->hash);
@@ -257,7 +257,7 @@ static void balance_kernel(struct worker *w, struct batch *b, unsigned int at)
 		p->fate = FATE_BARE;
 		return;
 	}
-	s = session_new(w, p, &number);
+	s = session_new(w, p, wide, &number);
 	if (!s)
 		return;
 	s->flags = SESSION_LOCAL;
@@ -281,7 +281,7 @@ static void balance_kernel(struct worker *w, struct batch *b, unsigned int at)
 		return;
 	}
 	session_enter_state(s, state_of_kernel(p));
-	session_begin(w, b, at, s, number);
+	session_begin(w, b, at, s, wide, number);
 }
 
 /* Is the address one of Linux's own, so that the packet is for it? */

@@ -5,22 +5,15 @@
  * decided here any more but what the packet itself forces: its time to live, its size, and the
  * events of its protocol.
  */
-#include <assert.h>
-
 #include <rte_prefetch.h>
 
 #include "balance/server.h"
 #include "net/nexthop.h"
-#include "path/worker.h"
+#include "path/family.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
 #include "tunnel/template.h"
-
-static const void *session_reverse_key(struct session *s, bool wide)
-{
-	return wide ? (const void *)session_key6(s, 1) : (const void *)&s->key4[1];
-}
 
 /* Of the IP packet: short frames are padded, and nobody wants padding counted. */
 static inline unsigned int forward_length(const struct pkt *p, const uint8_t *l3)
@@ -44,7 +37,7 @@ static uint32_t tcp_end(const struct pkt *p, const struct session *s, const stru
 static void forward_fin(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 			unsigned int direction)
 {
-	bool wide = p->flags & PKT_IPV6;
+	bool wide = p->session & ENTRY_WIDE;
 
 	if (s->flags & SESSION_LOCAL)
 		return;
@@ -56,7 +49,8 @@ static void forward_fin(struct worker *w, struct batch *b, struct pkt *p, struct
 	}
 	s->flags |= SESSION_CLIENT_FIN;
 	if (s->flags & SESSION_SERVER_FIRST)
-		ports_remember(&w->balancer.ports, session_reverse_key(s, wide), wide, b->seconds,
+		ports_remember(&w->balancer.ports, session_key(s, wide, 1),
+			       session_key_is_ipv6(s, wide, 1), b->seconds,
 			       tcp_end(p, s, &w->table));
 }
 
@@ -66,11 +60,14 @@ static void forward_fin(struct worker *w, struct batch *b, struct pkt *p, struct
  */
 static void forward_clamp_mss(struct worker *w, struct pkt *p, struct session *s)
 {
-	unsigned int headers = p->flags & PKT_IPV6 ? 60 : 40, mss = UINT16_MAX;
+	unsigned int mss = UINT16_MAX;
 	uint8_t *tcp = pkt_l4(p);
 
 	for (unsigned int direction = 0; direction < 2; direction++) {
 		uint16_t nexthop = route_of_session(w, p, s, direction);
+		// The family in which packets of a direction leave is that of the other one's key.
+		bool ipv6 = session_key_is_ipv6(s, p->session & ENTRY_WIDE, direction ^ 1);
+		unsigned int headers = ipv6 ? 60 : 40;
 
 		if (nexthop >= NEXTHOP_FIRST && nexthop_table[nexthop].mtu > headers)
 			mss = RTE_MIN(mss, nexthop_table[nexthop].mtu - headers);
@@ -229,6 +226,26 @@ static __attribute__((noinline)) void forward_local(struct worker *w, struct bat
 	p->fate = direction == 0 ? FATE_BARE : FATE_PUNT;
 }
 
+/* To a server of the other IP version, and back. */
+static void forward_family(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+			   uint16_t nexthop, unsigned int length)
+{
+	unsigned int direction = b->pkt[at].session & ENTRY_REVERSE ? 1 : 0;
+	struct pkt *p = &b->pkt[at];
+
+	if (!family_allowed(w, b, at, length, nexthop))
+		return;
+	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
+		forward_event(w, b, p, s, direction);
+	if (unlikely(s->flags & SESSION_EXTRA))
+		forward_shift(w, p, s, direction);
+	if (!family_rewrite(w, p, s, direction))
+		return;
+	forward_count(w, s, direction, length);
+	b->nexthop[at] = nexthop;
+	p->fate = FATE_SEND;
+}
+
 /* What is not simply rewritten. */
 static __attribute__((noinline)) void forward_form(struct worker *w, struct batch *b,
 						   unsigned int at, struct session *s,
@@ -240,7 +257,7 @@ static __attribute__((noinline)) void forward_form(struct worker *w, struct batc
 		one_way_forward(w, b, at, s, nexthop, length);
 		break;
 	default:
-		assert(false); // no mode makes such sessions
+		forward_family(w, b, at, s, nexthop, length);
 	}
 }
 

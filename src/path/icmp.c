@@ -7,7 +7,8 @@
  * The error quotes a packet as this balancer sent it. Whoever has to hear of it knows that packet
  * by the other direction's tuple: the quoted tuple becomes that, the error is addressed to its
  * source, and comes from what that side takes for its peer (RFC 5508, RFC 792, RFC 4443). The MTU
- * in a "packet too big" stays: both sides' headers are of the same size.
+ * in a "packet too big" stays: both sides' headers are of the same size, but for sessions of two
+ * families, which family_icmp.c is for.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include <rte_ip.h>
 
 #include "base/csum.h"
-#include "path/worker.h"
+#include "path/family.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
@@ -37,9 +38,9 @@ static void quoted_shift(uint8_t *tcp, unsigned int length, unsigned int at, uin
  * The ports and the checksum of the quoted transport header, as far as it is quoted: `length` bytes
  * of the `whole` that the quoted packet had.
  */
-static void quoted_rewrite(struct worker *w, struct pkt *p, struct session *s,
-			   unsigned int direction, uint8_t *l4, unsigned int length,
-			   unsigned int whole, uint16_t source_port, uint16_t destination_port)
+void icmp_quoted_rewrite(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
+			 uint8_t *l4, unsigned int length, unsigned int whole, uint16_t source_port,
+			 uint16_t destination_port)
 {
 	uint8_t protocol = pkt_protocol(p);
 	unsigned int field = protocol == IPPROTO_TCP ? CSUM_TCP : CSUM_UDP;
@@ -80,9 +81,9 @@ static void icmp4_translate(struct worker *w, struct pkt *p, struct session *s,
 					 rewrite_difference(s->l3_difference, direction));
 	inner->src_addr = known->source;
 	inner->dst_addr = known->destination;
-	quoted_rewrite(w, p, s, direction, (uint8_t *)inner + header, length - 8 - header,
-		       rte_be_to_cpu_16(inner->total_length) - header, known->source_port,
-		       known->destination_port);
+	icmp_quoted_rewrite(w, p, s, direction, (uint8_t *)inner + header, length - 8 - header,
+			    rte_be_to_cpu_16(inner->total_length) - header, known->source_port,
+			    known->destination_port);
 
 	outer->src_addr = known->destination;
 	outer->dst_addr = known->source;
@@ -94,8 +95,7 @@ static void icmp4_translate(struct worker *w, struct pkt *p, struct session *s,
 	memcpy(icmp + 2, &sum, 2);
 }
 
-/* Where the transport header of the quoted packet begins; input() has walked it before. */
-static unsigned int quoted_transport(const uint8_t *inner)
+unsigned int icmp6_quoted_transport(const uint8_t *inner)
 {
 	unsigned int at = sizeof(struct rte_ipv6_hdr);
 	uint8_t next = ((const struct rte_ipv6_hdr *)inner)->proto;
@@ -118,12 +118,13 @@ static void icmp6_translate(struct worker *w, struct pkt *p, struct session *s,
 	uint16_t sum;
 
 	inner = (struct rte_ipv6_hdr *)(icmp + 8);
-	transport = quoted_transport((uint8_t *)inner);
+	transport = icmp6_quoted_transport((uint8_t *)inner);
 	memcpy(inner->src_addr, known->source, 16);
 	memcpy(inner->dst_addr, known->destination, 16);
-	quoted_rewrite(w, p, s, direction, (uint8_t *)inner + transport, length - 8 - transport,
-		       sizeof(*inner) + rte_be_to_cpu_16(inner->payload_len) - transport,
-		       known->source_port, known->destination_port);
+	icmp_quoted_rewrite(w, p, s, direction, (uint8_t *)inner + transport,
+			    length - 8 - transport,
+			    sizeof(*inner) + rte_be_to_cpu_16(inner->payload_len) - transport,
+			    known->source_port, known->destination_port);
 
 	memcpy(outer->src_addr, known->destination, 16);
 	memcpy(outer->dst_addr, known->source, 16);
@@ -152,7 +153,10 @@ void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, stru
 	}
 	b->nexthop[at] = s->flags & SESSION_LOCAL ? NEXTHOP_LOCAL
 						  : route_of_session(w, p, s, direction);
-	if (ipv6)
+	if ((s->form & FORM_KIND) == FORM_FAMILY) {
+		if (!family_icmp_error(w, b, at, s, direction))
+			return;
+	} else if (ipv6)
 		icmp6_translate(w, p, s, direction);
 	else
 		icmp4_translate(w, p, s, direction);

@@ -185,7 +185,7 @@ static void record_sent(struct record *r, const struct pkt *p)
 
 	memset(&r->sent, 0, sizeof(r->sent));
 	r->sent_ipv6 = p->flags & PKT_IPV6;
-	if (p->flags & PKT_IPV6) {
+	if (r->sent_ipv6) {
 		memcpy(r->sent.source, l3 + 8, 32);
 	} else {
 		memcpy(r->sent.source, l3 + 12, 4);

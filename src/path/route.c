@@ -7,29 +7,27 @@
 
 #include "path/worker.h"
 
-/* Towards the source of one direction's key. */
-static uint16_t route_of_end(struct session *s, unsigned int direction, bool ipv6, uint32_t hash)
+/* Towards the source of one direction's key; that is what a key of either family begins with. */
+static uint16_t route_of_end(struct session *s, unsigned int direction, bool wide, uint32_t hash)
 {
-	struct addr end = ipv6 ? addr_v6(session_key6(s, direction)->source)
-			       : addr_v4(s->key4[direction].source);
-
-	return route_of_address(end.bytes, ipv6, hash);
+	return route_of_address(session_key(s, wide, direction),
+				session_key_is_ipv6(s, wide, direction), hash);
 }
 
-uint16_t route_of_client(struct worker *w, struct session *s, bool ipv6, uint32_t hash)
+uint16_t route_of_client(struct worker *w, struct session *s, bool wide, uint32_t hash)
 {
-	s->nexthop = route_of_end(s, 0, ipv6, hash);
+	s->nexthop = route_of_end(s, 0, wide, hash);
 	s->epoch = w->epoch;
 	return s->nexthop;
 }
 
-uint16_t route_of_destination(struct worker *w, struct session *s, bool ipv6, uint32_t hash)
+uint16_t route_of_destination(struct worker *w, struct session *s, bool wide, uint32_t hash)
 {
 	if (unlikely(s->flags & SESSION_EXTRA))
-		return route_of_end(s, 1, ipv6, hash); // no room to remember it
+		return route_of_end(s, 1, wide, hash); // no room to remember it
 	if (likely(s->out.known && s->out.epoch == w->epoch))
 		return s->out.nexthop;
-	s->out.nexthop = route_of_end(s, 1, ipv6, hash);
+	s->out.nexthop = route_of_end(s, 1, wide, hash);
 	s->out.epoch = w->epoch;
 	s->out.known = s->out.nexthop != NEXTHOP_UNRESOLVED;
 	return s->out.nexthop;

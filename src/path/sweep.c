@@ -38,8 +38,7 @@ static void sweep_end_expired(struct worker *w)
 		struct session *s = table_session(&w->table, w->expired[i]);
 
 		for (unsigned int d = 0; d < 2; d++)
-			rte_prefetch0(table_home(&w->table, wide ? key6_hash(session_key6(s, d))
-								 : key4_hash(&s->key4[d])));
+			rte_prefetch0(table_home(&w->table, session_hash(s, wide, d)));
 	}
 	for (unsigned int i = 0; i < w->expired_count; i++)
 		session_end(w, w->expired[i]);
@@ -69,8 +68,7 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 	    session_is_two_way(s)) {
 		bool wide = entry & ENTRY_WIDE;
 
-		route_of_client(w, s, wide,
-				wide ? key6_hash(session_key6(s, 1)) : key4_hash(&s->key4[1]));
+		route_of_client(w, s, wide, session_hash(s, wide, 1));
 	}
 }
 

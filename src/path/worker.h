@@ -90,6 +90,7 @@ struct worker {
 	unsigned int parked_count;	    // w
 	uint64_t parked_look;		    // w: TSC at which they are looked at again
 	uint8_t epoch;			    // w: route_epoch as of this batch
+	uint16_t packet_id;		    // w: of the next IPv4 packet that was one of IPv6
 	bool made;			    // w: a session was made in this batch,
 	bool ended;			    // w: ... was ended: what lookup() found may be gone
 	struct bucket_tokens answers;	    // w
@@ -155,9 +156,9 @@ unsigned int owner_of(const struct worker *w, const struct pkt *p);
 unsigned int owner_of_kernel_packet(const struct rte_mbuf *packet);
 
 /* route.c: the next hop towards the client of a session; asks for the neighbour when unknown. */
-uint16_t route_of_client(struct worker *w, struct session *s, bool ipv6, uint32_t hash);
+uint16_t route_of_client(struct worker *w, struct session *s, bool wide, uint32_t hash);
 /* route.c: the same towards the other end of a session with FORM_ROUTED. */
-uint16_t route_of_destination(struct worker *w, struct session *s, bool ipv6, uint32_t hash);
+uint16_t route_of_destination(struct worker *w, struct session *s, bool wide, uint32_t hash);
 /* route.c: the next hop towards an address; for packets without a session. */
 uint16_t route_of_address(const uint8_t *address, bool ipv6, uint32_t hash);
 
@@ -167,12 +168,12 @@ static inline uint16_t route_of_session(struct worker *w, const struct pkt *p, s
 {
 	if (direction == 0) {
 		if (unlikely(s->form & FORM_ROUTED))
-			return route_of_destination(w, s, p->flags & PKT_IPV6, p->hash);
+			return route_of_destination(w, s, p->session & ENTRY_WIDE, p->hash);
 		return path_nexthop(server_path[s->server], p->hash);
 	}
 	if (likely(s->epoch == w->epoch && s->nexthop != NEXTHOP_UNRESOLVED))
 		return s->nexthop;
-	return route_of_client(w, s, p->flags & PKT_IPV6, p->hash);
+	return route_of_client(w, s, p->session & ENTRY_WIDE, p->hash);
 }
 
 /* answer.c: turn a packet into an answer to its sender, or say why not. Fills in fate. */
@@ -183,6 +184,12 @@ void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at);
 /* icmp.c: translate an ICMP error about a session's packet. */
 void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 			unsigned int direction);
+/* icmp.c: parts of it. The ports and the checksum of `length` bytes of a quoted transport; */
+void icmp_quoted_rewrite(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
+			 uint8_t *l4, unsigned int length, uint16_t source_port,
+			 uint16_t destination_port);
+/* ... where that begins in a quoted packet, whose headers input() has walked. */
+unsigned int icmp6_quoted_transport(const uint8_t *inner);
 
 /* one_way.c: a packet of a session of DR or Tunnel, and an ICMP error about an answer to one. */
 void one_way_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,

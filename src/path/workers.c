@@ -230,33 +230,49 @@ static bool session_copy(const struct table *t, uint32_t entry, struct session_w
 	return false;
 }
 
+/* One direction's tuple, of whichever family it is. */
+struct ends_view {
+	struct addr source, destination;
+	uint16_t source_port, destination_port;
+	uint32_t zone_protocol;
+};
+
+static struct ends_view session_ends(struct session *s, bool wide, unsigned int direction)
+{
+	const struct key6 *k6 = session_key(s, wide, direction);
+	const struct key4 *k4 = session_key(s, wide, direction);
+
+	if (session_key_is_ipv6(s, wide, direction))
+		return (struct ends_view){
+			.source = addr_v6(k6->source),
+			.destination = addr_v6(k6->destination),
+			.source_port = rte_be_to_cpu_16(k6->source_port),
+			.destination_port = rte_be_to_cpu_16(k6->destination_port),
+			.zone_protocol = k6->zone_protocol,
+		};
+	return (struct ends_view){
+		.source = addr_v4(k4->source),
+		.destination = addr_v4(k4->destination),
+		.source_port = rte_be_to_cpu_16(k4->source_port),
+		.destination_port = rte_be_to_cpu_16(k4->destination_port),
+		.zone_protocol = k4->zone_protocol,
+	};
+}
+
 static void session_show_ends(struct session *s, bool wide, struct session_view *out)
 {
-	if (wide) {
-		const struct key6 *k = session_key6(s, 0), *r = session_key6(s, 1);
+	struct ends_view client = session_ends(s, wide, 0), server = session_ends(s, wide, 1);
 
-		out->client = addr_v6(k->source);
-		out->vip = addr_v6(k->destination);
-		out->local = addr_v6(r->destination);
-		out->destination = addr_v6(r->source);
-		out->client_port = rte_be_to_cpu_16(k->source_port);
-		out->vip_port = rte_be_to_cpu_16(k->destination_port);
-		out->local_port = rte_be_to_cpu_16(r->destination_port);
-		out->destination_port = rte_be_to_cpu_16(r->source_port);
-		out->protocol = k->zone_protocol & 0xff;
-		out->zone = k->zone_protocol >> 8;
-		return;
-	}
-	out->client = addr_v4(s->key4[0].source);
-	out->vip = addr_v4(s->key4[0].destination);
-	out->local = addr_v4(s->key4[1].destination);
-	out->destination = addr_v4(s->key4[1].source);
-	out->client_port = rte_be_to_cpu_16(s->key4[0].source_port);
-	out->vip_port = rte_be_to_cpu_16(s->key4[0].destination_port);
-	out->local_port = rte_be_to_cpu_16(s->key4[1].destination_port);
-	out->destination_port = rte_be_to_cpu_16(s->key4[1].source_port);
-	out->protocol = s->key4[0].zone_protocol & 0xff;
-	out->zone = s->key4[0].zone_protocol >> 8;
+	out->client = client.source;
+	out->vip = client.destination;
+	out->local = server.destination;
+	out->destination = server.source;
+	out->client_port = client.source_port;
+	out->vip_port = client.destination_port;
+	out->local_port = server.destination_port;
+	out->destination_port = server.source_port;
+	out->protocol = client.zone_protocol & 0xff;
+	out->zone = client.zone_protocol >> 8;
 }
 
 static bool session_show(const struct worker *w, uint32_t entry, struct session_view *out)

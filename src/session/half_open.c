@@ -45,10 +45,11 @@ void half_open_destroy(struct half_open *h)
 /* A few bits of the client's end. */
 static uint16_t half_open_print(struct session *s, bool wide)
 {
+	const struct key4 *narrow = session_key(s, wide, 0);
 	uint32_t source;
 
-	if (!wide)
-		return s->key4[0].source ^ s->key4[0].source >> 16 ^ s->key4[0].source_port;
+	if (!session_key_is_ipv6(s, wide, 0))
+		return narrow->source ^ narrow->source >> 16 ^ narrow->source_port;
 	memcpy(&source, session_key6(s, 0)->source + 12, sizeof(source));
 	return source ^ source >> 16 ^ session_key6(s, 0)->source_port;
 }

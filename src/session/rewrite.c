@@ -8,10 +8,13 @@
 void rewrite_prepare(struct session *s, bool wide)
 {
 	if (wide) {
-		uint16_t before = csum_fold(csum_bytes(session_key6(s, 0), 36));
-		uint16_t after = csum_fold(csum_bytes(session_key6(s, 1), 36));
+		uint16_t sum[2];
 
-		s->l4_difference = csum_difference(before, after);
+		// Both families' pseudo-headers weigh the same but for the addresses.
+		for (unsigned int i = 0; i < 2; i++)
+			sum[i] = csum_fold(csum_bytes(session_key6(s, i),
+						      session_key_is_ipv6(s, true, i) ? 36 : 12));
+		s->l4_difference = csum_difference(sum[0], sum[1]);
 		return;
 	}
 	s->l3_difference = csum_difference(csum_fold(csum_bytes(&s->key4[0], 8)),

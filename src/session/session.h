@@ -14,8 +14,8 @@
  *
  * It holds the tuple of each direction as it arrives from the wire. The tuple of one direction,
  * turned round, is what packets of the other direction are rewritten to: nothing else has to be
- * stored. IPv4 sessions are one cache line, those with an IPv6 side two; both begin with the same
- * 32 bytes, so that the path handles them alike.
+ * stored. IPv4 sessions are one cache line, those with an IPv6 side, be it only one, two; both begin
+ * with the same 32 bytes, so that the path handles them alike.
  *
  *   direction 0   from the client: key[0] = client -> VIP,    rewritten to local -> server
  *   direction 1   from the server: key[1] = server -> local,  rewritten to VIP -> client
@@ -154,4 +154,19 @@ static inline bool session_is_two_way(const struct session *s)
 static inline struct key6 *session_key6(struct session *s, unsigned int direction)
 {
 	return (struct key6 *)((char *)s + offsetof(struct session, key4)) + direction;
+}
+
+/* The tuple of a direction: a key6, or a key4 when session_key_is_ipv6() says no. */
+static inline void *session_key(struct session *s, bool wide, unsigned int direction)
+{
+	return wide ? (void *)session_key6(s, direction) : (void *)&s->key4[direction];
+}
+
+/*
+ * Of FORM_FAMILY, one direction's tuple is IPv4. It stands where a key6 would, with zeros behind:
+ * the protocol of that key6 is 0, as no packet's is, so that neither is ever taken for the other.
+ */
+static inline bool session_key_is_ipv6(struct session *s, bool wide, unsigned int direction)
+{
+	return wide && session_key6(s, direction)->zone_protocol != 0;
 }

@@ -105,6 +105,20 @@ static inline bool entry_is4(const struct table *t, uint32_t entry, const struct
 	return !(entry & ENTRY_WIDE) && key4_equal(&table_session(t, entry)->key4[direction], key);
 }
 
+/*
+ * The same of a session of two families. Whoever chooses addresses cannot make an IPv6 tuple pass
+ * for an IPv4 one: the form and the place itself say which it is.
+ */
+static bool entry_is_other4(const struct table *t, uint32_t entry, const struct key4 *key)
+{
+	unsigned int direction = entry & ENTRY_REVERSE ? 1 : 0;
+	struct session *s = table_session(t, entry);
+
+	return (entry & ENTRY_WIDE) && (s->form & FORM_KIND) == FORM_FAMILY &&
+	       !session_key_is_ipv6(s, true, direction) &&
+	       key4_equal(session_key(s, true, direction), key);
+}
+
 static inline bool entry_is6(const struct table *t, uint32_t entry, const struct key6 *key)
 {
 	unsigned int direction = entry & ENTRY_REVERSE ? 1 : 0;
@@ -127,7 +141,8 @@ static uint32_t find_any(const struct table *t, const void *key, bool ipv6, uint
 		for (uint32_t mask = match_one(b, signature); mask; mask &= mask - 1) {
 			uint32_t entry = b->entry[__builtin_ctz(mask)];
 
-			if (ipv6 ? entry_is6(t, entry, key) : entry_is4(t, entry, key))
+			if (ipv6 ? entry_is6(t, entry, key)
+				 : entry_is4(t, entry, key) || entry_is_other4(t, entry, key))
 				return entry;
 		}
 		if (b->overflow == 0)
@@ -146,7 +161,7 @@ uint32_t table_find6(const struct table *t, const struct key6 *key, uint32_t has
 	return find_any(t, key, true, hash);
 }
 
-/* When the first candidate was another session: look at all candidates. */
+/* When the first candidate was another session, or one of two families: look at all candidates. */
 static __attribute__((noinline)) uint32_t find_again(const struct table *t, const struct pkt *p)
 {
 	return find_any(t, &p->key4, p->flags & PKT_IPV6, p->hash);
@@ -383,11 +398,6 @@ static void entry_remove(struct table *t, uint32_t entry, uint32_t hash)
 		assert(b->overflow > 0);
 		b->overflow--;
 	}
-}
-
-static uint32_t session_hash(struct session *s, bool wide, unsigned int direction)
-{
-	return wide ? key6_hash(session_key6(s, direction)) : key4_hash(&s->key4[direction]);
 }
 
 void table_insert(struct table *t, bool wide, uint32_t number)

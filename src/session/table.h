@@ -97,6 +97,13 @@ static inline uint32_t key6_hash(const struct key6 *k)
 	return hash_five((const uint64_t *)k);
 }
 
+/* Of the tuple of one direction. */
+static inline uint32_t session_hash(struct session *s, bool wide, unsigned int direction)
+{
+	return session_key_is_ipv6(s, wide, direction) ? key6_hash(session_key6(s, direction))
+						       : key4_hash(session_key(s, wide, direction));
+}
+
 static inline struct bucket *table_home(const struct table *t, uint32_t hash)
 {
 	return &t->buckets[(uint64_t)hash * t->bucket_count >> 32];

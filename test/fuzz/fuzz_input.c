@@ -124,6 +124,10 @@ static void connections_begin(void)
 	put(.from = "[" CLIENT6 "]:4000", .to = "[" VIP6 "]:80", .tcp = SYN);
 	put(.from = CLIENT ":4000", .to = VIP ":80");
 	put(.from = "[" CLIENT6 "]:4000", .to = "[" VIP6 "]:80");
+	put(.from = "[" CLIENT6 "]:4000", .to = "[" VIP6 "]:64", .tcp = SYN);
+	put(.from = "[" CLIENT6 "]:4000", .to = "[" VIP6 "]:64");
+	put(.from = CLIENT ":4000", .to = VIP ":46", .tcp = SYN);
+	put(.from = CLIENT ":4000", .to = VIP ":46");
 	lab_next_port(FIRST_PORT);
 	run_batch();
 }
@@ -146,6 +150,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	service(.vip = VIP ":80", .protocol = IPPROTO_UDP);
 	service(.vip = "[" VIP6 "]:80", .drop_unknown = true);
 	service(.vip = "[" VIP6 "]:80", .protocol = IPPROTO_UDP);
+	for (unsigned int udp = 0; udp < 2; udp++) {
+		uint8_t protocol = udp ? IPPROTO_UDP : IPPROTO_TCP;
+
+		service(.vip = "[" VIP6 "]:64", .protocol = protocol, .servers = {SERVER ":80"},
+			.locals = {LOCAL_B});
+		service(.vip = VIP ":46", .protocol = protocol, .servers = {"[" SERVER6 "]:81"},
+			.locals = {LOCAL6});
+	}
 	atexit(services_end);
 	connections_begin(); // from now on there are pairs whose next port can be set
 	lab_flush();

@@ -95,9 +95,10 @@ static void session_sum(struct worker *w, uint32_t entry)
 		}
 	}
 	for (unsigned int d = 0; d < (session_is_two_way(s) ? 2 : 1); d++) {
-		uint32_t found = wide ? table_find6(&w->table, session_key6(s, d),
-						    key6_hash(session_key6(s, d)))
-				      : table_find4(&w->table, &s->key4[d], key4_hash(&s->key4[d]));
+		const void *key = session_key(s, wide, d);
+		uint32_t found = session_key_is_ipv6(s, wide, d)
+					 ? table_find6(&w->table, key, session_hash(s, wide, d))
+					 : table_find4(&w->table, key, session_hash(s, wide, d));
 
 		assert_int_equal(found, entry | (d ? ENTRY_REVERSE : 0));
 	}

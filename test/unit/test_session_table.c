@@ -40,13 +40,26 @@ static struct key6 make_key6(unsigned int number, unsigned int direction)
 	return key;
 }
 
+/* A third of the wide sessions have an IPv4 tuple in direction 1, another third in direction 0. */
+static bool is_other4(bool wide, unsigned int number, unsigned int direction)
+{
+	return wide && number % 3 == 2 - direction;
+}
+
+static struct key4 make_other4(unsigned int number, unsigned int direction)
+{
+	return make_key4(number + KEYS, direction);
+}
+
 static uint32_t find(bool wide, unsigned int number, unsigned int direction)
 {
-	struct key4 key4 = make_key4(number, direction);
+	struct key4 key4 = is_other4(wide, number, direction) ? make_other4(number, direction)
+							      : make_key4(number, direction);
 	struct key6 key6 = make_key6(number, direction);
 
-	return wide ? table_find6(&table, &key6, key6_hash(&key6))
-		    : table_find4(&table, &key4, key4_hash(&key4));
+	return wide && !is_other4(wide, number, direction)
+		       ? table_find6(&table, &key6, key6_hash(&key6))
+		       : table_find4(&table, &key4, key4_hash(&key4));
 }
 
 static void model_insert(bool wide, unsigned int key)
@@ -59,7 +72,10 @@ static void model_insert(bool wide, unsigned int key)
 		return;
 	}
 	for (unsigned int d = 0; d < 2; d++) {
-		if (wide)
+		if (is_other4(wide, key, d)) {
+			*(struct key4 *)session_key(s, true, d) = make_other4(key, d);
+			s->form = FORM_FAMILY;
+		} else if (wide)
 			*session_key6(s, d) = make_key6(key, d);
 		else
 			s->key4[d] = make_key4(key, d);
@@ -200,7 +216,10 @@ static void batch_fill(struct batch *b)
 		struct pkt *p = &b->pkt[i];
 		unsigned int key = random() % KEYS, direction = random() % 2;
 
-		if (random() % 2) {
+		if (random() % 2 && is_other4(true, key, direction)) {
+			p->key4 = make_other4(key, direction);
+			p->hash = key4_hash(&p->key4);
+		} else if (random() % 2) {
 			p->flags = PKT_IPV6;
 			p->key6 = make_key6(key, direction);
 			p->hash = key6_hash(&p->key6);
@@ -278,6 +297,54 @@ static void test_match(void **state)
 	}
 }
 
+/*
+ * Who chooses addresses may find tuples of both families with one hash and the same bytes. None of
+ * them is taken for the other: neither in a session of IPv6 alone, nor in one of two families.
+ */
+static void test_families_apart(void **state)
+{
+	struct key6 key6 = make_key6(1, 0);
+	struct key4 key4 = make_key4(1, 0), bytes;
+	struct session *s;
+	uint32_t number;
+
+	table_begin(1);
+	// An IPv6 tuple with the hash of the IPv4 tuple that its first bytes are.
+	do {
+		uint64_t random_bytes[2] = {random(), random() | 6UL << 32};
+
+		memcpy(key6.source, random_bytes, 16);
+		memcpy(&bytes, random_bytes, 16);
+	} while (signature_of(key6_hash(&key6)) != signature_of(key4_hash(&bytes)));
+	s = table_allocate(&table, true, &number);
+	*session_key6(s, 0) = key6;
+	*session_key6(s, 1) = make_key6(2, 1);
+	table_insert(&table, true, number);
+	assert_int_equal(find_any(&table, &key6, true, key6_hash(&key6)), number | ENTRY_WIDE);
+	assert_int_equal(find_any(&table, &bytes, false, key4_hash(&bytes)), 0);
+	table_remove(&table, true, number);
+
+	s = table_allocate(&table, true, &number);
+	s->form = FORM_FAMILY;
+	*session_key6(s, 0) = key6;
+	*(struct key4 *)session_key(s, true, 1) = key4;
+	table_insert(&table, true, number);
+	assert_int_equal(find_any(&table, &key4, false, key4_hash(&key4)),
+			 number | ENTRY_WIDE | ENTRY_REVERSE);
+	assert_int_equal(find_any(&table, &bytes, false, key4_hash(&bytes)), 0);
+	// And one whose bytes are those of the IPv4 tuple with zeros behind, but for its protocol.
+	memset(&key6, 0, sizeof(key6));
+	memcpy(&key6, &key4, sizeof(key4));
+	do {
+		key6.source_port = random();
+		key6.destination_port = random();
+		key6.zone_protocol = 6;
+	} while (signature_of(key6_hash(&key6)) != signature_of(key4_hash(&key4)));
+	assert_int_equal(find_any(&table, &key6, true, key6_hash(&key6)), 0);
+	table_remove(&table, true, number);
+	table_destroy(&table);
+}
+
 static void test_turn(void **state)
 {
 	struct key6 key = make_key6(4711, 1), turned = key6_turn(&key), again = key6_turn(&turned);
@@ -296,7 +363,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),	     cmocka_unit_test(test_pool),
 		cmocka_unit_test(test_instructions), cmocka_unit_test(test_match),
-		cmocka_unit_test(test_turn),
+		cmocka_unit_test(test_turn),	     cmocka_unit_test(test_families_apart),
 	};
 
 	return cmocka_run_group_tests_name("table", tests, NULL, NULL);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Sessions of two families: NAT64 and NAT46 (RFC 7915).
+ *
+ * The header of the one IP version is replaced by one of the other, in the packet's own buffer: the
+ * transport header stays where it is and the new header is written before it, 20 bytes further on
+ * or further back. The transport's checksum changes by the session's difference as in any rewrite,
+ * since both pseudo-headers weigh the same but for the addresses. From here on the packet is one
+ * of its new family for all that follows.
+ *
+ * Time to live and size are judged before that, so that what the sender is told is of its family.
+ * A path between two families has two MTUs, 20 bytes apart. A sender of IPv6 need not make its
+ * packets smaller than 1280 bytes, so IPv4 packets of up to 1260 are sent with leave to fragment.
+ */
+#include "path/family.h"
+
+#include <netinet/in.h>
+#include <netinet/ip.h>
+
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "base/csum.h"
+#include "session/rewrite.h"
+#include "session/translate.h"
+
+/*
+ * Options are not carried over. Only a source route that is not used up asks for what cannot be
+ * done without it.
+ */
+static bool options_allow(const uint8_t *l3, unsigned int end)
+{
+	for (unsigned int at = sizeof(struct rte_ipv4_hdr); at < end && l3[at] != IPOPT_EOL;) {
+		if (l3[at] == IPOPT_NOP) {
+			at++;
+			continue;
+		}
+		if (at + 1 >= end || l3[at + 1] < 2 || at + l3[at + 1] > end)
+			return true; // whatever it is, a source route is more than that
+		if ((l3[at] == IPOPT_LSRR || l3[at] == IPOPT_SSRR) && l3[at + 1] >= 3 &&
+		    l3[at + 2] <= l3[at + 1])
+			return false;
+		at += l3[at + 1];
+	}
+	return true;
+}
+
+/* The same of extension headers, which input() has walked: no routing header with segments left. */
+static bool extensions_allow(const uint8_t *l3, unsigned int end)
+{
+	uint8_t next = ((const struct rte_ipv6_hdr *)l3)->proto;
+
+	for (unsigned int at = sizeof(struct rte_ipv6_hdr); at < end;) {
+		if (next == IPPROTO_ROUTING && l3[at + 3] != 0)
+			return false;
+		next = l3[at];
+		at += (l3[at + 1] + 1) * 8;
+	}
+	return true;
+}
+
+/* Larger than the other side's MTU: the sender is told, unless it may not send anything smaller. */
+static void too_big(struct worker *w, struct batch *b, unsigned int at, unsigned int length,
+		    uint16_t mtu)
+{
+	struct pkt *p = &b->pkt[at];
+
+	if (!(p->flags & PKT_IPV6))
+		answer_too_big(w, b, at, translate_mtu_to4(mtu));
+	else if (length > TRANSLATE_MAY_FRAGMENT)
+		answer_too_big(w, b, at, translate_mtu_to6(mtu));
+	else
+		pkt_drop(p, DROP_needs_fragmentation);
+}
+
+bool family_allowed(struct worker *w, struct batch *b, unsigned int at, unsigned int length,
+		    uint16_t nexthop)
+{
+	struct pkt *p = &b->pkt[at];
+	const uint8_t *l3 = pkt_l3(p);
+	bool ipv6 = p->flags & PKT_IPV6;
+	unsigned int header = ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
+
+	if (unlikely(l3[ipv6 ? 7 : 8] <= 1)) {
+		answer_ttl_exceeded(w, b, at);
+		return false;
+	}
+	if (unlikely(p->l4 != header) &&
+	    !(ipv6 ? extensions_allow(l3, p->l4) : options_allow(l3, p->l4))) {
+		pkt_drop(p, DROP_source_route);
+		return false;
+	}
+	length += (ipv6 ? TRANSLATE_HEADER4 : sizeof(struct rte_ipv6_hdr)) - p->l4;
+	if (unlikely(nexthop >= NEXTHOP_FIRST && length > nexthop_table[nexthop].mtu)) {
+		too_big(w, b, at, length, nexthop_table[nexthop].mtu);
+		return false;
+	}
+	return true;
+}
+
+uint8_t *family_header(struct pkt *p, unsigned int transport, unsigned int header)
+{
+	int by = transport - header - RTE_ETHER_HDR_LEN;
+	struct rte_ether_hdr ether = *rte_pktmbuf_mtod(p->mbuf, struct rte_ether_hdr *);
+
+	if (unlikely(by < 0 && -by > rte_pktmbuf_headroom(p->mbuf)))
+		return NULL;
+	p->mbuf->data_off += by;
+	p->mbuf->data_len -= by;
+	p->mbuf->pkt_len -= by;
+	p->l3 = RTE_ETHER_HDR_LEN;
+	p->l4 = header;
+	p->flags ^= PKT_IPV6;
+	// A server that is this host gets the frame as it came, but for what is in it.
+	ether.ether_type = p->flags & PKT_IPV6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6)
+					       : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	*rte_pktmbuf_mtod(p->mbuf, struct rte_ether_hdr *) = ether;
+	return pkt_l3(p);
+}
+
+/* Sum of a packet's bytes in all its segments; DPDK 22.11's own is wrong behind an odd segment. */
+static uint64_t segments_sum(const struct rte_mbuf *m, unsigned int offset, unsigned int length)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int done = 0; m && done < length; m = m->next, offset = 0) {
+		unsigned int part = RTE_MIN(rte_pktmbuf_data_len(m) - offset, length - done);
+		uint16_t folded = csum_fold(
+			csum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, offset), part));
+
+		sum += done & 1 ? __builtin_bswap16(folded) : folded;
+		done += part;
+	}
+	return sum;
+}
+
+/* An IPv4 sender may leave out the checksum of UDP; in IPv6 there has to be one (RFC 8200). */
+static __attribute__((noinline)) void udp_sum(struct pkt *p)
+{
+	const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)pkt_l3(p);
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)pkt_l4(p);
+	unsigned int length = rte_be_to_cpu_16(udp->dgram_len);
+	uint16_t sum = ~csum_fold(csum_pseudo6(ip->src_addr, IPPROTO_UDP, length) +
+				  segments_sum(p->mbuf, p->l3 + p->l4, length));
+
+	udp->dgram_cksum = sum ? sum : 0xffff;
+}
+
+static inline bool to4(struct worker *w, struct pkt *p, struct session *s, unsigned int direction)
+{
+	const struct key4 *image = session_key(s, true, direction ^ 1);
+	uint8_t protocol = pkt_protocol(p), *l4 = pkt_l4(p);
+	struct translate t;
+
+	translate_from6(&t, (const struct rte_ipv6_hdr *)pkt_l3(p), p->l4, protocol, NULL);
+	t.hop_limit--;
+	memcpy(l4, &image->destination_port, 2);
+	memcpy(l4 + 2, &image->source_port, 2);
+	rewrite_l4_checksum(l4, protocol, rewrite_difference(s->l4_difference, direction));
+	translate_to4((struct rte_ipv4_hdr *)family_header(p, p->l3 + p->l4, TRANSLATE_HEADER4), &t,
+		      image->destination, image->source, w->packet_id++);
+	return true;
+}
+
+static inline bool to6(struct pkt *p, struct session *s, unsigned int direction)
+{
+	const struct key6 *image = session_key6(s, direction ^ 1);
+	uint8_t protocol = pkt_protocol(p), *l4 = pkt_l4(p);
+	struct rte_ipv6_hdr *header;
+	struct translate t;
+
+	translate_from4(&t, (const struct rte_ipv4_hdr *)pkt_l3(p));
+	t.hop_limit--;
+	header = (struct rte_ipv6_hdr *)family_header(p, p->l3 + p->l4, sizeof(*header));
+	if (unlikely(!header)) {
+		pkt_drop(p, DROP_no_headroom);
+		return false;
+	}
+	translate_to6(header, &t, image->destination, image->source);
+	memcpy(l4, &image->destination_port, 2);
+	memcpy(l4 + 2, &image->source_port, 2);
+	rewrite_l4_checksum(l4, protocol, rewrite_difference(s->l4_difference, direction));
+	if (unlikely(protocol == IPPROTO_UDP && l4[CSUM_UDP] == 0 && l4[CSUM_UDP + 1] == 0))
+		udp_sum(p);
+	return true;
+}
+
+bool family_rewrite(struct worker *w, struct pkt *p, struct session *s, unsigned int direction)
+{
+	return p->flags & PKT_IPV6 ? to4(w, p, s, direction) : to6(p, s, direction);
+}

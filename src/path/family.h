@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "path/worker.h"
+
+/* What only sessions of two families (FORM_FAMILY) need. */
+
+/*
+ * May a packet of `length` bytes be translated and sent by this next hop? False: its fate is
+ * settled, and its sender was told if it can do something about it.
+ */
+bool family_allowed(struct worker *w, struct batch *b, unsigned int at, unsigned int length,
+		    uint16_t nexthop);
+
+/* Make it a packet of the other family; false: dropped. */
+bool family_rewrite(struct worker *w, struct pkt *p, struct session *s, unsigned int direction);
+
+/*
+ * Turn the packet into one of the other family: its header, still to be written, ends where the
+ * transport begins, `transport` bytes into the frame. NULL: there is no room for it. The packet's
+ * key stays the one that it came with, and pkt_protocol() no longer finds it.
+ */
+uint8_t *family_header(struct pkt *p, unsigned int transport, unsigned int header);
+
+/* Translate an ICMP error, whose next hop is known, and what it quotes; false: dropped. */
+bool family_icmp_error(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		       unsigned int direction);
