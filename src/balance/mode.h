@@ -20,7 +20,8 @@ struct server;
  */
 struct mode {
 	const char *name;
-	bool one_way; // servers answer clients by themselves
+	bool translates; // a server of the other family gets packets of its own: a wide session
+	bool one_way;	 // servers answer clients by themselves
 	enum drop (*bind)(struct balancer *b, const struct service *service,
 			  const struct server *server, const struct pkt *p, struct session *s);
 };

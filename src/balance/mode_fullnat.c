@@ -91,4 +91,4 @@ static enum drop fullnat_bind(struct balancer *b, const struct service *service,
 	return reason;
 }
 
-const struct mode mode_fullnat = {.name = "fullnat", .bind = fullnat_bind};
+const struct mode mode_fullnat = {.name = "fullnat", .translates = true, .bind = fullnat_bind};

@@ -216,7 +216,7 @@ static int room_make(void **array, unsigned int *room, unsigned int count, size_
 
 /*
  * The mode of a server. Masquerading, the word of the IPVS door, is FullNAT when there is a local
- * address for it, and NAT, as in Linux, otherwise.
+ * address for it, and NAT, as in Linux, otherwise. NAT cannot reach a server of the other family.
  */
 static const char *server_mode(const struct model_service *service,
 			       const struct model_server *server, const struct model_local *locals,
@@ -224,7 +224,8 @@ static const char *server_mode(const struct model_service *service,
 {
 	const char *mode = model_server_mode(service, server);
 
-	if (service->origin != ORIGIN_IPVS || strcmp(mode, "fullnat") != 0)
+	if (service->origin != ORIGIN_IPVS || strcmp(mode, "fullnat") != 0 ||
+	    server->addr.family != service->key.vip.family)
 		return mode;
 	for (unsigned int i = 0; i < local_count; i++)
 		if (locals[i].addr.family == server->addr.family)

@@ -209,7 +209,8 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	}
 	chosen = service->scheduler->choose(balancer, service, p);
 	server = &server_table[chosen];
-	wide = ipv6 || server->addr.family == AF_INET6;
+	mode = __atomic_load_n(&server->mode, __ATOMIC_RELAXED);
+	wide = ipv6 || (mode->translates && server->addr.family == AF_INET6);
 	if (state_is_half_open(state) && !room_for_half_open(w, wide)) {
 		pkt_drop(p, DROP_half_open_full);
 		return;
@@ -219,7 +220,6 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 		return;
 	s->server = chosen;
 	s->timeouts = service->timeouts;
-	mode = __atomic_load_n(&server->mode, __ATOMIC_RELAXED);
 	reason = mode->bind(balancer, service, server, p, s);
 	if (reason != DROP_none) {
 		table_free(&w->table, wide, number);

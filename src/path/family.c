@@ -155,9 +155,8 @@ static inline bool to4(struct worker *w, struct pkt *p, struct session *s, unsig
 
 	translate_from6(&t, (const struct rte_ipv6_hdr *)pkt_l3(p), p->l4, protocol, NULL);
 	t.hop_limit--;
-	memcpy(l4, &image->destination_port, 2);
-	memcpy(l4 + 2, &image->source_port, 2);
-	rewrite_l4_checksum(l4, protocol, rewrite_difference(s->l4_difference, direction));
+	rewrite_l4(l4, protocol, image->destination_port | (uint32_t)image->source_port << 16,
+		   rewrite_difference(s->l4_difference, direction), t.payload);
 	translate_to4((struct rte_ipv4_hdr *)family_header(p, p->l3 + p->l4, TRANSLATE_HEADER4), &t,
 		      image->destination, image->source, w->packet_id++);
 	return true;
@@ -178,9 +177,8 @@ static inline bool to6(struct pkt *p, struct session *s, unsigned int direction)
 		return false;
 	}
 	translate_to6(header, &t, image->destination, image->source);
-	memcpy(l4, &image->destination_port, 2);
-	memcpy(l4 + 2, &image->source_port, 2);
-	rewrite_l4_checksum(l4, protocol, rewrite_difference(s->l4_difference, direction));
+	rewrite_l4(l4, protocol, image->destination_port | (uint32_t)image->source_port << 16,
+		   rewrite_difference(s->l4_difference, direction), t.payload);
 	if (unlikely(protocol == IPPROTO_UDP && l4[CSUM_UDP] == 0 && l4[CSUM_UDP + 1] == 0))
 		udp_sum(p);
 	return true;

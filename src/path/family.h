@@ -25,3 +25,10 @@ uint8_t *family_header(struct pkt *p, unsigned int transport, unsigned int heade
 /* Translate an ICMP error, whose next hop is known, and what it quotes; false: dropped. */
 bool family_icmp_error(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 		       unsigned int direction);
+
+/* icmp.c: the ports and the checksum of a quoted transport: `length` bytes of the `whole` of it, */
+void icmp_quoted_rewrite(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
+			 uint8_t *l4, unsigned int length, unsigned int whole, uint16_t source_port,
+			 uint16_t destination_port);
+/* and where that begins in a quoted packet, whose headers input() has walked. */
+unsigned int icmp6_quoted_transport(const uint8_t *inner);

@@ -172,7 +172,8 @@ bool family_icmp_error(struct worker *w, struct batch *b, unsigned int at, struc
 	} else {
 		memcpy(ports, &session_key6(s, direction ^ 1)->source_port, sizeof(ports));
 	}
-	icmp_quoted_rewrite(w, p, s, direction, e.transport, e.length, ports[0], ports[1]);
+	icmp_quoted_rewrite(w, p, s, direction, e.transport, e.length, e.inner.payload, ports[0],
+			    ports[1]);
 	done = ipv6 ? error_to4(w, p, &e, s, direction) : error_to6(p, &e, s, direction);
 	if (!done)
 		pkt_drop(p, DROP_no_headroom);

@@ -184,12 +184,6 @@ void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at);
 /* icmp.c: translate an ICMP error about a session's packet. */
 void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 			unsigned int direction);
-/* icmp.c: parts of it. The ports and the checksum of `length` bytes of a quoted transport; */
-void icmp_quoted_rewrite(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
-			 uint8_t *l4, unsigned int length, uint16_t source_port,
-			 uint16_t destination_port);
-/* ... where that begins in a quoted packet, whose headers input() has walked. */
-unsigned int icmp6_quoted_transport(const uint8_t *inner);
 
 /* one_way.c: a packet of a session of DR or Tunnel, and an ICMP error about an answer to one. */
 void one_way_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
