@@ -10,6 +10,7 @@
 #include "balance/server.h"
 #include "net/nexthop.h"
 #include "path/family.h"
+#include "path/mss.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
@@ -54,30 +55,6 @@ static void forward_fin(struct worker *w, struct batch *b, struct pkt *p, struct
 			       tcp_end(p, s, &w->table));
 }
 
-/*
- * Both sides' segments cross both legs, so a SYN of either side may offer no more than fits the
- * narrower one, nor than the service allows.
- */
-static void forward_clamp_mss(struct worker *w, struct pkt *p, struct session *s)
-{
-	unsigned int mss = UINT16_MAX;
-	uint8_t *tcp = pkt_l4(p);
-
-	for (unsigned int direction = 0; direction < 2; direction++) {
-		uint16_t nexthop = route_of_session(w, p, s, direction);
-		// The family in which packets of a direction leave is that of the other one's key.
-		bool ipv6 = session_key_is_ipv6(s, p->session & ENTRY_WIDE, direction ^ 1);
-		unsigned int headers = ipv6 ? 60 : 40;
-
-		if (nexthop >= NEXTHOP_FIRST && nexthop_table[nexthop].mtu > headers)
-			mss = RTE_MIN(mss, nexthop_table[nexthop].mtu - headers);
-	}
-	if (server_table[s->server].mss)
-		mss = RTE_MIN(mss, server_table[s->server].mss);
-	if (mss < UINT16_MAX)
-		tcp_clamp_mss(tcp, (tcp[12] >> 4) * 4, mss);
-}
-
 /* An event with a tag that its receiver will not take changes nothing: it may be forged. */
 static enum session_state forward_sctp(struct worker *w, const struct pkt *p, struct session *s,
 				       unsigned int direction)
@@ -105,7 +82,7 @@ static __attribute__((noinline)) void forward_event(struct worker *w, struct bat
 		if (p->tcp_flags & TCP_FIN)
 			forward_fin(w, b, p, s, direction);
 		if ((p->tcp_flags & TCP_SYN) && !(s->flags & SESSION_LOCAL))
-			forward_clamp_mss(w, p, s);
+			mss_clamp(w, p, s);
 	} else if (pkt_protocol(p) == IPPROTO_SCTP) {
 		state = forward_sctp(w, p, s, direction);
 	} else if (direction == 1) {

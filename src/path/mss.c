@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The MSS option. Both sides' segments cross both legs, so a SYN of either side may offer no more
+ * than fits the narrower one, nor than the service allows.
+ */
+#include "path/mss.h"
+
+#include "session/l4_tcp.h"
+
+void mss_clamp(struct worker *w, struct pkt *p, struct session *s)
+{
+	unsigned int mss = UINT16_MAX;
+	uint8_t *tcp = pkt_l4(p);
+
+	for (unsigned int direction = 0; direction < 2; direction++) {
+		uint16_t nexthop = route_of_session(w, p, s, direction);
+		// The family in which packets of a direction leave is that of the other one's key.
+		bool ipv6 = session_key_is_ipv6(s, p->session & ENTRY_WIDE, direction ^ 1);
+		unsigned int headers = ipv6 ? 60 : 40;
+
+		if (nexthop >= NEXTHOP_FIRST && nexthop_table[nexthop].mtu > headers)
+			mss = RTE_MIN(mss, nexthop_table[nexthop].mtu - headers);
+	}
+	if (server_table[s->server].mss)
+		mss = RTE_MIN(mss, server_table[s->server].mss);
+	if (mss < UINT16_MAX)
+		tcp_clamp_mss(tcp, (tcp[12] >> 4) * 4, mss);
+}
