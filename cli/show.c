@@ -46,6 +46,7 @@ static enum exit_code port_list(struct client *client, const struct arguments *a
 		{"PACKETS-OUT", "packets_out", true, 0},
 		{"MISSED", "missed", true, 0},
 		{"NO-BUFFER", "no_buffer", true, 0},
+		{"STEERING", "steering", false, 0},
 		{"WHY", "why", false, 0},
 		{0},
 	};
@@ -73,6 +74,7 @@ static enum exit_code worker_list(struct client *client, const struct arguments 
 		{"SEND-FAILED", "send_failed", true, 0},
 		{"HANDED-OVER", "handed_over", true, 0},
 		{"TAKEN-OVER", "taken_over", true, 0},
+		{"LENT", "lent", true, 0},
 		{"TO-LINUX", "punted", true, 0},
 		{"FROM-LINUX", "from_kernel", true, 0},
 		{"REPAIRED", "repaired_checksums", true, 0},

@@ -8,18 +8,23 @@
 #include <rte_hash_crc.h>
 
 #include "io/rcu.h"
+#include "io/steer_home.h"
+#include "net/iface.h"
 
 /*
- * One lock-free hash for each role; the value is the count of users, which only control looks at.
+ * One lock-free hash for each role; the value is the count of users, which only control looks at,
+ * and of local addresses the number of a port above it.
  * A position that was taken out may still be read by a worker, so it is freed after a grace period.
  */
-enum { ADDRESSES_MAX = 1 << 18 };
+enum { ADDRESSES_MAX = 1 << 18, PLACE_SHIFT = 32 };
 
 static struct rte_hash *sets[ADDRESS_ROLES];
+static bool nat_any, nat_anywhere; // control writes
 
 int address_set_start(void)
 {
-	static const char *const names[] = {"weir_vip", "weir_local"};
+	static const char *const names[] = {"weir_vip", "weir_local", "weir_nat_server",
+					    "weir_nat_vip"};
 
 	for (int i = 0; i < ADDRESS_ROLES; i++) {
 		struct rte_hash_parameters parameters = {
@@ -45,16 +50,33 @@ void address_set_stop(void)
 		rte_hash_free(sets[i]);
 		sets[i] = NULL;
 	}
+	nat_any = nat_anywhere = false;
+}
+
+/* One user more; `place` is remembered from the first. */
+static int set_add(enum address_role role, const struct addr *addr, uintptr_t place)
+{
+	void *value = NULL;
+	bool first = rte_hash_lookup_data(sets[role], addr, &value) < 0;
+	uintptr_t now = first ? place << PLACE_SHIFT : (uintptr_t)value;
+
+	if (rte_hash_add_key_data(sets[role], addr, (void *)(now + 1)) < 0)
+		return -ENOSPC;
+	if (first && role == ADDRESS_LOCAL)
+		steer_local_add(place, addr);
+	return 0;
 }
 
 int address_set_add(enum address_role role, const struct addr *addr)
 {
-	void *users = NULL;
-	int result;
+	return set_add(role, addr, STEER_NO_PORT);
+}
 
-	rte_hash_lookup_data(sets[role], addr, &users);
-	result = rte_hash_add_key_data(sets[role], addr, (void *)((uintptr_t)users + 1));
-	return result < 0 ? -ENOSPC : 0;
+int address_set_add_local(const struct addr *addr, uint16_t iface)
+{
+	const struct iface *on = iface ? iface_get(iface) : NULL;
+
+	return set_add(ADDRESS_LOCAL, addr, on ? on->port : STEER_NO_PORT);
 }
 
 static void position_free(void *arg)
@@ -71,10 +93,12 @@ void address_set_remove(enum address_role role, const struct addr *addr)
 
 	if (rte_hash_lookup_data(sets[role], addr, &users) < 0)
 		return;
-	if ((uintptr_t)users > 1) {
+	if ((uint32_t)(uintptr_t)users > 1) {
 		rte_hash_add_key_data(sets[role], addr, (void *)((uintptr_t)users - 1));
 		return;
 	}
+	if (role == ADDRESS_LOCAL)
+		steer_local_remove((uintptr_t)users >> PLACE_SHIFT, addr);
 	position = rte_hash_del_key(sets[role], addr);
 	if (position >= 0)
 		rcu_defer(position_free, (void *)(position * (uintptr_t)ADDRESS_ROLES + role));
@@ -83,4 +107,31 @@ void address_set_remove(enum address_role role, const struct addr *addr)
 bool address_set_has(enum address_role role, const struct addr *addr)
 {
 	return rte_hash_lookup(sets[role], addr) >= 0;
+}
+
+bool address_set_local(const struct addr *addr, uint16_t *port)
+{
+	void *value;
+
+	if (rte_hash_lookup_data(sets[ADDRESS_LOCAL], addr, &value) < 0)
+		return false;
+	*port = (uintptr_t)value >> PLACE_SHIFT;
+	return true;
+}
+
+void address_set_note_nat(const struct addr *server, const struct addr *vip)
+{
+	if (!address_set_has(ADDRESS_NAT_SERVER, server))
+		address_set_add(ADDRESS_NAT_SERVER, server);
+	if (!vip)
+		__atomic_store_n(&nat_anywhere, true, __ATOMIC_RELAXED);
+	else if (!address_set_has(ADDRESS_NAT_VIP, vip))
+		address_set_add(ADDRESS_NAT_VIP, vip);
+	__atomic_store_n(&nat_any, true, __ATOMIC_RELEASE);
+}
+
+bool address_set_any_nat(bool *anywhere)
+{
+	*anywhere = __atomic_load_n(&nat_anywhere, __ATOMIC_RELAXED);
+	return __atomic_load_n(&nat_any, __ATOMIC_ACQUIRE);
 }

@@ -86,8 +86,6 @@ static enum drop fullnat_bind(struct balancer *b, const struct service *service,
 		}
 		reason = DROP_no_local_port;
 	}
-	if (reason == DROP_no_local_port)
-		b->ports_exhausted++;
 	return reason;
 }
 

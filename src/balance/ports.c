@@ -170,17 +170,22 @@ static void *key_set_port(void *key, bool ipv6, uint16_t port)
 	return key;
 }
 
-/* Would a reply to this port of the pair reach this worker? */
-static bool port_is_mine(const struct ports *p, const struct port_pair *pair, uint16_t port)
+/* How replies to this pair come home. */
+static void pair_home(const struct ports *p, const struct port_pair *pair, struct steer_home *home)
 {
-	struct key6 key = pair->key6;
-
-	if (!p->owner)
-		return ports_owner(p->workers, port) == p->worker;
-	return p->owner(key_set_port(&key, pair->ipv6, port), pair->ipv6) == p->worker;
+	if (p->workers > 1 && p->home)
+		p->home(home, &pair->key6, pair->ipv6);
+	else
+		*home = (struct steer_home){.workers = p->workers, .mask = UINT16_MAX};
 }
 
-static void map_make(struct ports *p, struct port_pair *pair)
+/* Would a reply to this port reach this worker? */
+static inline bool port_is_mine(const struct ports *p, const struct steer_home *home, uint16_t port)
+{
+	return p->workers == 1 || steer_home_worker(home, port) == p->worker;
+}
+
+static void map_make(struct ports *p, struct port_pair *pair, const struct steer_home *home)
 {
 	uint32_t number = p->map_free;
 	struct port_map *map;
@@ -196,7 +201,7 @@ static void map_make(struct ports *p, struct port_pair *pair)
 	memset(map->taken, 0xff, PORTS_FIRST / 8);
 	// Alone, a worker owns them all, and most pairs are of such a one.
 	for (unsigned int port = PORTS_FIRST; p->workers > 1 && port < PORT_SPACE; port++)
-		if (!port_is_mine(p, pair, port))
+		if (!port_is_mine(p, home, port))
 			map->taken[port / 64] |= 1UL << port % 64;
 	pair->map = number;
 }
@@ -221,7 +226,7 @@ static struct port_map *pair_map(struct ports *p, const struct port_pair *pair)
 
 /* The next port from `from` on, round the end, that may be free; PORT_SPACE when none is left. */
 static unsigned int port_next(const struct ports *p, const struct port_pair *pair,
-			      unsigned int from)
+			      const struct steer_home *home, unsigned int from)
 {
 	const struct port_map *map = pair->map ? &p->maps[pair->map] : NULL;
 
@@ -229,7 +234,7 @@ static unsigned int port_next(const struct ports *p, const struct port_pair *pai
 		if (from < PORTS_FIRST || from >= PORT_SPACE)
 			from = PORTS_FIRST;
 		// Never for long, unless a device gives this worker nothing at all.
-		for (unsigned int tries = 0; !port_is_mine(p, pair, from); tries++) {
+		for (unsigned int tries = 0; !port_is_mine(p, home, from); tries++) {
 			if (tries == PORT_SPACE)
 				return PORT_SPACE;
 			from = from + 1 < PORT_SPACE ? from + 1 : PORTS_FIRST;
@@ -292,16 +297,18 @@ static int ports_choose(struct ports *p, const struct table *t, void *key, bool 
 			uint16_t seconds, struct port_history *history)
 {
 	struct port_pair *pair = pair_find(p, key, ipv6);
+	struct steer_home home;
 	unsigned int port;
 
 	if (!pair)
 		pair = pair_make(p, key, ipv6);
 	if (!pair)
 		return -ENOSPC;
+	pair_home(p, pair, &home);
 	for (unsigned int tries = 0; tries < PORT_SPACE; tries++) {
 		struct port_map *map = pair_map(p, pair);
 
-		port = port_next(p, pair, pair->cursor);
+		port = port_next(p, pair, &home, pair->cursor);
 		if (port == PORT_SPACE)
 			break;
 		pair->cursor = port + 1;
@@ -313,7 +320,7 @@ static int ports_choose(struct ports *p, const struct table *t, void *key, bool 
 		if (map)
 			map->taken[port / 64] |= 1UL << port % 64;
 		else if (tries >= LOOKUPS_BEFORE_MAP)
-			map_make(p, pair);
+			map_make(p, pair, &home);
 	}
 	pair->missed++;
 	return -ENOSPC;
@@ -336,12 +343,16 @@ static int ports_take(struct ports *p, const struct table *t, const void *key, b
 {
 	struct port_pair *pair = pair_find(p, key, ipv6);
 	struct port_history ignored;
+	struct steer_home home;
 
 	if (key_is_taken(t, key, ipv6))
 		return -EBUSY;
 	if (!pair)
 		pair = pair_make(p, key, ipv6);
-	if (!pair || !port_is_mine(p, pair, port))
+	if (!pair)
+		return -EBUSY;
+	pair_home(p, pair, &home);
+	if (!port_is_mine(p, &home, port))
 		return -EBUSY;
 	port_taken(p, pair, port, seconds, &ignored);
 	return 0;
@@ -385,8 +396,12 @@ void ports_remember(struct ports *p, const void *key, bool ipv6, uint16_t second
 
 	if (!pair)
 		return;
-	if (!pair->map)
-		map_make(p, pair);
+	if (!pair->map) {
+		struct steer_home home;
+
+		pair_home(p, pair, &home);
+		map_make(p, pair, &home);
+	}
 	if (!pair->map)
 		return;
 	p->maps[pair->map].end[key_port(key, ipv6)] =

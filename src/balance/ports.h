@@ -6,6 +6,7 @@
 
 #include "base/addr.h"
 #include "base/memory.h"
+#include "io/steer_home.h"
 #include "session/table.h"
 
 /*
@@ -45,8 +46,8 @@ struct ports {
 	uint32_t pair_high, pair_free, map_high, map_free;
 	uint32_t sweep; // next pair that the housekeeping looks at
 	unsigned int worker, workers;
-	/* Which worker a reply with this key reaches; NULL: ports_owner(), by hand-over. */
-	unsigned int (*owner)(const void *key, bool ipv6);
+	/* How replies with such keys come home; NULL: by ports_owner(). */
+	void (*home)(struct steer_home *home, const void *key, bool ipv6);
 	struct memory pair_memory, head_memory, map_memory;
 };
 

@@ -143,6 +143,10 @@ static struct service *service_build(const struct service_spec *spec)
 		server_table[spec->servers[i].server].mss = spec->mss;
 		__atomic_store_n(&server_table[spec->servers[i].server].mode,
 				 mode_find(server_mode(spec, i)), __ATOMIC_RELAXED);
+		if (strcmp(server_mode(spec, i), "nat") == 0)
+			address_set_note_nat(&server_table[spec->servers[i].server].addr,
+					     spec->key.kind == SERVICE_ADDRESS ? &spec->key.vip
+									       : NULL);
 		if (spec->servers[i].weight == 0)
 			continue;
 		servers[s->server_count++] = spec->servers[i];
@@ -182,7 +186,7 @@ static void service_forget_addresses(const struct service *s, uint32_t locals)
 static int service_note_addresses(const struct service *s)
 {
 	for (uint32_t i = 0; i < s->local_count; i++) {
-		if (address_set_add(ADDRESS_LOCAL, &s->locals[i].addr) < 0) {
+		if (address_set_add_local(&s->locals[i].addr, s->locals[i].iface) < 0) {
 			service_forget_addresses(s, i);
 			return -ENOSPC;
 		}

@@ -252,10 +252,11 @@ static json_t *ports_json(const struct config *config)
 
 	for (unsigned int i = 0; i < config->port_count; i++) {
 		const struct port_config *port = &config->ports[i];
-		json_t *object = json_pack("{s:s, s:s, s:s, s:b, s:i, s:i}", "name", port->name,
-					   "device", port->device, "tap", port->tap, "take_over",
-					   port->take_over, "mtu", port->mtu, "descriptors",
-					   port->descriptors);
+		json_t *object = json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:s}", "name",
+					   port->name, "device", port->device, "tap", port->tap,
+					   "take_over", port->take_over, "mtu", port->mtu,
+					   "descriptors", port->descriptors, "steering",
+					   config_steerings[port->steering]);
 
 		json_object_set_new(object, "addresses", config_addresses_json(config, port->name));
 		json_array_append_new(ports, object);

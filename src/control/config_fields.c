@@ -293,6 +293,9 @@ json_t *config_addresses_json(const struct config *config, const char *iface)
 	return texts;
 }
 
+/* In the order of enum port_steering. */
+const char *const config_steerings[] = {"auto", "rss", "flow", "hand-over", NULL};
+
 static const struct field port_fields[] = {
 	{"name", decode_interface_name, FIELD_OF(struct port_config, name), .minimum = 1,
 	 .required = true},
@@ -303,6 +306,7 @@ static const struct field port_fields[] = {
 	{"mtu", decode_integer, FIELD_OF(struct port_config, mtu), .maximum = 9216},
 	{"descriptors", decode_integer, FIELD_OF(struct port_config, descriptors), .minimum = 64,
 	 .maximum = 16384},
+	{"steering", decode_word, FIELD_OF(struct port_config, steering), .more = config_steerings},
 	{"addresses", decode_ignore}, // after the others, see port_decode()
 	{"bond", decode_later, .more = "bonding"},
 	{NULL},

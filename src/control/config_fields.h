@@ -8,6 +8,7 @@
 extern const struct field config_fields[];
 /* The words of "log_level", in the order of enum log_level; NULL at the end. */
 extern const char *const config_log_levels[];
+extern const char *const config_steerings[]; // by enum port_steering
 
 /* A policer of so many packets per second, with the burst that goes with it. */
 struct punt_policer config_policer(uint32_t packets_per_second);

@@ -51,6 +51,8 @@ const struct worker_counter worker_counters[] = {
 	COUNTER(half_open, true, "sessions whose handshake is not complete"),
 	COUNTER(half_open_evicted, false,
 		"half-open sessions that were ended to make room for new connections"),
+	COUNTER(lent, false,
+		"new connections given to another worker, which had a free local port"),
 	COUNTER(local_ports_exhausted, false,
 		"new connections that found no free local port: add local addresses"),
 	COUNTER(cycles_busy, false, "cycles of the time stamp counter spent on packets"),

@@ -13,6 +13,7 @@
 #include "control/port_stats.h"
 #include "control/rest.h"
 #include "io/pool.h"
+#include "io/steer_home.h"
 
 /* Ports: what they are, their counters, and of one of them all that its device tells. */
 
@@ -71,6 +72,11 @@ static json_t *port_json(const struct port *port)
 			  "errors_in", (json_int_t)stats.ierrors, "errors_out",
 			  (json_int_t)stats.oerrors, "no_buffer", (json_int_t)stats.rx_nombuf));
 	json_object_set_new(object, "why", json_string(port->why));
+	json_object_update_new(object, json_pack("{s:s, s:s, s:I, s:I}", "steering",
+						 steer_way_name(port->steering), "steering_why",
+						 port->steering_why, "flow_rules",
+						 (json_int_t)port->flow_rules, "flow_refused",
+						 (json_int_t)port->flow_refused));
 	return object;
 }
 

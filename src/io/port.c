@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "io/device.h"
 #include "io/port_device.h"
+#include "io/steer_flow.h"
 
 #include <rte_ethdev.h>
 
@@ -134,6 +135,8 @@ close_ports:
 
 void port_close_all(void)
 {
-	while (port_used > 0)
+	while (port_used > 0) {
+		steer_flow_clear(&port_table[port_used - 1]);
 		port_device_close(&port_table[--port_used]);
+	}
 }

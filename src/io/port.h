@@ -21,6 +21,15 @@ enum {
 	PORT_RSS_KEY = 52,
 };
 
+/* How packets find the worker that owns them (io/steer_home.c). The first four are words too. */
+enum port_steering {
+	STEERING_AUTO,
+	STEERING_RSS,
+	STEERING_FLOW,
+	STEERING_HAND_OVER,
+	STEERING_NONE, // there is one worker
+};
+
 struct port_config {
 	char name[PORT_NAME];	  // "dpdk0"
 	char device[PORT_DEVICE]; // PCI address, Linux interface, or DPDK vdev ("net_tap0,iface=x")
@@ -28,6 +37,7 @@ struct port_config {
 	bool take_over;		  // take the device though it carries addresses
 	uint16_t mtu;		  // 0: the device's
 	uint16_t descriptors;	  // per queue; 0: 1024
+	uint8_t steering;	  // enum port_steering: what is asked for
 };
 
 struct port_queue {
@@ -58,7 +68,12 @@ struct port {
 	uint8_t rss_key_len;
 	uint16_t rss_reta[512]; // queue by hash & (rss_reta_size - 1)
 	uint16_t rss_reta_size;
-	bool link_up; // control writes (port_poll_links), anybody reads
+	uint8_t steering;	// enum port_steering: what it is; control writes
+	bool distrusted;	// it was STEERING_RSS
+	char steering_why[160]; // one sentence
+	uint32_t flow_rules;	// in the device now
+	uint32_t flow_refused;	// local addresses of which it took no rules
+	bool link_up;		// control writes (port_poll_links), anybody reads
 };
 
 /*

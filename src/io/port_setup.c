@@ -10,12 +10,14 @@
 #include "base/log.h"
 #include "io/pool.h"
 #include "io/port_device.h"
+#include "io/steer.h"
 
 #include <rte_ethdev.h>
 
 #include <errno.h>
 #include <string.h>
 
+enum { PORT_TABLE = 128 }; // places after which the table begins again
 enum { PORT_DESCRIPTORS = 1024, PORT_FRAME_EXTRA = 22 }; // Ethernet header and two VLAN tags
 
 static const uint64_t PORT_RSS_WANTED = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
@@ -27,6 +29,51 @@ static bool port_offers_rss(const struct rte_eth_dev_info *info)
 {
 	return (info->flow_type_rss_offloads & PORT_RSS_WANTED) != 0 &&
 	       (info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0 && info->reta_size > 0;
+}
+
+/*
+ * One key and one table for all ports, so that they spread alike; a device that does not take them
+ * keeps its own, which are read back.
+ */
+static void port_set_table(uint16_t dpdk_port, const struct rte_eth_dev_info *info,
+			   unsigned int queues)
+{
+	struct rte_eth_rss_reta_entry64 reta[RTE_ETH_RSS_RETA_SIZE_512 / RTE_ETH_RETA_GROUP_SIZE];
+
+	if (info->reta_size > RTE_ETH_RSS_RETA_SIZE_512)
+		return;
+	memset(reta, 0, sizeof(reta));
+	for (unsigned int i = 0; i < info->reta_size; i++) {
+		struct rte_eth_rss_reta_entry64 *group = &reta[i / RTE_ETH_RETA_GROUP_SIZE];
+
+		group->mask |= UINT64_C(1) << i % RTE_ETH_RETA_GROUP_SIZE;
+		group->reta[i % RTE_ETH_RETA_GROUP_SIZE] = i % PORT_TABLE * queues / PORT_TABLE;
+	}
+	rte_eth_dev_rss_reta_update(dpdk_port, reta, info->reta_size);
+}
+
+static int port_configure(struct port *port, uint16_t dpdk_port,
+			  const struct rte_eth_dev_info *info, struct rte_eth_conf *wish)
+{
+	struct rte_eth_rss_conf *rss = &wish->rx_adv_conf.rss_conf;
+	uint8_t key[PORT_RSS_KEY];
+	int result;
+
+	if (wish->rxmode.mq_mode == RTE_ETH_MQ_RX_RSS && info->hash_key_size >= STEER_KEY_MIN &&
+	    info->hash_key_size <= PORT_RSS_KEY) {
+		steer_key_default(key, info->hash_key_size);
+		rss->rss_key = key;
+		rss->rss_key_len = info->hash_key_size;
+	}
+	result = rte_eth_dev_configure(dpdk_port, port->rx_queue_count, port->tx_queue_count, wish);
+	if (result < 0 && rss->rss_key) {
+		rss->rss_key_len = 0;
+		rss->rss_key = NULL;
+		result = rte_eth_dev_configure(dpdk_port, port->rx_queue_count,
+					       port->tx_queue_count, wish);
+	}
+	rss->rss_key = NULL;
+	return result;
 }
 
 static void port_wish(struct port *port, const struct rte_eth_dev_info *info,
@@ -130,8 +177,7 @@ int port_setup(struct port *port, uint16_t dpdk_port, unsigned int workers, stru
 				 "%s has %u receive and %u transmit queues", port->config.device,
 				 info.max_rx_queues, info.max_tx_queues);
 	port_wish(port, &info, &wish);
-	result = rte_eth_dev_configure(dpdk_port, port->rx_queue_count, port->tx_queue_count,
-				       &wish);
+	result = port_configure(port, dpdk_port, &info, &wish);
 	if (result == 0)
 		result = port_set_mtu(port, dpdk_port, &info, error);
 	else
@@ -147,8 +193,10 @@ int port_setup(struct port *port, uint16_t dpdk_port, unsigned int workers, stru
 	if (result < 0)
 		return error_set(error, result, "device", "%s does not start (%s)",
 				 port->config.device, rte_strerror(-result));
-	if (wish.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS)
+	if (wish.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS) {
+		port_set_table(dpdk_port, &info, port->rx_queue_count);
 		port_capture_rss(port, dpdk_port, &info);
+	}
 	// A Linux interface hears everything already, by device_take(); others where they can.
 	if (!port->kernel_device[0]) {
 		rte_eth_promiscuous_enable(dpdk_port);

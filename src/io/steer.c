@@ -64,6 +64,12 @@ void steer_toeplitz_default(struct steer_toeplitz *t)
 	steer_toeplitz_init(t, steer_default_key, sizeof(steer_default_key));
 }
 
+void steer_key_default(uint8_t *key, unsigned int length)
+{
+	memset(key, 0, length);
+	memcpy(key, steer_default_key, RTE_MIN(length, sizeof(steer_default_key)));
+}
+
 /* The contribution of `count` bytes that stand at byte `place` of the tuple. */
 static inline uint32_t steer_term(const struct steer_toeplitz *t, unsigned int place,
 				  const void *bytes, unsigned int count)

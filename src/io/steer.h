@@ -27,6 +27,8 @@ enum steer_field { STEER_SOURCE_PORT, STEER_DESTINATION_PORT };
 int steer_toeplitz_init(struct steer_toeplitz *t, const uint8_t *key, unsigned int key_len);
 /* For devices that have no key of their own. */
 void steer_toeplitz_default(struct steer_toeplitz *t);
+/* The same key for devices that take one, of `length` bytes: those beyond the tuple's are zero. */
+void steer_key_default(uint8_t *key, unsigned int length);
 
 /* All in network byte order. Any thread. */
 uint32_t steer_toeplitz4(const struct steer_toeplitz *t, uint32_t source, uint32_t destination,

@@ -18,6 +18,7 @@
 #include "base/csum.h"
 #include "net/nexthop.h"
 #include "net/route.h"
+#include "path/room.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
@@ -221,7 +222,12 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	s->server = chosen;
 	s->timeouts = service->timeouts;
 	reason = mode->bind(balancer, service, server, p, s);
+	if (unlikely(reason == DROP_no_local_port) && wide == ipv6 && lend_begin(w, p, s)) {
+		session_begin(w, b, at, s, wide, number);
+		return;
+	}
 	if (reason != DROP_none) {
+		balancer->ports_exhausted += reason == DROP_no_local_port;
 		table_free(&w->table, wide, number);
 		pkt_drop(p, reason);
 		return;
@@ -379,6 +385,7 @@ static void balance_miss(struct worker *w, struct batch *b, unsigned int at)
 	if (owner != w->index && !(p->flags & PKT_HANDED)) {
 		p->fate = FATE_HAND;
 		b->owner[at] = owner;
+		b->nexthop[at] = HAND_OWNER;
 		return;
 	}
 	if (w->made)

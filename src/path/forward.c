@@ -11,6 +11,7 @@
 #include "net/nexthop.h"
 #include "path/family.h"
 #include "path/mss.h"
+#include "path/room.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
@@ -255,13 +256,18 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 	if (unlikely(p->flags & PKT_ICMP_ERROR)) {
 		if (likely(session_is_two_way(s)))
 			icmp_error_forward(w, b, at, s, direction);
+		else if (s->form & FORM_LENT)
+			lend_forward(w, b, at, s);
 		else
 			one_way_icmp_error(w, b, at, s);
 		return;
 	}
 	s->stamp = b->seconds;
 	if (unlikely(s->flags & SESSION_LOCAL)) {
-		forward_local(w, b, p, s, direction);
+		if (s->form & FORM_LENT)
+			lend_forward(w, b, at, s);
+		else
+			forward_local(w, b, p, s, direction);
 		return;
 	}
 	nexthop = route_of_session(w, p, s, direction);

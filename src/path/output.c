@@ -44,7 +44,7 @@ static void hand_flush(struct worker *w, unsigned int to)
  * that it has and this worker has not.
  */
 static void hand_add(struct worker *w, unsigned int to, struct rte_mbuf *m, uint16_t iface,
-		     enum hand why)
+		     unsigned int why)
 {
 	struct transmit *t = &w->hand[to];
 
@@ -306,7 +306,7 @@ void output(struct worker *w, struct batch *b)
 			break;
 		case FATE_HAND:
 			output_strip_tags(p);
-			hand_add(w, b->owner[i], p->mbuf, p->iface, HAND_OWNER);
+			hand_add(w, b->owner[i], p->mbuf, p->iface, b->nexthop[i]);
 			break;
 		case FATE_BARE:
 			output_bare(w, p);

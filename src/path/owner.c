@@ -2,17 +2,23 @@
 
 /*
  * Owners. Every packet of a session, in both directions, its fragments and the ICMP errors about
- * it, has to be seen by one worker; which one follows from the tuple alone. There are two ways,
- * chosen once at start:
+ * it, has to be seen by one worker. Which one is a function of the tuple alone, so that it does not
+ * matter by which port, on which queue, or in which packet it is quoted. In this order:
  *
- * RSS: all ports spread by Toeplitz with the same key and table. The owner is the worker on whose
- * queue the devices put the tuple, and local ports are chosen so that replies come there too:
- * nothing is handed over but fragments and ICMP errors.
+ *   to a local address    by the local port, which the session's worker has chosen for that
+ *                         (FullNAT, NAT64, SNAT's WAN addresses, and Linux's own connections);
+ *                         io/steer_home.c says how, for each port by itself
+ *   from a server of NAT  by the end that it is sent to: that is the client
+ *   otherwise             by the end that it is sent from: that is the client, too
  *
- * Hand-over: devices spread as they like.
- *   to a local address    from the local port: its worker has chosen the port so
- *   from a local address  likewise (what Linux sends)
- *   otherwise             from the hash of the tuple
+ * The two ends of a NAT session have nothing in common but the client's address and port, and the
+ * VIP stands in one direction only; so both directions look at the client, and whatever is sent to
+ * a VIP may be NAT's. Who has once been a server of NAT stays one here, because its sessions may
+ * still be there.
+ *
+ * A device that spreads by itself (RSS) has done so by the whole tuple. Where there is one, what
+ * clients send belongs to the worker that it gives it to, but not what is sent to a VIP of NAT:
+ * with NAT most packets are handed over, in one of the directions at least.
  *
  * Only a packet that has missed asks: a session that is found is owned.
  */
@@ -23,66 +29,85 @@
 #include <rte_ip.h>
 
 #include "balance/address_set.h"
-#include "balance/ports.h"
-#include "base/log.h"
-#include "io/steer.h"
+#include "base/hash.h"
+#include "io/steer_home.h"
 #include "path/worker.h"
 
-static struct steer_toeplitz toeplitz;
-static const struct port *rss_port; // stands for all; NULL: hand-over
-
-static bool rss_same(const struct port *a, const struct port *b)
+int owner_start(unsigned int workers, struct error *error)
 {
-	return a->rss && b->rss && a->rss_key_len == b->rss_key_len &&
-	       memcmp(a->rss_key, b->rss_key, a->rss_key_len) == 0 &&
-	       a->rss_reta_size == b->rss_reta_size &&
-	       memcmp(a->rss_reta, b->rss_reta, a->rss_reta_size * sizeof(*a->rss_reta)) == 0;
+	return steer_homes_start(workers, error);
 }
 
-void owner_start(unsigned int workers)
-{
-	bool same = workers > 1 && port_count() > 0;
-
-	rss_port = NULL;
-	for (unsigned int i = 0; i < port_count(); i++)
-		same = same && rss_same(port_get(0), port_get(i)) &&
-		       port_get(i)->rx_queue_count == workers;
-	if (same &&
-	    steer_toeplitz_init(&toeplitz, port_get(0)->rss_key, port_get(0)->rss_key_len) == 0)
-		rss_port = port_get(0);
-	if (workers > 1)
-		log_info("packets find their worker by %s",
-			 rss_port ? "the devices' own spreading (RSS)"
-				  : "hand-over between workers");
-}
-
-bool owner_is_rss(void)
-{
-	return rss_port != NULL;
-}
-
-unsigned int owner_by_rss(const void *key, bool ipv6)
+void owner_home(struct steer_home *home, const void *key, bool ipv6)
 {
 	const struct key4 *k4 = key;
 	const struct key6 *k6 = key;
+	struct addr local = ipv6 ? addr_v6(k6->destination) : addr_v4(k4->destination);
+	uint16_t port = STEER_NO_PORT;
 
-	if (ipv6)
-		return steer_queue(rss_port,
-				   steer_toeplitz6(&toeplitz, k6->source, k6->destination,
-						   k6->source_port, k6->destination_port));
-	return steer_queue(rss_port, steer_toeplitz4(&toeplitz, k4->source, k4->destination,
-						     k4->source_port, k4->destination_port));
+	address_set_local(&local, &port);
+	steer_home(home, port, key, ipv6);
 }
 
-/* The upper bits of the hash choose a bucket: take others, or a worker's buckets fill unevenly. */
-static unsigned int owner_by_hash(unsigned int workers, uint32_t hash)
+/* By one end of the tuple: not by the table's hash, whose upper bits choose a bucket. */
+static unsigned int owner_by_end(unsigned int workers, const struct addr *addr, uint16_t port,
+				 uint32_t zone_protocol)
 {
-	return ((uint64_t)(hash * 0x9e3779b1u) * workers) >> 32;
+	uint64_t words[5] = {0};
+
+	memcpy(words, addr->bytes, 16);
+	words[2] = port | (uint64_t)zone_protocol << 32;
+	return (uint64_t)hash_five(words) * workers >> 32;
 }
 
-unsigned int owner_of(const struct worker *w, const struct pkt *p)
+/*
+ * Compare what the device says of a packet that it gave to this worker with what is computed. Only
+ * counted here: control tells of it (steer_distrust()).
+ */
+static void owner_compare(struct worker *w, const struct pkt *p, const struct port *port,
+			  uint32_t hash)
+{
+	const struct iface *iface = iface_get(p->iface);
+
+	// Of other protocols a device hashes the addresses alone.
+	if (pkt_protocol(p) != IPPROTO_TCP && pkt_protocol(p) != IPPROTO_UDP)
+		return;
+	if ((p->flags & (PKT_HANDED | PKT_FROM_KERNEL | PKT_ICMP_ERROR)) || !iface ||
+	    iface->port != port->index || !(p->mbuf->ol_flags & RTE_MBUF_F_RX_RSS_HASH))
+		return;
+	w->rss_seen[port->index]++;
+	if (p->mbuf->hash.rss != hash || steer_queue(port, hash) != w->index)
+		w->rss_wrong[port->index]++;
+}
+
+/* Of a tuple that is not sent to a local address. */
+static unsigned int owner_by_client(struct worker *w, const struct pkt *p)
+{
+	bool ipv6 = p->flags & PKT_IPV6, anywhere, nat = address_set_any_nat(&anywhere);
+	struct addr source = ipv6 ? addr_v6(p->key6.source) : addr_v4(p->key4.source);
+	struct addr destination = ipv6 ? addr_v6(p->key6.destination)
+				       : addr_v4(p->key4.destination);
+	uint16_t from = ipv6 ? p->key6.source_port : p->key4.source_port;
+	uint16_t to = ipv6 ? p->key6.destination_port : p->key4.destination_port;
+	uint32_t zone_protocol = ipv6 ? p->key6.zone_protocol : p->key4.zone_protocol;
+	const struct port *rss = steer_reference();
+
+	if (nat && address_set_has(ADDRESS_NAT_SERVER, &source))
+		return owner_by_end(w->count, &destination, to, zone_protocol);
+	if (rss) {
+		uint32_t hash = steer_hash(rss, &p->key4, ipv6);
+
+		owner_compare(w, p, rss, hash);
+		if (!anywhere && !(nat && address_set_has(ADDRESS_NAT_VIP, &destination)))
+			return steer_queue(rss, hash);
+	}
+	return owner_by_end(w->count, &source, from, zone_protocol);
+}
+
+unsigned int owner_of(struct worker *w, const struct pkt *p)
 {
 	bool ipv6 = p->flags & PKT_IPV6;
+	struct steer_home home;
 	struct addr local;
 	uint16_t port;
 
@@ -90,13 +115,14 @@ unsigned int owner_of(const struct worker *w, const struct pkt *p)
 		return 0;
 	if (p->flags & PKT_FROM_KERNEL)
 		return w->index; // the punt thread has chosen
-	if (rss_port)
-		return owner_by_rss(&p->key4, ipv6);
 	local = ipv6 ? addr_v6(p->key6.destination) : addr_v4(p->key4.destination);
-	if (!address_set_has(ADDRESS_LOCAL, &local))
-		return owner_by_hash(w->count, p->hash);
+	if (!address_set_local(&local, &port))
+		return owner_by_client(w, p);
+	steer_home(&home, port, &p->key4, ipv6);
 	port = rte_be_to_cpu_16(ipv6 ? p->key6.destination_port : p->key4.destination_port);
-	return ports_owner(w->count, port);
+	if (home.rss)
+		owner_compare(w, p, home.rss, steer_hash(home.rss, &p->key4, ipv6));
+	return steer_home_worker(&home, port);
 }
 
 /* Offset of the ports of a packet that has such, of IPv6 without extension headers, or 0. */
@@ -133,24 +159,24 @@ unsigned int owner_of_kernel_packet(const struct rte_mbuf *packet)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
 	unsigned int at = owner_ports_offset(packet);
+	struct steer_home home;
 	uint16_t ports[2];
 
-	if (at == 0 || workers_count() == 0)
+	if (at == 0 || workers_count() < 2)
 		return 0;
 	memcpy(ports, rte_pktmbuf_mtod_offset(packet, uint8_t *, at), sizeof(ports));
-	if (!rss_port)
-		return ports_owner(workers_count(), rte_be_to_cpu_16(ports[0]));
 	if (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
 		const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(ether + 1);
 		struct key4 answer = {ip->dst_addr, ip->src_addr, ports[1], ports[0], 0};
 
-		return owner_by_rss(&answer, false);
+		owner_home(&home, &answer, false);
 	} else {
 		const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)(ether + 1);
 		struct key6 answer = {.source_port = ports[1], .destination_port = ports[0]};
 
 		memcpy(answer.source, ip->dst_addr, 16);
 		memcpy(answer.destination, ip->src_addr, 16);
-		return owner_by_rss(&answer, true);
+		owner_home(&home, &answer, true);
 	}
+	return steer_home_worker(&home, rte_be_to_cpu_16(ports[0]));
 }

@@ -13,7 +13,7 @@
  * whatever its age. The work is bounded: a packet ends one session at most, and looks at a few
  * lines to find it.
  */
-#include "path/worker.h"
+#include "path/room.h"
 
 /* By ticks of a clock of whole seconds, two of which are more than one second apart. */
 enum { HANDSHAKE_TICKS = 2 };

@@ -225,7 +225,7 @@ int worker_prepare(struct worker *w, unsigned int index, const struct workers_co
 	result = idle_start(&w->idle);
 	if (result < 0)
 		goto unmap_states;
-	w->balancer.ports.owner = owner_is_rss() ? owner_by_rss : NULL;
+	w->balancer.ports.home = owner_home;
 	w->balancer.worker = index;
 	w->balancer.workers = config->count;
 	w->balancer.table = &w->table;

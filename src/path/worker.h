@@ -29,7 +29,7 @@ enum {
 };
 
 /* Why a packet was handed over, in its mbuf's hash.usr. */
-enum hand { HAND_OWNER, HAND_READY };
+enum hand { HAND_OWNER, HAND_READY, HAND_LENT /* and how often before */ };
 
 /* Packets gathered for one port, or for one other worker. */
 struct transmit {
@@ -111,6 +111,8 @@ struct worker {
 	struct observer *observed; // w: that, as of this batch: it may change in the middle of one
 	struct record *record[BATCH]; // w: of this batch's packets that are observed
 
+	// w: first packets whose hash was compared with the device's, by port; and that differed
+	uint64_t rss_seen[PORT_MAX], rss_wrong[PORT_MAX];
 	struct worker_stats stats;  // w
 	uint64_t drops[DROP_COUNT]; // w
 } __attribute__((aligned(64)));
@@ -142,17 +144,12 @@ void session_end(struct worker *w, uint32_t entry);
 /* balance.c: move a session to a state, with all that is counted by state. */
 void session_set_state(struct worker *w, struct session *s, enum session_state state);
 
-/* room.c: may there be one more half-open session? Ends the oldest one where that helps. */
-bool room_for_half_open(struct worker *w, bool wide);
-/* room.c: table_allocate(), for which the oldest half-open session gives way. */
-struct session *room_take(struct worker *w, bool wide, uint32_t *number);
-
 /* owner.c: choose how packets find their worker, once the ports are open. */
-void owner_start(unsigned int workers);
-bool owner_is_rss(void);
-unsigned int owner_by_rss(const void *key, bool ipv6);
+int owner_start(unsigned int workers, struct error *error);
+/* owner.c: how replies with such keys come home (struct ports). */
+void owner_home(struct steer_home *home, const void *key, bool ipv6);
 /* owner.c: which worker owns the tuple that this packet carries? */
-unsigned int owner_of(const struct worker *w, const struct pkt *p);
+unsigned int owner_of(struct worker *w, const struct pkt *p);
 unsigned int owner_of_kernel_packet(const struct rte_mbuf *packet);
 
 /* route.c: the next hop towards the client of a session; asks for the neighbour when unknown. */

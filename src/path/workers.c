@@ -14,11 +14,12 @@
 
 #include "base/log.h"
 #include "io/handoff.h"
+#include "io/steer_home.h"
 #include "net/punt.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
 
-enum { WARN_SECONDS = 10 };
+enum { WARN_SECONDS = 10, SPREADING_WRONG = 32 /* packets */ };
 
 static struct worker *workers[WORKERS_MAX];
 static unsigned int worker_total;
@@ -45,8 +46,10 @@ int workers_start(const struct workers_config *config, struct error *error)
 	unsigned int started = 0, prepared = 0;
 	int result = 0;
 
-	owner_start(config->count);
 	sctp_start();
+	result = owner_start(config->count, error);
+	if (result < 0)
+		return result;
 	for (; prepared < config->count; prepared++) {
 		workers[prepared] = rte_zmalloc("worker", sizeof(struct worker), 64);
 		if (!workers[prepared]) {
@@ -281,7 +284,8 @@ static bool session_show(const struct worker *w, uint32_t entry, struct session_
 	struct session *s = &copy.head;
 	uint16_t age, timeout;
 
-	if (!session_copy(&w->table, entry, &copy))
+	// What another worker has taken stands there.
+	if (!session_copy(&w->table, entry, &copy) || (s->form & FORM_LENT))
 		return false;
 	memset(out, 0, sizeof(*out));
 	session_show_ends(s, entry & ENTRY_WIDE, out);
@@ -371,11 +375,27 @@ static void warn_exhausted(void)
 	next = now + WARN_SECONDS * rte_get_tsc_hz();
 }
 
+/* Does each device that spreads by itself put packets where it says? */
+static void compare_spreading(void)
+{
+	for (unsigned int i = 0; i < port_count(); i++) {
+		uint64_t seen = 0, wrong = 0;
+
+		for (unsigned int k = 0; k < worker_total; k++) {
+			seen += read64(&workers[k]->rss_seen[i]);
+			wrong += read64(&workers[k]->rss_wrong[i]);
+		}
+		if (wrong >= SPREADING_WRONG && wrong > seen / 2)
+			steer_distrust(port_get(i), wrong, seen);
+	}
+}
+
 void workers_tick(void)
 {
 	warn_exhausted();
 	if (worker_total < 2)
 		return;
+	compare_spreading();
 	for (uint32_t server = 1; server <= server_highest(); server++) {
 		uint32_t load[WORKERS_MAX], sum = 0;
 

@@ -62,6 +62,7 @@ struct worker_stats {
 	uint64_t repaired_checksums; // frames that had only the pseudo-header sum
 	uint64_t sessions, sessions_wide, half_open;
 	uint64_t half_open_evicted; // made room for others
+	uint64_t lent;		    // connections that other workers took, for want of a local port
 	uint64_t session_capacity, session_wide_capacity;
 	uint64_t local_ports_exhausted;
 	uint64_t cycles_busy;

@@ -59,6 +59,7 @@ enum session_form {
 	FORM_FAMILY,  // as FORM_REWRITE, with the header of the other IP version
 	FORM_KIND = 3,
 	FORM_PORT = 1 << 2,   // its local port is from the port allocator
+	FORM_LENT = 1 << 4,   // with FORM_DIRECT: another worker's, whose number is in nexthop
 	FORM_ROUTED = 1 << 3, // direction 0 goes to key[1]'s source, not by the server's path
 };
 

@@ -114,7 +114,10 @@ static void workers_begin(unsigned int count, unsigned int sessions, unsigned in
 		.sessions_wide = sessions_wide,
 		.half_open_percent = half_open_percent,
 	};
+	struct error error = {0};
 
+	if (owner_start(count, &error) < 0)
+		fail_msg("%s: %s", error.field, error.text);
 	for (unsigned int i = 0; i < count; i++) {
 		struct worker *w = &lab.worker[i];
 
@@ -201,6 +204,7 @@ struct rte_mbuf *lab_packet(const struct packet *p)
 		rte_pktmbuf_chain(m, rest);
 	}
 	m->port = iface;
+	m->hash.usr = HAND_OWNER;
 	return m;
 }
 

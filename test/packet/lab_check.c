@@ -76,9 +76,10 @@ static void session_sum(struct worker *w, uint32_t entry)
 	struct session *s = table_session(&w->table, entry);
 	bool wide = entry & ENTRY_WIDE;
 
-	sum.half_open += s->state == STATE_SYN_SENT || s->state == STATE_SYN_RECV ||
-			 s->state == STATE_SCTP_INIT || s->state == STATE_SCTP_INIT_ACK ||
-			 s->state == STATE_SCTP_COOKIE;
+	if (!(s->form & FORM_LENT))
+		sum.half_open += s->state == STATE_SYN_SENT || s->state == STATE_SYN_RECV ||
+				 s->state == STATE_SCTP_INIT || s->state == STATE_SCTP_INIT_ACK ||
+				 s->state == STATE_SCTP_COOKIE;
 	sum.sessions++;
 	sum.ports += (s->form & FORM_PORT) != 0;
 	assert_true(s->server < 256);

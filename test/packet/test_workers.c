@@ -3,10 +3,20 @@
 /* Two workers: who owns what, and how packets get there. */
 #include "lab.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "balance/ports.h"
 #include "io/handoff.h"
+#include "io/steer_home.h"
+
+static void owners_start(unsigned int count)
+{
+	struct error error = {0};
+
+	if (owner_start(count, &error) < 0)
+		fail_msg("%s: %s", error.field, error.text);
+}
 
 static unsigned int owner_of_client(uint16_t port)
 {
@@ -112,9 +122,6 @@ static void test_all_ports(void **state)
 			}
 		}
 		assert_int_equal(lab.w->stats.sessions, HALF);
-		put(.from = CLIENT ":65000", .to = VIP ":80", .tcp = SYN, .handed = true);
-		run();
-		expect_drop(no_local_port);
 		for (uint32_t s = 1; s <= lab.w->table.pool[0].high; s++) {
 			uint16_t port =
 				rte_be_to_cpu_16(lab.w->table.narrow[s].key4[1].destination_port);
@@ -123,6 +130,126 @@ static void test_all_ports(void **state)
 			assert_true(port >= PORTS_FIRST);
 		}
 	}
+	// Each asks the other one, and that is the end of it.
+	for (unsigned int worker = 0; worker < 2; worker++) {
+		lab.w = &lab.worker[worker];
+		put(.from = CLIENT, .from_port = 65000 + worker, .to = VIP ":80", .tcp = SYN,
+		    .handed = true);
+		run();
+		assert_int_equal(lab.w->stats.lent, 1);
+		lab_take_over(1 - worker);
+		expect_drop(no_local_port);
+		assert_int_equal(lab.w->balancer.ports_exhausted, 1);
+	}
+	// Both remember that they have asked.
+	assert_int_equal(lab_sessions(), 2 * HALF + 2);
+	lab_advance(31);
+}
+
+/* A worker without a free port gives a connection to the other one, and its packets after that. */
+static void test_lent(void **state)
+{
+	enum { HALF = (65536 - PORTS_FIRST) / 2 };
+	struct packet of_client = {.from = VIP ":80", .to = CLIENT ":65000", .tcp = ACK};
+	struct session_view view;
+	uint64_t cursor = 0;
+	unsigned int shown = 0;
+	bool found;
+
+	lab_resize(2, 2 * HALF, 0, 0);
+	service(.vip = VIP ":80");
+	for (unsigned int i = 0; i < HALF; i++) {
+		put(.from = CLIENT, .from_port = i + 1, .to = VIP ":80", .tcp = SYN,
+		    .handed = true);
+		if (lab.w->batch.count == BATCH || i == HALF - 1) {
+			run();
+			lab_forget();
+		}
+	}
+	put(.from = CLIENT ":65000", .to = VIP ":80", .tcp = SYN, .handed = true);
+	run();
+	expect_nothing();
+	assert_int_equal(lab.worker[0].stats.lent, 1);
+	lab_take_over(1);
+	expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN);
+	assert_int_equal(lab.remembered % 2, 1);
+	// The reply comes home by itself.
+	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = SYN | ACK);
+	run();
+	expect(.from = VIP ":80", .to = CLIENT ":65000", .tcp = SYN | ACK);
+	// The client goes on where it began, be it handed there or received.
+	for (unsigned int handed = 0; handed < 2; handed++) {
+		lab.w = &lab.worker[0];
+		if (handed)
+			put(.from = CLIENT ":65000", .to = VIP ":80", .tcp = ACK, .payload = 10,
+			    .handed = true);
+		else
+			put(.from = CLIENT ":65000", .to = VIP ":80", .tcp = ACK, .payload = 10);
+		put(.from = "10.1.9.9", .to = VIP, .icmp = 3, .code = 1, .quote = &of_client);
+		run();
+		expect_nothing();
+		lab_take_over(1);
+		expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK, .payload = 10);
+		expect(.from = LOCAL, .to = SERVER, .icmp = 3, .code = 1,
+		       .quote = &(struct packet){
+			       .from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK});
+	}
+	assert_int_equal(lab.worker[1].stats.sessions, 1);
+	assert_int_equal(lab.worker[0].stats.sessions, HALF + 1);
+	// It is shown once.
+	while (workers_session_next(&cursor, 1000, &view, &found))
+		shown += found;
+	assert_int_equal(shown, HALF + 1);
+	lab.w = &lab.worker[0];
+	put(.from = CLIENT ":65000", .to = VIP ":80", .tcp = FIN | ACK);
+	run();
+	lab_take_over(1);
+	expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = FIN | ACK);
+	lab_advance(31);
+	assert_int_equal(lab_sessions(), 0);
+}
+
+/* Of NAT the answers go to the client's own address: both ways belong to one worker. */
+static void nat_comes_home(const char *client, const struct ends *e)
+{
+	service(.vip = e->vip, .mode = "nat");
+	for (uint16_t port = 1000; port < 1100; port++) {
+		struct packet syn = {.from = client, .from_port = port, .to = e->vip, .tcp = SYN};
+		struct packet answer = {
+			.from = e->server, .to = client, .to_port = port, .tcp = SYN | ACK};
+		unsigned int here = port % 2;
+
+		for (unsigned int from_server = 0; from_server < 2; from_server++) {
+			uint64_t before = lab.worker[here].stats.handed_over;
+
+			lab.w = &lab.worker[here];
+			lab_put(from_server ? &answer : &syn);
+			run();
+			if (lab.worker[here].stats.handed_over > before)
+				lab_take_over(1 - here);
+			if (from_server)
+				expect(.from = e->vip, .to = client, .to_port = port,
+				       .tcp = SYN | ACK);
+			else
+				expect(.from = client, .from_port = port, .to = e->server,
+				       .tcp = SYN);
+			here = 1 - here;
+		}
+	}
+	assert_int_equal(lab_sessions(), 100);
+	assert_in_range(lab.worker[0].stats.sessions + lab.worker[0].stats.sessions_wide, 30, 70);
+}
+
+static void test_nat4(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	nat_comes_home(CLIENT, &ends4);
+}
+
+static void test_nat6(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	nat_comes_home(CLIENT6, &ends6);
 }
 
 /* What Linux sends is given to the worker that owns the port, however short the packet is. */
@@ -247,8 +374,8 @@ static void rss_on(bool on)
 		for (unsigned int place = 0; place < 64; place++)
 			port->rss_reta[place] = place % 3 ? 0 : 1;
 	}
-	owner_start(2);
-	assert_int_equal(owner_is_rss(), on);
+	owners_start(2);
+	assert_int_equal(steer_reference() != NULL, on);
 	lab_resize(2, 1000, 1000, 0);
 }
 
@@ -330,10 +457,126 @@ static void test_rss6(void **state)
 	rss_brings_replies(CLIENT6, &ends6);
 }
 
+static void test_rss_nat4(void **state)
+{
+	rss_on(true);
+	nat_comes_home(CLIENT, &ends4);
+}
+
+static void test_rss_nat6(void **state)
+{
+	rss_on(true);
+	nat_comes_home(CLIENT6, &ends6);
+}
+
+enum lie { TRUTH, OTHER_HASH, OTHER_QUEUE };
+
+/* A device whose hash or queue is not what it says is found out; packets come home all the same. */
+static void rss_says(enum lie lie)
+{
+	rss_on(true);
+	service(.vip = VIP ":80");
+	for (uint16_t port = 1000; port < 1080; port++) {
+		struct packet syn = {
+			.from = CLIENT, .from_port = port, .to = VIP ":80", .tcp = SYN};
+		struct key4 key = {.source_port = rte_cpu_to_be_16(port),
+				   .destination_port = RTE_BE16(80)};
+		unsigned int owner = rss_queue(&syn);
+		struct rte_mbuf *m;
+		struct addr addr;
+
+		assert_int_equal(addr_parse(CLIENT, &addr), 0);
+		key.source = addr.v4;
+		assert_int_equal(addr_parse(VIP, &addr), 0);
+		key.destination = addr.v4;
+		lab.w = &lab.worker[lie == OTHER_QUEUE ? 1 - owner : owner];
+		lab_put(&syn);
+		m = lab.w->batch.pkt[0].mbuf;
+		m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
+		m->hash.rss = steer_hash(port_get(0), &key, false) + (lie == OTHER_HASH);
+		run();
+		if (lie == OTHER_QUEUE)
+			lab_take_over(owner);
+		expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN);
+	}
+	assert_int_equal(lab.worker[0].rss_seen[0] + lab.worker[1].rss_seen[0], 80);
+	workers_tick();
+	assert_int_equal(port_get(0)->steering, lie == TRUTH ? STEERING_RSS : STEERING_HAND_OVER);
+	assert_int_equal(port_get(1)->steering, STEERING_RSS);
+	// Replies to the ports that were chosen belong to those that chose them.
+	for (unsigned int number = 1; number <= lab.worker[0].table.pool[0].high; number++) {
+		struct key4 key = lab.worker[0].table.narrow[number].key4[1];
+		struct steer_home home;
+
+		owner_home(&home, &key, false);
+		assert_int_equal(steer_home_worker(&home, rte_be_to_cpu_16(key.destination_port)),
+				 0);
+	}
+}
+
+static void test_rss_truth(void **state)
+{
+	rss_says(TRUTH);
+}
+
+static void test_rss_other_hash(void **state)
+{
+	rss_says(OTHER_HASH);
+}
+
+static void test_rss_other_queue(void **state)
+{
+	rss_says(OTHER_QUEUE);
+}
+
+/* One port spreads by itself, the other one does not: each goes its own way. */
+static void test_mixed(void **state)
+{
+	rss_on(true);
+	port_get(1)->rss = false; // towards the servers
+	owners_start(2);
+	assert_int_equal(port_get(0)->steering, STEERING_RSS);
+	assert_int_equal(port_get(1)->steering, STEERING_HAND_OVER);
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80");
+	for (uint16_t port = 1000; port < 1100; port++) {
+		struct packet syn = {
+			.from = CLIENT, .from_port = port, .to = VIP ":80", .tcp = SYN};
+		unsigned int owner = rss_queue(&syn);
+
+		lab.w = &lab.worker[owner];
+		lab_put(&syn);
+		run();
+		expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN);
+		assert_int_equal(lab.remembered % 2, owner);
+	}
+	assert_int_equal(lab.worker[0].stats.handed_over + lab.worker[1].stats.handed_over, 0);
+}
+
+/* What a port is told to do and cannot is an error that names it. */
+static void test_steering_refused(void **state)
+{
+	struct error error = {0};
+
+	port_get(1)->config.steering = STEERING_RSS;
+	assert_int_equal(owner_start(2, &error), -ENOTSUP);
+	assert_string_equal(error.field, "ports[1].steering");
+	assert_non_null(strstr(error.text, "rss cannot be: net_null"));
+	port_get(1)->config.steering = STEERING_FLOW;
+	assert_int_equal(owner_start(2, &error), -ENOTSUP);
+	assert_non_null(strstr(error.text, "flow cannot be: "));
+	port_get(1)->config.steering = STEERING_HAND_OVER;
+	owners_start(2);
+	assert_string_equal(port_get(1)->steering_why, "as the file asks");
+	port_get(1)->config.steering = STEERING_AUTO;
+}
+
 /* Linux's packets go to the worker that gets the answer. */
 static void test_rss_kernel(void **state)
 {
 	rss_on(true);
+	service(.vip = VIP ":80");
+	service(.vip = "[" VIP6 "]:80");
 	for (uint16_t port = 33000; port < 33100; port++) {
 		struct packet out = {.kernel = true,
 				     .from = port % 2 ? LOCAL : LOCAL6,
@@ -352,8 +595,8 @@ static void test_rss_kernel(void **state)
 static int rss_end(void **state)
 {
 	for (unsigned int i = 0; i < 2; i++)
-		port_get(i)->rss = false;
-	owner_start(2);
+		port_get(i)->rss = port_get(i)->distrusted = false;
+	owners_start(1);
 	return lab_end(state);
 }
 
@@ -362,12 +605,28 @@ static int rss_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		lab_test(test_flow),	   lab_test(test_handed_once),
-		lab_test(test_icmp),	   lab_test(test_all_ports),
-		lab_test(test_kernel),	   lab_test(test_kernel_session),
-		lab_test(test_ring_full),  lab_test(test_shared_queue),
-		rss_test(test_rss4),	   rss_test(test_rss6),
+		lab_test(test_flow),
+		lab_test(test_handed_once),
+		lab_test(test_icmp),
+		lab_test(test_all_ports),
+		lab_test(test_lent),
+		lab_test(test_kernel),
+		lab_test(test_kernel_session),
+		lab_test(test_ring_full),
+		lab_test(test_shared_queue),
+		lab_test(test_steering_refused),
+		rss_test(test_rss4),
+		rss_test(test_rss6),
+		rss_test(test_rss_truth),
+		rss_test(test_rss_other_hash),
+		rss_test(test_rss_other_queue),
+		rss_test(test_mixed),
 		rss_test(test_rss_kernel),
+		// Who has been a server of NAT once stays one.
+		lab_test(test_nat4),
+		lab_test(test_nat6),
+		rss_test(test_rss_nat4),
+		rss_test(test_rss_nat6),
 	};
 
 	return cmocka_run_group_tests_name("workers", tests, lab_start, lab_stop);

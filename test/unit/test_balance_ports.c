@@ -268,12 +268,19 @@ static void test_taken_by_linux(void **state)
 	end();
 }
 
-static unsigned int owner_odd(const void *key, bool ipv6)
+static struct port odd_port = {.rss = true, .rss_reta_size = 4, .rss_reta = {0, 1, 1, 0}};
+static struct steer_toeplitz odd_table;
+
+static void home_odd(struct steer_home *home, const void *key, bool ipv6)
 {
 	const struct key4 *k = key;
-	uint16_t port = rte_be_to_cpu_16(k->destination_port);
 
-	return (port >> 3 ^ port >> 7 ^ k->source) % 2;
+	*home = (struct steer_home){
+		.rss = &odd_port,
+		.toeplitz = &odd_table,
+		.workers = 2,
+		.rest = steer_toeplitz4(&odd_table, k->source, k->destination, k->source_port, 0),
+	};
 }
 
 /* With any way to say who owns a port, each worker takes all of its own and no other. */
@@ -298,11 +305,14 @@ static void test_shares(void **state)
 		uint16_t port;
 
 		begin(worker, 2);
-		ports.owner = owner_odd;
+		steer_toeplitz_default(&odd_table);
+		ports.home = home_odd;
 		while ((port = take(1, 0, NULL))) {
 			struct key4 key = reply(1, port);
+			uint32_t hash = steer_toeplitz4(&odd_table, key.source, key.destination,
+							key.source_port, key.destination_port);
 
-			assert_int_equal(owner_odd(&key, false), worker);
+			assert_int_equal(steer_queue(&odd_port, hash), worker);
 			all++;
 		}
 		end();
