@@ -33,6 +33,9 @@ def cases():
         "fullnat": ([{}], FLOWS),
         "fullnat-udp": ([{"protocol": UDP}], [1_000, 100_000, 1_000_000]),
         "fullnat6": ([{"family": 6}], [1_000, 100_000, 1_000_000]),
+        "nat": ([{"mode": "nat"}], [1_000, 100_000, 1_000_000]),
+        "dr": ([{"mode": "dr"}], [1_000, 100_000, 1_000_000]),
+        "tunnel": ([{"mode": "tunnel"}], [1_000, 100_000, 1_000_000]),
         "zipf": ([{"zipf": 1.0}], [100_000, 1_000_000]),
         "services": ([{"services": n} for n in (1, 1_000, 100_000)], [1_000_000]),
         "connections": ([{"connections": True}], [1_000_000]),
@@ -215,6 +218,8 @@ def rows_of(run, case):
         yield row
         return
     for direction, phase in (("inbound", control.INBOUND), ("outbound", control.OUTBOUND)):
+        if direction == "outbound" and run.plan.one_way:
+            continue
         with Profile(run, f"{case} {run.plan.flows} {run.plan.services} {direction}"):
             found = run.measure(phase)
         yield row_of(run, case, direction, found["weir"], found["ceiling"])
@@ -270,7 +275,7 @@ def print_table(rows):
 def print_targets(rows):
     """Reached or missed, and by how much."""
     judged = [(row, one) for row in rows for one in figures.judge(row)]
-    judged += [(None, one) for one in figures.judge_services(rows)]
+    judged += [(None, one) for one in figures.judge_services(rows) + figures.judge_modes(rows)]
     for row in rows:
         if row["case"] == "connections":
             print(f"\nnew connections at {row['flows']:,} live sessions: "

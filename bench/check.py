@@ -18,8 +18,8 @@ def folded(data):
 class Expect:
     """What frames must look like, from the configuration of the run."""
 
-    def __init__(self, traffic, client, vip, local_addresses, servers):
-        self.traffic = traffic
+    def __init__(self, traffic, client, vip, local_addresses, servers, mode="fullnat"):
+        self.traffic, self.mode = traffic, mode
         self.client, self.vip = int(ipaddress.ip_address(client)), int(ipaddress.ip_address(vip))
         self.local_addresses = {ipaddress.ip_address(a) for a in local_addresses}
         self.servers = {(ipaddress.ip_address(a), p) for a, p in servers}
@@ -40,6 +40,12 @@ class Expect:
 
     def fault(self, side, frame):
         """What is wrong with this frame, or None."""
+        if side == control.SERVER and self.mode == "tunnel" and frame[23] == 4:
+            if folded(frame[14:34]) != 0xffff:
+                return "outer IP header checksum"
+            if ipaddress.ip_address(frame[30:34]) not in {address for address, _ in self.servers}:
+                return f"outer destination {ipaddress.ip_address(frame[30:34])} is no real server"
+            frame = frame[:14] + frame[34:]
         ethertype = frame[12:14]
         if ethertype not in (b"\x08\x00", b"\x86\xdd"):
             return None  # ARP and the like of the kernel
@@ -68,9 +74,15 @@ class Expect:
         if side == control.SERVER:
             if frame[:6] != SERVER_GATEWAY_MAC:
                 return "MAC address of the server's gateway"
-            if source not in self.local_addresses:
+            if self.mode != "fullnat":
+                if not self.is_client(source):
+                    return f"source {source} is no client"
+            elif source not in self.local_addresses:
                 return f"source {source} is no local address"
-            if (destination, destination_port) not in self.servers:
+            if self.mode in ("dr", "tunnel"):
+                if not self.is_service(destination, destination_port):
+                    return f"destination {destination} port {destination_port} is no service"
+            elif (destination, destination_port) not in self.servers:
                 return f"destination {destination} port {destination_port} is no real server"
             return None
         if frame[:6] != CLIENT_GATEWAY_MAC:

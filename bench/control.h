@@ -25,6 +25,9 @@ enum control_phase {
 	PHASE_DRAIN,	   // finish what PHASE_CONNECTIONS has begun, begin nothing
 };
 
+/* How servers get their packets, and whether their answers come back through the program. */
+enum control_way { WAY_BOTH, WAY_DIRECT, WAY_TUNNEL };
+
 /* Addresses: 16 bytes, IPv4 in the last four; the number of a client or VIP is added to these. */
 struct control_traffic {
 	uint64_t magic, size;
@@ -41,6 +44,7 @@ struct control_traffic {
 	uint64_t new_clients; // and of how many there are
 	uint64_t window;      // flows or connections that may wait for an answer
 	uint64_t held;	      // transmitted buffers kept before they are freed, as by a NIC
+	uint64_t way;	      // enum control_way
 	uint8_t client[16], vip[16];
 };
 

@@ -10,9 +10,11 @@ MAGIC = 0x72696577
 SAMPLES, CAPTURES, FRAME = 16384, 2048, 104
 IDLE, SETUP, INBOUND, OUTBOUND, CONNECTIONS, DRAIN = range(6)
 CLIENT, SERVER = range(2)
+WAY_BOTH, WAY_DIRECT, WAY_TUNNEL = range(3)
 
 TRAFFIC = ("magic", "size", "family", "protocol", "flows", "packets", "zipf", "seed", "services",
-           "vip_ports", "first_port", "clients", "new_client", "new_clients", "window", "held")
+           "vip_ports", "first_port", "clients", "new_client", "new_clients", "window", "held",
+           "way")
 STATE = ("tsc_hz", "entered", "thread", "received_client", "received_server", "sent_client",
          "sent_server", "others_client", "others_server", "no_buffer", "learnt", "established",
          "begun", "ended", "built", "samples", "captures")

@@ -239,3 +239,15 @@ bool frame_known(const struct frame_shape *shape, const uint8_t *in, uint32_t le
 	       memcmp(in + 12, shape->models[0].bytes + 12, 2) == 0 &&
 	       in[shape->protocol] == shape->traffic->protocol && (shape->wide || in[14] == 0x45);
 }
+
+uint32_t frame_inner(uint8_t *out, const uint8_t *in, uint32_t length)
+{
+	enum { ETHER = 14, OUTER = 20 };
+
+	if (length < ETHER + OUTER || in[14] != 0x45 || in[23] != IPPROTO_IPIP)
+		return 0;
+	length = RTE_MIN(length - OUTER, (uint32_t)FRAME_SLOT_MAX);
+	memcpy(out, in, ETHER);
+	memcpy(out + ETHER, in + ETHER + OUTER, length - ETHER);
+	return length;
+}

@@ -56,6 +56,8 @@ void frame_write(const struct frame_shape *shape, uint8_t *out, const struct fra
 
 /* Has `in` our shape, so that it can be answered? */
 bool frame_known(const struct frame_shape *shape, const uint8_t *in, uint32_t length);
+/* The frame within IPv4 in IPv4, FRAME_SLOT_MAX bytes of it at most; its length, 0: it is none. */
+uint32_t frame_inner(uint8_t *out, const uint8_t *in, uint32_t length);
 /* TCP flags, 0 for UDP. */
 static inline uint8_t frame_flags(const struct frame_shape *shape, const uint8_t *in)
 {

@@ -14,6 +14,7 @@ import sys
 import time
 
 import check
+import control
 
 HUGEPAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
 
@@ -195,14 +196,19 @@ class Weir(Program):
         for port in plan.ports:
             tap, family = f"{port['name']}.kni", "-6" if plan.wide else "-4"
             ip("link", "set", tap, "up")
-            ip("neigh", "replace", port["gateway"], "lladdr", port["gateway_mac"], "dev", tap,
-               "nud", "permanent")
-            ip(family, "route", "replace", port["network"], "via", port["gateway"], "dev", tap)
+            stations = [port["gateway"]] if port["network"] else [
+                address for address, _ in plan.service_servers(0)]
+            for station in stations:
+                ip("neigh", "replace", station, "lladdr", port["gateway_mac"], "dev", tap,
+                   "nud", "permanent")
+            if port["network"]:
+                ip(family, "route", "replace", port["network"], "via", port["gateway"], "dev", tap)
         since = time.monotonic()
         while True:
             self.check_alive()
             known = json.dumps(self.get("/v1/neighbours")) + json.dumps(self.get("/v1/routes"))
-            if all(port["gateway"] in known and port["network"] in known for port in plan.ports):
+            if all((port["gateway"] in known and port["network"] in known) if port["network"]
+                   else plan.service_servers(0)[-1][0] in known for port in plan.ports):
                 break
             if time.monotonic() - since > 10:
                 raise Failed("weir does not take over routes and neighbours:\n" + known)
@@ -242,10 +248,11 @@ class Plan:
     VIP_PORTS = 1000
 
     def __init__(self, family=4, protocol=6, flows=1, services=1, zipf=0.0, connections=False,
-                 held=0):
+                 held=0, mode="fullnat"):
         self.wide = family == 6
         self.protocol, self.flows, self.services = protocol, flows, services
-        self.connections = connections
+        self.connections, self.mode = connections, mode
+        self.one_way = mode in ("dr", "tunnel")
         if self.wide:
             self.client, self.vip, self.server = "2001:db8:8000::", "2001:db8:1::", "2001:db8:40::"
             local, width = "2001:db8:64::{:x}", 64
@@ -258,9 +265,13 @@ class Plan:
             networks = ("10.128.0.0/9", "10.64.0.0/10")
             gateways = ("192.168.1.2", "192.168.2.2")
             own = ("192.168.1.1", "192.168.2.1")
+        if mode == "dr":  # its servers are stations on the wire
+            own = (own[0], "10.64.255.1")
         macs = (check.CLIENT_GATEWAY_MAC.hex(":"), check.SERVER_GATEWAY_MAC.hex(":"))
         self.ports = [{"name": f"dpdk{i}", "gateway": gateways[i], "gateway_mac": macs[i],
                        "network": networks[i], "address": f"{own[i]}/{width}"} for i in range(2)]
+        if mode == "dr":
+            self.ports[1].update(network=None, address=f"{own[1]}/10")
         # Ports enough for all flows: 64,512 for each pair of local address and server.
         self.servers_each = 16 if services == 1 else 2
         self.locals = [local.format(200 + i) for i in range(16 if services == 1 else 4)]
@@ -271,19 +282,21 @@ class Plan:
             "zipf": int(zipf * 1000), "seed": 0x5eed, "services": services,
             "vip_ports": self.VIP_PORTS, "first_port": 80 if services == 1 else 8000,
             "clients": self.CLIENTS, "new_client": self.NEW_CLIENT,
-            "new_clients": self.NEW_CLIENTS, "window": 512, "held": held}
+            "new_clients": self.NEW_CLIENTS, "window": 512, "held": held,
+            "way": {"dr": control.WAY_DIRECT, "tunnel": control.WAY_TUNNEL}.get(mode, 0)}
 
     def service_servers(self, number):
         """The real servers of a service: (address, port), no two services share one."""
         base = int(ipaddress.ip_address(self.server)) + 1
         first = number * self.servers_each
-        return [(str(ipaddress.ip_address(base + first + i)), 8080)
+        port = self.traffic["first_port"] if self.one_way else 8080
+        return [(str(ipaddress.ip_address(base + first + i)), port)
                 for i in range(self.servers_each)]
 
     def expect(self):
         """What the frames must look like."""
         servers = [one for s in range(self.services) for one in self.service_servers(s)]
-        return check.Expect(self.traffic, self.client, self.vip, self.locals, servers)
+        return check.Expect(self.traffic, self.client, self.vip, self.locals, servers, self.mode)
 
     def capacity(self):
         """Sessions that the table has room for."""
@@ -309,7 +322,7 @@ class Plan:
             "vip": str(ipaddress.ip_address(first + s // self.VIP_PORTS)),
             "port": self.traffic["first_port"] + s % self.VIP_PORTS,
             "protocol": "tcp" if self.protocol == 6 else "udp",
-            "scheduler": "rr", "mode": "fullnat",
+            "scheduler": "rr", "mode": self.mode,
             "servers": [{"address": address, "port": port, "weight": 1}
                         for address, port in self.service_servers(s)],
         } for s in range(self.services)]

@@ -21,6 +21,7 @@
  */
 #include "replay.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include <rte_branch_prediction.h>
@@ -186,23 +187,6 @@ uint16_t replay_receive(void *queue, struct rte_mbuf **packets, uint16_t count)
 	return side_converse(side, packets, count);
 }
 
-/* A frame for a server: answer it, and in the set-up remember what the server sends later. */
-static void server_take(struct replay_side *side, const uint8_t *frame, bool first)
-{
-	struct replay *replay = side->replay;
-	const struct frame_shape *shape = &replay->shape;
-	struct frame_head later;
-
-	if (!first)
-		return;
-	queue_push(replay, &side->answers, frame, shape->tcp ? FRAME_SYN_ACK : FRAME_DATAGRAM);
-	if (replay->phase == PHASE_SETUP && replay->learnt_count < shape->traffic->flows) {
-		frame_head_answer(shape, &later, frame, shape->tcp ? FRAME_ACK : FRAME_DATAGRAM);
-		frame_write(shape, replay->learnt + replay->learnt_count * shape->slot, &later);
-		replay->control->state.learnt = ++replay->learnt_count;
-	}
-}
-
 static void client_take(struct replay_side *side, const uint8_t *frame, bool answer)
 {
 	struct replay *replay = side->replay;
@@ -216,6 +200,40 @@ static void client_take(struct replay_side *side, const uint8_t *frame, bool ans
 	replay->control->state.established = ++replay->established;
 }
 
+/* Direct routing and tunnels: the answer reaches the client by another way. */
+static void server_answer_directly(struct replay *replay, const uint8_t *frame)
+{
+	const struct frame_shape *shape = &replay->shape;
+	uint8_t answer[FRAME_SLOT_MAX];
+	struct frame_head head;
+
+	frame_head_answer(shape, &head, frame, shape->tcp ? FRAME_SYN_ACK : FRAME_DATAGRAM);
+	frame_write(shape, answer, &head);
+	memcpy(answer, "\x02\0\0\0\0\xaa\x02\0\0\0\0\x01", 12);
+	client_take(&replay->sides[SIDE_CLIENT], answer, true);
+}
+
+/* A frame for a server: answer it, and in the set-up remember what the server sends later. */
+static void server_take(struct replay_side *side, const uint8_t *frame, bool first)
+{
+	struct replay *replay = side->replay;
+	const struct frame_shape *shape = &replay->shape;
+	struct frame_head later;
+
+	if (!first)
+		return;
+	if (shape->traffic->way == WAY_BOTH)
+		queue_push(replay, &side->answers, frame,
+			   shape->tcp ? FRAME_SYN_ACK : FRAME_DATAGRAM);
+	else
+		server_answer_directly(replay, frame);
+	if (replay->phase == PHASE_SETUP && replay->learnt_count < shape->traffic->flows) {
+		frame_head_answer(shape, &later, frame, shape->tcp ? FRAME_ACK : FRAME_DATAGRAM);
+		frame_write(shape, replay->learnt + replay->learnt_count * shape->slot, &later);
+		replay->control->state.learnt = ++replay->learnt_count;
+	}
+}
+
 static __rte_noinline void side_take(struct replay_side *side, struct rte_mbuf **packets,
 				     uint16_t count)
 {
@@ -224,10 +242,19 @@ static __rte_noinline void side_take(struct replay_side *side, struct rte_mbuf *
 
 	for (unsigned int i = 0; i < count; i++) {
 		const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
-		const uint8_t flags = frame_flags(shape, frame);
+		uint32_t length = packets[i]->data_len;
+		uint8_t inner[FRAME_SLOT_MAX];
+		uint8_t flags;
 
-		if (!frame_known(shape, frame, packets[i]->data_len))
+		// The forwarder, which is the ceiling, puts nothing into a tunnel.
+		if (side->index == SIDE_SERVER && shape->traffic->way == WAY_TUNNEL &&
+		    frame[shape->protocol] == IPPROTO_IPIP) {
+			length = frame_inner(inner, frame, length);
+			frame = inner;
+		}
+		if (!frame_known(shape, frame, length))
 			continue;
+		flags = frame_flags(shape, frame);
 		if (side->index == SIDE_SERVER)
 			server_take(side, frame, !tcp || flags == RTE_TCP_SYN_FLAG);
 		else
@@ -253,11 +280,16 @@ uint16_t replay_send(void *queue, struct rte_mbuf **packets, uint16_t count)
 	struct replay_side *side = queue;
 	struct replay *replay = side->replay;
 	const unsigned int place = replay->shape.protocol;
+	const bool tunnel = side->index == SIDE_SERVER && replay->shape.traffic->way == WAY_TUNNEL;
 	const uint8_t protocol = replay->shape.models[0].bytes[place];
+	const uint8_t outer = tunnel ? IPPROTO_IPIP : protocol;
 	unsigned int ours = 0;
 
-	for (unsigned int i = 0; i < count; i++)
-		ours += rte_pktmbuf_mtod(packets[i], const uint8_t *)[place] == protocol;
+	for (unsigned int i = 0; i < count; i++) {
+		const uint8_t found = rte_pktmbuf_mtod(packets[i], const uint8_t *)[place];
+
+		ours += found == protocol || found == outer;
+	}
 	if (unlikely(side->captures_due))
 		replay_capture(side, packets, count);
 	if (unlikely(replay->phase == PHASE_SETUP || replay->phase >= PHASE_CONNECTIONS))
