@@ -129,7 +129,8 @@ static const char *forward_mode(const struct rule *rule)
 		{"fullnat", "fullnat"},	 {"gatewaying", "dr"}, {"ipip", "tunnel"},
 		{"masquerading", "nat"}, {"snat", "snat"},
 	};
-	const char *option = rule->given[SLOT_FORWARD].option->name;
+	const struct rule_option *given = rule->given[SLOT_FORWARD].option;
+	const char *option = given ? given->name : "gatewaying"; // as in the tool
 	unsigned int i = 0;
 
 	while (strcmp(modes[i].option, option))
@@ -137,13 +138,34 @@ static const char *forward_mode(const struct rule *rule)
 	return modes[i].mode;
 }
 
+/* null: none, or one of type ipip. */
+static json_t *tunnel_body(const struct rule *rule)
+{
+	const struct rule_option *sum = rule->given[SLOT_TUN_SUM].option;
+	const char *type = rule->given[SLOT_TUN_TYPE].text;
+	json_t *body;
+
+	if (!type || !strcmp(type, "ipip"))
+		return json_null();
+	body = json_pack("{s:s}", "type", type);
+	if (rule_has(rule, SLOT_TUN_PORT))
+		json_object_set_new(body, "port", json_integer(rule->tunnel_port));
+	if (sum && strcmp(sum->name, "tun-nocsum"))
+		json_object_set_new(body, "checksum",
+				    json_string(strcmp(sum->name, "tun-csum") ? "remote" : "full"));
+	return body;
+}
+
 static json_t *server_body(const struct rule *rule)
 {
 	json_t *body = settings_body(rule);
 
-	if (rule_has(rule, SLOT_FORWARD))
+	if (rule_has(rule, SLOT_FORWARD) || rule->command->id == RULE_ADD_SERVER)
 		json_object_set_new(body, "mode", json_string(forward_mode(rule)));
-
+	// -i names the tunnel as a whole; another method ends the one that there was.
+	if (rule_has(rule, SLOT_TUN_TYPE) ||
+	    (rule_has(rule, SLOT_FORWARD) && rule->command->id == RULE_EDIT_SERVER))
+		json_object_set_new(body, "tunnel", tunnel_body(rule));
 	if (rule_has(rule, SLOT_WEIGHT) || rule->command->id == RULE_ADD_SERVER)
 		json_object_set_new(body, "weight", json_integer(rule->weight));
 	return body;

@@ -241,6 +241,28 @@ static bool given_is(const struct rule *rule, enum rule_slot slot, const char *n
 	return rule_has(rule, slot) && !strcmp(rule->given[slot].option->name, name);
 }
 
+/* --tun-type and what belongs to it. */
+static int tunnel_check(const struct rule *rule)
+{
+	const char *type = rule->given[SLOT_TUN_TYPE].text;
+	const struct rule_option *sum = rule->given[SLOT_TUN_SUM].option;
+	bool gue = type && !strcmp(type, "gue");
+
+	if ((type || sum || rule_has(rule, SLOT_TUN_PORT)) && !given_is(rule, SLOT_FORWARD, "ipip"))
+		return rule_fail("--%s is only for -i (--ipip)", type  ? "tun-type"
+								 : sum ? sum->name
+								       : "tun-port");
+	if (rule_has(rule, SLOT_TUN_PORT) && !gue)
+		return rule_fail("--tun-port is only for --tun-type gue");
+	if (gue && !rule_has(rule, SLOT_TUN_PORT))
+		return rule_fail("--tun-type gue needs --tun-port PORT");
+	if (sum && (!type || !strcmp(type, "ipip")))
+		return rule_fail("--%s is only for --tun-type gue and gre", sum->name);
+	if (sum && !strcmp(sum->name, "tun-remcsum") && !gue)
+		return rule_fail("--tun-remcsum is only for --tun-type gue");
+	return 0;
+}
+
 static int together_check(const struct rule *rule)
 {
 	const struct rule_option *view = rule->given[SLOT_VIEW].option;
@@ -321,9 +343,6 @@ static int rule_check(const struct rule *rule)
 		return rule_fail("-r (--real-server): \"%s\" names port 0; leave the port out for "
 				 "that of the service",
 				 rule->given[SLOT_SERVER].text);
-	if (rule->command->id == RULE_ADD_SERVER && !rule_has(rule, SLOT_FORWARD))
-		return rule_fail("-a (--add-server) without a forwarding method means direct "
-				 "routing, which is not available yet; say -b (--fullnat)");
 	return 0;
 }
 
@@ -367,6 +386,8 @@ int rule_parse(struct rule *rule, int argc, char **argv)
 			code = value_take(rule, slot);
 	if (code == 0)
 		code = together_check(rule);
+	if (code == 0)
+		code = tunnel_check(rule);
 	if (code == 0)
 		code = later_check(rule);
 	return code == 0 ? rule_check(rule) : code;

@@ -23,6 +23,9 @@ enum rule_slot {
 	SLOT_NETMASK,
 	SLOT_SERVER,
 	SLOT_FORWARD,
+	SLOT_TUN_TYPE,
+	SLOT_TUN_PORT,
+	SLOT_TUN_SUM,
 	SLOT_WEIGHT,
 	SLOT_UPPER,
 	SLOT_LOWER,
@@ -132,7 +135,7 @@ struct rule {
 	/* What the values mean. */
 	uint8_t protocol; // of the service
 	struct rule_endpoint service, server, local;
-	unsigned int weight, cpu, conn_timeout;
+	unsigned int weight, cpu, conn_timeout, tunnel_port;
 	unsigned int seconds[3]; // of --set
 	uint8_t pair_protocol;
 	struct rule_endpoint pair_client, pair_vip; // --sockpair

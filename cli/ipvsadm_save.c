@@ -143,9 +143,25 @@ static char forward_letter(const json_t *service, const json_t *server)
 	return 'b';
 }
 
+static void tunnel_words(FILE *out, const json_t *tunnel)
+{
+	const char *checksum = text_of(tunnel, "checksum");
+
+	if (!tunnel)
+		return;
+	fprintf(out, " --tun-type %s", text_of(tunnel, "type"));
+	if (json_object_get(tunnel, "port"))
+		fprintf(out, " --tun-port %lld",
+			(long long)json_integer_value(json_object_get(tunnel, "port")));
+	if (!strcmp(checksum, "full"))
+		fputs(" --tun-csum", out);
+	else if (!strcmp(checksum, "remote"))
+		fputs(" --tun-remcsum", out);
+}
+
 static void server_line(FILE *out, const json_t *service, const json_t *server)
 {
-	static const char *const said[] = {"address", "port", "weight", "mode"};
+	static const char *const said[] = {"address", "port", "weight", "mode", "tunnel"};
 	const char *address = text_of(server, "address");
 	json_t *left = json_copy((json_t *)server);
 
@@ -156,6 +172,7 @@ static void server_line(FILE *out, const json_t *service, const json_t *server)
 		address, (long long)json_integer_value(json_object_get(server, "port")),
 		forward_letter(service, server),
 		(long long)json_integer_value(json_object_get(server, "weight")));
+	tunnel_words(out, json_object_get(server, "tunnel"));
 	settings_print(out, left);
 	fputc('\n', out);
 }

@@ -305,6 +305,21 @@ int take_weight(struct rule *rule, const char *text)
 	return value_number(text, 0, 65535, &rule->weight);
 }
 
+int take_tunnel_type(struct rule *rule, const char *text)
+{
+	static const char *const words[] = {"ipip", "gue", "gre", NULL};
+
+	for (unsigned int i = 0; words[i]; i++)
+		if (!strcmp(words[i], text))
+			return 0;
+	return -EINVAL;
+}
+
+int take_tunnel_port(struct rule *rule, const char *text)
+{
+	return value_number(text, 1, 65535, &rule->tunnel_port);
+}
+
 int take_threshold(struct rule *rule, const char *text)
 {
 	unsigned int threshold;

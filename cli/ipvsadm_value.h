@@ -31,6 +31,8 @@ int take_scheduler(struct rule *rule, const char *text);
 int take_persistent(struct rule *rule, const char *text);
 int take_netmask(struct rule *rule, const char *text);
 int take_weight(struct rule *rule, const char *text);
+int take_tunnel_type(struct rule *rule, const char *text);
+int take_tunnel_port(struct rule *rule, const char *text);
 int take_threshold(struct rule *rule, const char *text);
 int take_switch(struct rule *rule, const char *text);
 int take_hash_target(struct rule *rule, const char *text);

@@ -17,7 +17,11 @@ static const struct option server_options[] = {
 	{"weight", 'w', OPTION_NUMBER, "NUMBER", "weight",
 	 "share of new connections; 0 drains: nothing new, what is there goes on", NULL},
 	{"mode", 'm', OPTION_TEXT, "NAME", "mode",
-	 "forwarding mode, instead of the service's: fullnat or nat", "fullnat nat"},
+	 "forwarding mode, instead of the service's: fullnat, nat, dr or tunnel",
+	 "fullnat nat dr tunnel"},
+	{"tunnel", 0, OPTION_TEXT, "TYPE[:PORT][+CHECKSUM]", "tunnel",
+	 "of mode tunnel: ipip, gre, gre+full, gue:6080, gue:6080+full or gue:6080+remote",
+	 "ipip gre gre+full gue:6080 gue:6080+full gue:6080+remote"},
 	{0},
 };
 

@@ -24,8 +24,13 @@
 		 "scheduler_flags",                                                                  \
 		 "sh and mh: take the client's port in; none: only its address",                     \
 		 "port fallback none"},                                                              \
-		{"mode",       'm', OPTION_TEXT, "NAME", "mode", "forwarding mode: fullnat or nat",  \
-		 "fullnat nat"},                                                                     \
+		{"mode",                                                                             \
+		 'm',                                                                                \
+		 OPTION_TEXT,                                                                        \
+		 "NAME",                                                                             \
+		 "mode",                                                                             \
+		 "forwarding mode: fullnat, nat, dr or tunnel",                                      \
+		 "fullnat nat dr tunnel"},                                                           \
 		{"unknown-tcp", 0,                                                                   \
 		 OPTION_TEXT,	"reset|drop",                                                        \
 		 "unknown_tcp", "what a TCP packet gets that belongs to no session and is no SYN",   \

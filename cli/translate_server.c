@@ -97,9 +97,12 @@ static void take_kind(struct translation *t, struct service *service, struct blo
 		const char *kind, *mode;
 	} kinds[] = {{"FNAT", "fullnat"}, {"NAT", NULL},    {"DR", "dr"},
 		     {"TUN", "tunnel"},	  {"SNAT", "snat"}, {NULL, NULL}};
-	const char *kind = value_of(t, block);
+	const char *kind = block_word(t->blocks, block, 1);
 	unsigned int i = 0;
 
+	// TUN has a type behind it, which keepalived itself reads.
+	if (!kind || strcmp(kind, "TUN"))
+		kind = value_of(t, block);
 	if (!kind || is_vague(kind))
 		return;
 	while (kinds[i].kind && strcmp(kinds[i].kind, kind))

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "io/rcu.h"
 #include "net/nexthop.h"
+#include "tunnel/source.h"
 #include "tunnel/template.h"
 
 /*
@@ -45,10 +46,14 @@ int server_start(void)
 		goto unmap_servers;
 	if (template_start(SERVER_MAX) < 0)
 		goto unmap_paths;
+	if (source_start() < 0)
+		goto stop_templates;
 	server_table = server_memory.base;
 	server_path = path_memory.base;
 	return 0;
 
+stop_templates:
+	template_stop();
 unmap_paths:
 	memory_unmap(&path_memory);
 unmap_servers:
@@ -61,6 +66,7 @@ free_list:
 
 void server_stop(void)
 {
+	source_stop();
 	template_stop();
 	memory_unmap(&path_memory);
 	memory_unmap(&server_memory);

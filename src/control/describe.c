@@ -144,6 +144,10 @@ static void describe_servers(struct describe *d, const char *where, const struct
 			if (strcmp(old->mode, new->mode) != 0)
 				line_add(d, &d->changed, "~ %smode %s -> %s", prefix,
 					 model_server_mode(was, old), model_server_mode(is, new));
+			if (memcmp(&old->tunnel, &new->tunnel, sizeof(old->tunnel)) != 0)
+				line_add(d, &d->changed, "~ %stunnel %s -> %s", prefix,
+					 tunnel_type_words[old->tunnel.type],
+					 tunnel_type_words[new->tunnel.type]);
 			describe_check(d, prefix, old->check, new->check);
 			i++;
 			k++;

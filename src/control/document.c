@@ -182,17 +182,17 @@ int document_decode_server(const json_t *body, const struct service_key *key,
 {
 	const struct document_source source = {.origin = server->origin};
 	const struct model_service *running = model_find(key);
-	const struct model_service service = {.key = *key,
-					      .check = running ? running->check : NULL};
+	struct model_service service = {.key = *key, .check = running ? running->check : NULL};
 	struct document_context context = {.source = &source, .service = &service};
 	struct decode d = {.error = error, .context = &context};
 	const struct model_server wanted = *server;
 	int status = check_path_address(&d, "address", &wanted.addr);
 
+	snprintf(service.mode, sizeof(service.mode), "%s", running ? running->mode : "fullnat");
 	if (status == 0)
 		status = body_decode(&d, body, document_server_fields, server);
 	if (status == 0)
-		status = document_check_family(&d, server);
+		status = document_judge_server(&d, server);
 	if (status == 0 && model_server_compare(&wanted, server) != 0)
 		status = error_set(error, -EINVAL, "",
 				   "address and port differ from those in the path");

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "control/decode.h"
+#include "control/mode_check.h"
 
 /*
  * Everything is checked here that can be known without asking the data plane. Fields of features
@@ -302,10 +303,76 @@ static int decode_mode(struct decode *d, const json_t *value, const struct field
 
 /* Real servers */
 
+static const struct field tunnel_fields[] = {
+	{"type", decode_word, FIELD_OF(struct tunnel_settings, type), .more = tunnel_type_words},
+	{"port", decode_integer, FIELD_OF(struct tunnel_settings, port), .minimum = 1,
+	 .maximum = 65535},
+	{"checksum", decode_word, FIELD_OF(struct tunnel_settings, checksum),
+	 .more = tunnel_checksum_words},
+	{NULL},
+};
+
+static int tunnel_fail(struct decode *d, const char *field, const char *text)
+{
+	decode_enter(d, ".%s", field);
+	return decode_fail(d, -EINVAL, "%s", text);
+}
+
+/* The short form, "TYPE[:PORT][+CHECKSUM]", as the object that it stands for. */
+static int tunnel_expand(struct decode *d, const json_t *value, json_t **object)
+{
+	char text[40], *sum, *port, *end = "";
+	unsigned long number = 0;
+
+	*object = NULL;
+	if (snprintf(text, sizeof(text), "%s", json_string_value(value)) >= (int)sizeof(text))
+		return decode_fail(d, -EINVAL, "must be TYPE[:PORT][+CHECKSUM]");
+	sum = strchr(text, '+');
+	if (sum != NULL)
+		*sum++ = '\0';
+	port = strchr(text, ':');
+	if (port != NULL) {
+		*port++ = '\0';
+		number = strtoul(port, &end, 10);
+		if (*port == '\0' || *end != '\0')
+			return tunnel_fail(d, "port", "must be a number, 1 to 65535");
+	}
+	*object = json_pack("{s:s}", "type", text);
+	if (port != NULL)
+		json_object_set_new(*object, "port", json_integer((json_int_t)number));
+	if (sum != NULL)
+		json_object_set_new(*object, "checksum", json_string(sum));
+	return 0;
+}
+
+/* How a server of mode tunnel is reached; given, it is given as a whole. */
+static int decode_tunnel(struct decode *d, const json_t *value, const struct field *field,
+			 void *target)
+{
+	struct tunnel_settings tunnel = {.type = TUNNEL_IPIP};
+	json_t *expanded = NULL;
+	int status = json_is_string(value) ? tunnel_expand(d, value, &expanded) : 0;
+
+	if (status == 0 && !json_is_null(value))
+		status = decode_object(d, expanded ? expanded : value, tunnel_fields, &tunnel);
+	json_decref(expanded);
+	if (status < 0)
+		return status;
+	if (tunnel.port != 0 && tunnel.type != TUNNEL_GUE)
+		return tunnel_fail(d, "port", "only a tunnel of type gue has a port");
+	if (tunnel.checksum != TUNNEL_CHECKSUM_NONE && tunnel.type == TUNNEL_IPIP)
+		return tunnel_fail(d, "checksum", "a tunnel of type ipip has no checksum");
+	if (tunnel.checksum == TUNNEL_CHECKSUM_REMOTE && tunnel.type != TUNNEL_GUE)
+		return tunnel_fail(d, "checksum", "remote is only for a tunnel of type gue");
+	if (tunnel.port == 0 && tunnel.type == TUNNEL_GUE)
+		tunnel.port = TUNNEL_GUE_PORT;
+	((struct model_server *)target)->tunnel = tunnel;
+	return 0;
+}
+
 const struct field document_server_fields[] = {
 	{"address", decode_unicast, FIELD_OF(struct model_server, addr), .required = true},
-	{"port", decode_integer, FIELD_OF(struct model_server, port), .minimum = 1,
-	 .maximum = 65535, .required = true},
+	{"port", decode_integer, FIELD_OF(struct model_server, port), .maximum = 65535},
 	{"weight", decode_integer, FIELD_OF(struct model_server, weight), .maximum = 65535},
 	{"mode", decode_mode, FIELD_OF(struct model_server, mode), .minimum = 1},
 	{"origin", decode_origin, FIELD_OF(struct model_server, origin)},
@@ -316,7 +383,7 @@ const struct field document_server_fields[] = {
 	{"upper_threshold", decode_later, .more = "limiting connections of a real server"},
 	{"lower_threshold", decode_later, .more = "limiting connections of a real server"},
 	{"vni", decode_later, .more = "a real server in a VNI"},
-	{"tunnel", decode_later, .more = "tunnelling to a real server"},
+	{"tunnel", decode_tunnel},
 	{"check", document_decode_server_check},
 	{"health", decode_health, FIELD_OF(struct model_server, health)},
 	{"removed", decode_finding},
@@ -337,6 +404,32 @@ int document_check_family(struct decode *d, const struct model_server *server)
 			   family == AF_INET ? "NAT46" : "NAT64");
 }
 
+/*
+ * What the mode makes of the port, and whether it goes with the rest. Where the packet stays as it
+ * is, no port means that of the service.
+ */
+int document_judge_server(struct decode *d, struct model_server *server)
+{
+	const struct document_context *context = d->context;
+	const struct model_service *service = context->service;
+	bool one_way = mode_is_one_way(model_server_mode(service, server));
+	struct error inner;
+	int status;
+
+	if (server->port == 0 && one_way)
+		server->port = service->key.port;
+	if (server->port == 0 && service->key.port != 0) {
+		decode_enter(d, ".port");
+		return decode_fail(d, -EINVAL, "is missing, or 0; it is 1 to 65535");
+	}
+	status = mode_check_server(service, server, &inner);
+	if (status < 0) {
+		decode_enter(d, ".%s", inner.field);
+		return decode_fail(d, status, "%s", inner.text);
+	}
+	return one_way ? 0 : document_check_family(d, server);
+}
+
 static int server_entry(struct decode *d, const json_t *value, void *item)
 {
 	const struct document_context *context = d->context;
@@ -346,7 +439,7 @@ static int server_entry(struct decode *d, const json_t *value, void *item)
 	server->origin = (uint8_t)context->source->origin;
 	server->weight = 1;
 	status = decode_object(d, value, document_server_fields, server);
-	return status < 0 ? status : document_check_family(d, server);
+	return status < 0 ? status : document_judge_server(d, server);
 }
 
 static int server_compare(const void *a, const void *b)
@@ -582,7 +675,7 @@ static int judge_locals(struct decode *d, const struct model_service *service)
 int document_fields_service(struct decode *d, const json_t *json, struct model_service *service)
 {
 	// The settings of checks depend on the protocol, and those of servers on the service's.
-	static const char *const early[] = {"vip", "port", "protocol", "check"};
+	static const char *const early[] = {"vip", "port", "protocol", "mode", "check"};
 	struct document_context *context = d->context;
 	int status;
 

@@ -35,3 +35,5 @@ int document_decode_server_check(struct decode *d, const json_t *value, const st
 int document_judge_checks(struct decode *d, const struct model_service *service);
 /* A real server must be of the family of the context's service. */
 int document_check_family(struct decode *d, const struct model_server *server);
+/* Does it go with its mode? Fills in the port that a mode implies. */
+int document_judge_server(struct decode *d, struct model_server *server);

@@ -67,6 +67,18 @@ json_t *document_locals_json(const struct model_local *locals, unsigned int coun
 	return list;
 }
 
+static json_t *tunnel_json(const struct tunnel_settings *tunnel)
+{
+	json_t *object = json_pack("{s:s}", "type", tunnel_type_words[tunnel->type]);
+
+	if (tunnel->type == TUNNEL_GUE)
+		json_object_set_new(object, "port", json_integer(tunnel->port));
+	if (tunnel->checksum != TUNNEL_CHECKSUM_NONE)
+		json_object_set_new(object, "checksum",
+				    json_string(tunnel_checksum_words[tunnel->checksum]));
+	return object;
+}
+
 json_t *document_server_json(const struct model_server *server, bool marks)
 {
 	char text[ADDR_TEXT];
@@ -75,6 +87,8 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 
 	if (*server->mode)
 		json_object_set_new(object, "mode", json_string(server->mode));
+	if (server->tunnel.type != TUNNEL_IPIP)
+		json_object_set_new(object, "tunnel", tunnel_json(&server->tunnel));
 	if (server->check == &check_none)
 		json_object_set_new(object, "check", json_null());
 	else if (server->check != NULL)

@@ -7,6 +7,7 @@
 
 #include "balance/service.h"
 #include "control/document_fields.h"
+#include "control/mode_check.h"
 
 int ipvs_check_address(const struct addr *addr, struct error *error)
 {
@@ -56,21 +57,59 @@ int ipvs_check_service(const struct ipvs_service *asked, struct error *error)
 
 static int method_check(uint32_t method, struct error *error)
 {
-	static const char *const names[] = {
-		[IP_VS_CONN_F_LOCALNODE] = "local delivery",
-		[IP_VS_CONN_F_TUNNEL] = "tunnelling",
-		[IP_VS_CONN_F_DROUTE] = "direct routing",
-	};
-
 	method &= IP_VS_CONN_F_FWD_MASK;
-	if (method == IP_VS_CONN_F_MASQ)
+	if (method == IP_VS_CONN_F_MASQ || method == IP_VS_CONN_F_DROUTE ||
+	    method == IP_VS_CONN_F_TUNNEL)
 		return 0;
-	if (method < sizeof(names) / sizeof(names[0]) && names[method] != NULL)
-		return error_set(
-			error, -EOPNOTSUPP, "",
-			"%s is not available yet; there is: masquerading (-m, lb_kind NAT)",
-			names[method]);
+	if (method == IP_VS_CONN_F_LOCALNODE)
+		return error_set(error, -EOPNOTSUPP, "",
+				 "local delivery is not available; there is: masquerading, direct "
+				 "routing, tunnelling (-m, -g, -i)");
 	return error_set(error, -EINVAL, "", "there is no forwarding method %u", method);
+}
+
+static int tunnel_check(const struct ipvs_server *asked, struct error *error)
+{
+	const uint16_t flags = IP_VS_TUNNEL_ENCAP_FLAG_CSUM | IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM;
+
+	if (asked->tunnel_type >= IP_VS_CONN_F_TUNNEL_TYPE_MAX)
+		return error_set(error, -EINVAL, "", "there is no tunnel type %u",
+				 asked->tunnel_type);
+	if (asked->tunnel_flags & ~flags)
+		return error_set(error, -EINVAL, "", "there are no tunnel flags 0x%x",
+				 asked->tunnel_flags);
+	if (asked->tunnel_type == IP_VS_CONN_F_TUNNEL_TYPE_GUE && asked->tunnel_port == 0)
+		return error_set(error, -EINVAL, "",
+				 "a tunnel of type gue needs the port that the real server listens "
+				 "on (--tun-port, port)");
+	return 0;
+}
+
+void ipvs_check_fill(const struct model_service *service, const struct ipvs_server *asked,
+		     struct model_server *server)
+{
+	uint32_t method = asked->method & IP_VS_CONN_F_FWD_MASK;
+	const char *mode = method == IP_VS_CONN_F_DROUTE    ? "dr"
+			   : method == IP_VS_CONN_F_TUNNEL  ? "tunnel"
+			   : mode_is_one_way(service->mode) ? "fullnat"
+							    : "";
+
+	memset(server->mode, 0, sizeof(server->mode));
+	memset(&server->tunnel, 0, sizeof(server->tunnel));
+	// What the service does by itself need not be said again; FullNAT has no word in IPVS.
+	if (strcmp(mode, service->mode) != 0)
+		strcpy(server->mode, mode);
+	server->weight = asked->weight;
+	if (method != IP_VS_CONN_F_TUNNEL)
+		return;
+	server->tunnel.type = asked->tunnel_type;
+	if (asked->tunnel_type == TUNNEL_GUE)
+		server->tunnel.port = asked->tunnel_port;
+	if (asked->tunnel_type != TUNNEL_IPIP && asked->tunnel_flags & IP_VS_TUNNEL_ENCAP_FLAG_CSUM)
+		server->tunnel.checksum = TUNNEL_CHECKSUM_FULL;
+	else if (asked->tunnel_type == TUNNEL_GUE &&
+		 asked->tunnel_flags & IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM)
+		server->tunnel.checksum = TUNNEL_CHECKSUM_REMOTE;
 }
 
 int ipvs_check_server(const struct model_service *service, const struct ipvs_server *asked,
@@ -82,12 +121,15 @@ int ipvs_check_server(const struct model_service *service, const struct ipvs_ser
 		return status;
 	if (asked->port == 0)
 		return error_set(error, -EINVAL, "", "the real server's port must not be 0");
-	if (asked->addr.family != service->key.vip.family)
+	if (asked->addr.family != service->key.vip.family &&
+	    (asked->method & IP_VS_CONN_F_FWD_MASK) == IP_VS_CONN_F_MASQ)
 		return error_set(error, -EOPNOTSUPP, "",
 				 "the VIP and the real server are of different families: %s is not "
 				 "available yet",
 				 asked->addr.family == AF_INET ? "NAT64" : "NAT46");
 	status = method_check(asked->method, error);
+	if (status == 0)
+		status = tunnel_check(asked, error);
 	if (status < 0)
 		return status;
 	if (asked->weight > 65535)

@@ -33,6 +33,19 @@ static const char *protocol_title(uint8_t protocol)
 	return protocol == IPPROTO_TCP ? "TCP" : protocol == IPPROTO_UDP ? "UDP" : "SCTP";
 }
 
+static const char *method_name(const struct model_service *service,
+			       const struct model_server *server)
+{
+	switch (ipvs_reply_method(service, server)) {
+	case IP_VS_CONN_F_DROUTE:
+		return "Route";
+	case IP_VS_CONN_F_TUNNEL:
+		return "Tunnel";
+	default:
+		return "Masq";
+	}
+}
+
 /* ip_vs: services with their servers. */
 static bool table_more(struct ipvs_listing *listing)
 {
@@ -59,9 +72,9 @@ static bool table_more(struct ipvs_listing *listing)
 		text_add(text, "  -> ");
 		address_add(text, &server->addr, true);
 		text_add(text, ":%04X%s%-7s %-6u %-10u %-10u\n", server->port,
-			 server->addr.family == AF_INET ? "      " : " ", "Masq",
-			 model_server_weight(server), (unsigned int)traffic.active,
-			 (unsigned int)traffic.inactive);
+			 server->addr.family == AF_INET ? "      " : " ",
+			 method_name(service, server), model_server_weight(server),
+			 (unsigned int)traffic.active, (unsigned int)traffic.inactive);
 	}
 	return true;
 }
@@ -181,7 +194,7 @@ static bool servers_next(struct ipvs_listing *listing, struct ipvs_reply *reply)
 			continue;
 		if (!ipvs_reply_has_room(reply))
 			return true;
-		ipvs_reply_server(reply, &service->servers[i]);
+		ipvs_reply_server(reply, service, &service->servers[i]);
 		listing->last = service->servers[i];
 	}
 	return false;

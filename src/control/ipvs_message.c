@@ -186,6 +186,21 @@ static int service_take(const struct nlattr *nest, struct ipvs_service *service,
 	return status;
 }
 
+static int tunnel_take(const struct attributes *a, struct ipvs_server *server, struct error *error)
+{
+	uint16_t port = 0;
+	int status = value_take(a, IPVS_DEST_ATTR_TUN_TYPE, "tunnel type", &server->tunnel_type, 1,
+				error);
+
+	if (status == 0)
+		status = value_take(a, IPVS_DEST_ATTR_TUN_PORT, "tunnel port", &port, 2, error);
+	if (status == 0)
+		status = value_take(a, IPVS_DEST_ATTR_TUN_FLAGS, "tunnel flags",
+				    &server->tunnel_flags, 2, error);
+	server->tunnel_port = ntohs(port);
+	return status;
+}
+
 static int server_take(const struct nlattr *nest, uint16_t service_family,
 		       struct ipvs_server *server, struct error *error)
 {
@@ -218,6 +233,8 @@ static int server_take(const struct nlattr *nest, uint16_t service_family,
 	if (status == 0)
 		status = value_take(&a, IPVS_DEST_ATTR_L_THRESH, "lower threshold", &server->lower,
 				    4, error);
+	if (status == 0)
+		status = tunnel_take(&a, server, error);
 	if (status == 0)
 		server->port = ntohs(port);
 	return status;

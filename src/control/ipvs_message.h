@@ -38,6 +38,9 @@ struct ipvs_server {
 	uint32_t method; // IP_VS_CONN_F_MASQ and so on
 	uint32_t weight;
 	uint32_t upper, lower; // thresholds
+	uint8_t tunnel_type;   // IP_VS_CONN_F_TUNNEL_TYPE_...
+	uint16_t tunnel_port;  // host byte order
+	uint16_t tunnel_flags; // IP_VS_TUNNEL_ENCAP_FLAG_...
 };
 
 struct ipvs_request {

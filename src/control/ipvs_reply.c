@@ -151,7 +151,33 @@ void ipvs_reply_service(struct ipvs_reply *reply, const struct model_service *se
 	message_end(reply, message);
 }
 
-void ipvs_reply_server(struct ipvs_reply *reply, const struct model_server *server)
+uint32_t ipvs_reply_method(const struct model_service *service, const struct model_server *server)
+{
+	const char *mode = model_server_mode(service, server);
+
+	if (strcmp(mode, "dr") == 0)
+		return IP_VS_CONN_F_DROUTE;
+	if (strcmp(mode, "tunnel") == 0)
+		return IP_VS_CONN_F_TUNNEL;
+	// ipvsadm has no name for FullNAT, and Masq is what a user sees of it.
+	return IP_VS_CONN_F_MASQ;
+}
+
+static void tunnel_put(struct nlmsghdr *message, const struct tunnel_settings *tunnel)
+{
+	static const uint16_t flags[] = {
+		[TUNNEL_CHECKSUM_NONE] = IP_VS_TUNNEL_ENCAP_FLAG_NOCSUM,
+		[TUNNEL_CHECKSUM_FULL] = IP_VS_TUNNEL_ENCAP_FLAG_CSUM,
+		[TUNNEL_CHECKSUM_REMOTE] = IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM,
+	};
+
+	mnl_attr_put_u8(message, IPVS_DEST_ATTR_TUN_TYPE, tunnel->type);
+	mnl_attr_put_u16(message, IPVS_DEST_ATTR_TUN_PORT, htons(tunnel->port));
+	mnl_attr_put_u16(message, IPVS_DEST_ATTR_TUN_FLAGS, flags[tunnel->checksum]);
+}
+
+void ipvs_reply_server(struct ipvs_reply *reply, const struct model_service *service,
+		       const struct model_server *server)
 {
 	struct nlmsghdr *message = generic_begin(reply, IPVS_FAMILY, NLM_F_MULTI, IPVS_CMD_NEW_DEST,
 						 IPVS_GENL_VERSION);
@@ -165,8 +191,7 @@ void ipvs_reply_server(struct ipvs_reply *reply, const struct model_server *serv
 	counters = counters_make(&traffic, &rate);
 	address_put(message, IPVS_DEST_ATTR_ADDR, &server->addr);
 	mnl_attr_put_u16(message, IPVS_DEST_ATTR_PORT, htons(server->port));
-	// Whatever the mode: ipvsadm has no name for FullNAT, and Masq is what a user sees of it.
-	mnl_attr_put_u32(message, IPVS_DEST_ATTR_FWD_METHOD, IP_VS_CONN_F_MASQ);
+	mnl_attr_put_u32(message, IPVS_DEST_ATTR_FWD_METHOD, ipvs_reply_method(service, server));
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_WEIGHT, model_server_weight(server));
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_U_THRESH, 0);
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_L_THRESH, 0);
@@ -175,9 +200,7 @@ void ipvs_reply_server(struct ipvs_reply *reply, const struct model_server *serv
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_PERSIST_CONNS, 0);
 	counters_put(message, &counters, IPVS_DEST_ATTR_STATS, IPVS_DEST_ATTR_STATS64);
 	mnl_attr_put_u16(message, IPVS_DEST_ATTR_ADDR_FAMILY, server->addr.family);
-	mnl_attr_put_u8(message, IPVS_DEST_ATTR_TUN_TYPE, 0);
-	mnl_attr_put_u16(message, IPVS_DEST_ATTR_TUN_PORT, 0);
-	mnl_attr_put_u16(message, IPVS_DEST_ATTR_TUN_FLAGS, 0);
+	tunnel_put(message, &server->tunnel);
 	mnl_attr_nest_end(message, nest);
 	message_end(reply, message);
 }

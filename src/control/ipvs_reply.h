@@ -25,7 +25,10 @@ bool ipvs_reply_has_room(const struct ipvs_reply *reply);
 void ipvs_reply_family(struct ipvs_reply *reply);
 /* An object; `listed`: one of several. */
 void ipvs_reply_service(struct ipvs_reply *reply, const struct model_service *service, bool listed);
-void ipvs_reply_server(struct ipvs_reply *reply, const struct model_server *server);
+void ipvs_reply_server(struct ipvs_reply *reply, const struct model_service *service,
+		       const struct model_server *server);
+/* IP_VS_CONN_F_MASQ and so on: what IPVS calls the mode of a server. */
+uint32_t ipvs_reply_method(const struct model_service *service, const struct model_server *server);
 void ipvs_reply_timeouts(struct ipvs_reply *reply, const struct timeouts *timeouts);
 void ipvs_reply_info(struct ipvs_reply *reply);
 /* A piece of a file. */

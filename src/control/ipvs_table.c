@@ -337,7 +337,7 @@ static int server_put(const struct ipvs_request *request, const struct ipvs_peer
 					       .origin = ORIGIN_IPVS,
 					       .keepalived = peer->keepalived};
 	was = server;
-	server.weight = request->server.weight;
+	ipvs_check_fill(service, &request->server, &server);
 	after = model_service_copy(service);
 	status = after ? model_service_put_server(after, &server) : -ENOMEM;
 	if (status < 0) {

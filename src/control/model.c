@@ -126,7 +126,8 @@ static bool service_differs(const struct model_service *a, const struct model_se
 /* Is the same server configured in another way? */
 static bool server_differs(const struct model_server *a, const struct model_server *b)
 {
-	return a->weight != b->weight || a->check != b->check || strcmp(a->mode, b->mode) != 0;
+	return a->weight != b->weight || a->check != b->check || strcmp(a->mode, b->mode) != 0 ||
+	       memcmp(&a->tunnel, &b->tunnel, sizeof(a->tunnel)) != 0;
 }
 
 uint32_t model_server_weight(const struct model_server *server)
@@ -143,6 +144,15 @@ const char *model_server_mode(const struct model_service *service,
 			      const struct model_server *server)
 {
 	return *server->mode ? server->mode : service->mode;
+}
+
+bool model_server_same_way(const struct model_service *before, const struct model_server *old,
+			   const struct model_service *after, const struct model_server *new)
+{
+	bool was = strcmp(model_server_mode(before, old), "tunnel") == 0;
+	bool is = strcmp(model_server_mode(after, new), "tunnel") == 0;
+
+	return was == is && memcmp(&old->tunnel, &new->tunnel, sizeof(old->tunnel)) == 0;
 }
 
 bool model_server_is_removed(const struct model_service *service, const struct model_server *server)

@@ -10,6 +10,7 @@
 #include "control/check.h"
 #include "net/iface.h"
 #include "session/timeout.h"
+#include "tunnel/tunnel.h"
 
 /*
  * The one model: what every door together asked for. Control thread only. An object is never
@@ -28,13 +29,14 @@ struct model_server {
 	struct addr addr;
 	uint16_t port; // host byte order
 	uint8_t origin;
-	bool overridden;	   // from the file, then changed through another door
-	bool keepalived;	   // it made it, through the IPVS door (ipvs_keeper.c)
-	uint8_t health;		   // enum health; found out, never configured
-	uint32_t weight;	   // as configured; workers see model_server_weight()
-	uint32_t number;	   // from server_create(); 0 until published
-	const struct check *check; // over the service's; NULL: as that, &check_none: none
-	char mode[MODEL_WORD];	   // over the service's; "": as that
+	bool overridden;	       // from the file, then changed through another door
+	bool keepalived;	       // it made it, through the IPVS door (ipvs_keeper.c)
+	uint8_t health;		       // enum health; found out, never configured
+	uint32_t weight;	       // as configured; workers see model_server_weight()
+	uint32_t number;	       // from server_create(); 0 until published
+	const struct check *check;     // over the service's; NULL: as that, &check_none: none
+	char mode[MODEL_WORD];	       // over the service's; "": as that
+	struct tunnel_settings tunnel; // of mode tunnel; all zero: ipip
 };
 
 /* A local address, of a service or of the pool. */
@@ -88,6 +90,13 @@ void model_service_mark(const struct model_service *before, struct model_service
 /* "tcp 10.0.0.100:80" */
 enum { SERVICE_TEXT = ENDPOINT_TEXT + 24 };
 char *model_service_format(const struct service_key *key, char text[static SERVICE_TEXT]);
+
+/*
+ * Do sessions of `old`, a server of `before`, and of `new`, the same one of `after`, go by one way?
+ * Sessions rely on their server's tunnel, so that another one makes another server.
+ */
+bool model_server_same_way(const struct model_service *before, const struct model_server *old,
+			   const struct model_service *after, const struct model_server *new);
 
 /* Insert or replace, find, remove. -ENOMEM, -ENOSPC (SERVICE_SERVERS_MAX); NULL; -ENOENT. */
 int model_service_put_server(struct model_service *service, const struct model_server *server);

@@ -10,6 +10,7 @@
 #include "balance/service.h"
 #include "base/log.h"
 #include "control/claim.h"
+#include "control/mode_check.h"
 #include "control/remains.h"
 #include "control/zero.h"
 #include "session/timeout.h"
@@ -53,10 +54,11 @@ static void service_unprepare(const struct model_service *before, struct model_s
 	for (unsigned int i = 0; i < locals; i++)
 		claim_release(&after->locals[i]);
 	for (unsigned int i = 0; i < servers; i++) {
-		const struct model_server *server = &after->servers[i];
+		const struct model_server *server = &after->servers[i], *old = NULL;
 
-		if (before == NULL ||
-		    model_service_find_server(before, &server->addr, server->port) == NULL)
+		if (before != NULL)
+			old = model_service_find_server(before, &server->addr, server->port);
+		if (old == NULL || old->number != server->number)
 			server_remove(server->number);
 	}
 	if (after->timeout_set >= 0)
@@ -65,6 +67,20 @@ static void service_unprepare(const struct model_service *before, struct model_s
 		service_number_free(after->number);
 	after->timeout_set = -1;
 	after->number = 0;
+}
+
+/* How packets reach a new server of mode tunnel, before anybody knows its number. */
+static void server_prepare_tunnel(const struct model_service *service,
+				  const struct model_server *server)
+{
+	struct addr source = {.family = AF_UNSPEC}; // that of the interface
+
+	if (strcmp(model_server_mode(service, server), "tunnel") != 0)
+		return;
+	for (unsigned int i = 0; i < service->local_count && source.family == AF_UNSPEC; i++)
+		if (service->locals[i].addr.family == server->addr.family)
+			source = service->locals[i].addr;
+	server_set_tunnel(server->number, &server->tunnel, &source);
 }
 
 static int service_prepare_servers(const struct model_service *before, struct model_service *after,
@@ -76,6 +92,8 @@ static int service_prepare_servers(const struct model_service *before, struct mo
 
 		if (before != NULL)
 			old = model_service_find_server(before, &server->addr, server->port);
+		if (old != NULL && !model_server_same_way(before, old, after, server))
+			old = NULL;
 		server->number = old != NULL ? old->number
 					     : server_create(&server->addr, htons(server->port),
 							     after->key.protocol, after->number);
@@ -85,6 +103,8 @@ static int service_prepare_servers(const struct model_service *before, struct mo
 			return error_set(error, -ENOSPC, "servers",
 					 "there is no room for more real servers (at most %d)",
 					 SERVER_MAX - 1);
+		if (old == NULL)
+			server_prepare_tunnel(after, server);
 	}
 	return 0;
 }
@@ -97,6 +117,10 @@ static int service_prepare(const struct model_service *before, struct model_serv
 	int status;
 
 	after->timeout_set = -1;
+	after->number = 0;
+	status = mode_check_service(before, after, error);
+	if (status < 0)
+		return error_in_service(after, error);
 	after->number = before ? before->number : service_number_take();
 	if (after->number == 0) {
 		status = error_set(error, -ENOSPC, "",

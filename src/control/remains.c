@@ -198,8 +198,10 @@ void remains_service(struct remains *remains, const struct model_service *old,
 	for (unsigned int i = 0; i < old->server_count; i++) {
 		const struct model_server *server = &old->servers[i];
 
-		if (kept == NULL ||
-		    model_service_find_server(kept, &server->addr, server->port) == NULL)
+		const struct model_server *same =
+			kept ? model_service_find_server(kept, &server->addr, server->port) : NULL;
+
+		if (same == NULL || same->number != server->number)
 			remains->servers[remains->server_count++] = server->number;
 	}
 	remains->timeout_sets[remains->timeout_count++] = old->timeout_set;

@@ -372,9 +372,11 @@ static int server_change(struct request *request, bool whole, struct error *erro
 	existed = server != NULL;
 	if (!existed && !whole)
 		return no_server(service, &wanted, error);
+	if (!whole)
+		wanted = *server;
+	else
+		wanted.weight = 1;
 	wanted.origin = ORIGIN_REST;
-	wanted.weight = whole ? 1 : server->weight;
-	wanted.check = whole ? NULL : server->check;
 	body = request_body(request, error);
 	if (body == NULL)
 		return error->code;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "control/edit.h"
 #include "control/health.h"
+#include "control/mode_check.h"
 #include "control/persist.h"
 #include "control/publish.h"
 #include "control/keyed.h"
@@ -132,7 +133,7 @@ static int restore_document(const struct document *document, struct error *error
 }
 
 /* What there is to restore: `saved` as it is, or the file applied to it. */
-int restore_model(const struct config *config, struct error *error)
+static int restore_any(const struct config *config, struct error *error)
 {
 	struct document saved = {0};
 	uint64_t digest = 0;
@@ -153,5 +154,15 @@ int restore_model(const struct config *config, struct error *error)
 	if (status == 0)
 		status = restore_document(&saved, error);
 	document_free(&saved);
+	return status;
+}
+
+int restore_model(const struct config *config, struct error *error)
+{
+	int status;
+
+	mode_check_links(false);
+	status = restore_any(config, error);
+	mode_check_links(true);
 	return status;
 }

@@ -92,6 +92,11 @@ bool kernel_route_present(const struct kernel_route *route);
 /* The interface of ours on whose link Linux finds an address, or NULL. */
 struct iface *kernel_route_iface(const struct addr *address);
 
+/*
+ * The gateway of Linux's route to an address through an interface of ours: 0, AF_UNSPEC when the
+ * address is on the link; -ENETUNREACH when there is no such route.
+ */
+int kernel_route_gateway(const struct addr *address, struct addr *gateway);
 /* The interface of ours that the route to an address leads through, or NULL. */
 struct iface *kernel_route_towards(const struct addr *address);
 

@@ -239,6 +239,20 @@ struct iface *kernel_route_iface(const struct addr *addr)
 	return iface_find_kernel(best->legs[0].link);
 }
 
+int kernel_route_gateway(const struct addr *addr, struct addr *gateway)
+{
+	const struct rib_prefix *entry = rib_search(addr);
+	const struct rib_route *best = entry ? rib_best(entry) : NULL;
+	struct rib_leg leg;
+	bool blackhole;
+
+	if (!best || best->type != RTN_UNICAST || rib_route_legs(best, &leg, 1, &blackhole) == 0 ||
+	    !iface_find_kernel(leg.link))
+		return -ENETUNREACH;
+	*gateway = leg.gateway;
+	return 0;
+}
+
 struct iface *kernel_route_towards(const struct addr *addr)
 {
 	const struct rib_prefix *entry = rib_search(addr);

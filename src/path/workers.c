@@ -12,12 +12,15 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
+#include "balance/address_set.h"
 #include "base/log.h"
 #include "io/handoff.h"
 #include "io/steer_home.h"
+#include "net/kernel.h"
 #include "net/punt.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
+#include "tunnel/source.h"
 
 enum { WARN_SECONDS = 10, SPREADING_WRONG = 32 /* packets */ };
 
@@ -390,9 +393,30 @@ static void compare_spreading(void)
 	}
 }
 
+static bool is_vip(const struct addr *addr)
+{
+	return address_set_has(ADDRESS_VIP, addr);
+}
+
+/* Where tunnels are sent from follows Linux's addresses at once, and what is a VIP in a second. */
+static void sources_follow(void)
+{
+	enum { TICKS = 10 };
+	static uint64_t seen;
+	static unsigned int ticks;
+	uint64_t now = kernel_address_generation();
+
+	if (now == seen && ++ticks < TICKS)
+		return;
+	seen = now;
+	ticks = 0;
+	source_refresh(is_vip);
+}
+
 void workers_tick(void)
 {
 	warn_exhausted();
+	sources_follow();
 	if (worker_total < 2)
 		return;
 	compare_spreading();

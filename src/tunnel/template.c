@@ -40,19 +40,6 @@
 
 #include "base/memory.h"
 
-const char *const tunnel_type_words[] = {
-	[TUNNEL_IPIP] = "ipip",
-	[TUNNEL_GUE] = "gue",
-	[TUNNEL_GRE] = "gre",
-	[TUNNEL_TYPES] = NULL,
-};
-const char *const tunnel_checksum_words[] = {
-	[TUNNEL_CHECKSUM_NONE] = "none",
-	[TUNNEL_CHECKSUM_FULL] = "full",
-	[TUNNEL_CHECKSUM_REMOTE] = "remote",
-	[TUNNEL_CHECKSUMS] = NULL,
-};
-
 enum {
 	GRE_HEADER = 4,
 	GRE_CHECKSUM = 4, // the field and two bytes that are reserved

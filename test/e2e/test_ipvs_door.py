@@ -204,8 +204,7 @@ def test_errors(lab):
     refused(lab, "-A", "-f", "7", "-s", "rr", logs="firewall mark .7. is not available yet")
     refused(lab, "-A", "-t", f"{VIP}:0", "-s", "rr", "-p", logs="any port")
     refused(lab, "-A", "-t", "224.0.0.1:80", "-s", "rr", logs="no unicast address")
-    refused(lab, "-a", "-t", HTTP, "-r", "192.168.100.9", "-g", logs="direct routing is not available yet")
-    refused(lab, "-a", "-t", HTTP, "-r", "192.168.100.9", "-i", logs="tunnelling is not available yet")
+    refused(lab, "-a", "-t", HTTP, "-r", "172.31.9.9", "-g", logs="address 172.31.9.9 is on another subnet")
     refused(lab, "-a", "-t", HTTP, "-r", "192.168.100.9:80", "-m", "-w", "70000", logs="out of range, 0 to 65535")
     refused(lab, "-a", "-t", HTTP, "-r", "192.168.100.9:80", "-m", "-x", "5", logs="limiting connections")
     refused(lab, "--start-daemon", "master", "--mcast-interface", "lo", logs="synchronisation daemon")
@@ -248,7 +247,7 @@ def test_settings(lab):
     adm(lab, "-D", "-t", HTTP)
     make(lab)
     assert peer() == "192.168.100.222" and lab.w.service("tcp", VIP, 80)["timeouts"] == {"established": 333}
-    for wrong, field in (({**entry, "servers": []}, "services[0].servers"), ({**entry, "mode": "dr"}, "services[0].mode"),
+    for wrong, field in (({**entry, "servers": []}, "services[0].servers"), ({**entry, "mode": "snat"}, "services[0].mode"),
                          ({**entry, "nonsense": 1}, "services[0].nonsense")):
         with pytest.raises(Refused) as caught:
             lab.w.put("/v1/ipvs", {"services": [wrong]})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""udp_echo.py NAME PORT: answers each datagram with "NAME address port text"."""
+"""udp_echo.py NAME PORT [ADDRESS]: answers each datagram with "NAME address port text"."""
 
 import socket
 import sys
@@ -7,7 +7,7 @@ import sys
 name, port = sys.argv[1], int(sys.argv[2])
 server = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-server.bind(("::", port))
+server.bind((sys.argv[3] if len(sys.argv) > 3 else "::", port))
 while True:
     try:
         data, peer = server.recvfrom(65536)

@@ -207,6 +207,11 @@ void neigh_request(uint16_t iface, const struct addr *destination)
 		fake_neigh_hook();
 }
 
+uint64_t kernel_address_generation(void)
+{
+	return 0;
+}
+
 void kernel_addresses_visit(void (*visit)(const struct iface *iface,
 					  const struct kernel_address *address, bool usable,
 					  void *arg),

@@ -61,14 +61,12 @@ int lab_start(void **state)
 	assert_int_equal(counts_start(LAB_WORKERS), 0);
 	assert_int_equal(server_start(), 0);
 	assert_int_equal(service_start(), 0);
-	assert_int_equal(source_start(), 0);
 	table_choose_instructions();
 	return 0;
 }
 
 int lab_stop(void **state)
 {
-	source_stop();
 	service_stop();
 	server_stop();
 	counts_stop();

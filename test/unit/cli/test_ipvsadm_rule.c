@@ -157,7 +157,6 @@ static void test_later(void **state)
 		"-A -H af=ipv6,iif=dpdk0",
 		"-A -H src-range=[fd00::1-fd00::ff]:1-1024",
 		"-a -H proto=udp,src-range=192.168.88.1-192.168.88.253,oif=bond1 -r 10.1.2.3:0 -J",
-		"-at 10.0.0.1:80 -r 192.168.1.2 -g",
 		"-at 10.0.0.1:80 -r 192.168.1.2 -b -x 100 -y 10",
 		"-Ut 10.0.0.1:80 -k 10.0.0.9",
 		"-Vt 10.0.0.1:80 -k ipset:bad",

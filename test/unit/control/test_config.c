@@ -173,7 +173,7 @@ static const struct {
 	 "ports[1].tap", "ports[0]"},
 	{PORTS "local_addresses: [{address: 10.0.0.9, interface: dpdk1}]\n",
 	 "local_addresses[0].interface", "no interface \"dpdk1\""},
-	{PORTS "services: [{vip: 10.0.0.1, port: 80, mode: dr}]\n", "services[0].mode",
+	{PORTS "services: [{vip: 10.0.0.1, port: 80, mode: snat}]\n", "services[0].mode",
 	 "not available yet"},
 };
 

@@ -234,7 +234,7 @@ static void test_codes(void **state)
 	assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, VIP + 1, SERVER, 1, 0), -ESRCH);
 	assert_int_equal(server_ask(IPVS_CMD_SET_DEST, VIP, SERVER, 1, 0), -ENOENT);
 	assert_int_equal(server_ask(IPVS_CMD_DEL_DEST, VIP, SERVER, 1, 0), -ENOENT);
-	assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, VIP, SERVER, 1, IP_VS_CONN_F_DROUTE),
+	assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, VIP, SERVER, 1, IP_VS_CONN_F_LOCALNODE),
 			 -EOPNOTSUPP);
 	assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, VIP, SERVER, UINT32_MAX, 0), -ERANGE);
 	assert_int_equal(server_ask(IPVS_CMD_NEW_DEST, VIP, SERVER, 7, 0), 0);

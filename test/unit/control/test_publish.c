@@ -94,6 +94,62 @@ static void test_add_change_remove(void **state)
 	assert_int_equal(model_server_count(), 0);
 }
 
+/* Direct routing needs the link, but only of servers that are new to it. */
+static void test_direct_routing_needs_the_link(void **state)
+{
+	static const char *const far[] = {"10.99.0.1", "10.98.0.1"};
+	char text[256];
+
+	fake_add_address("dpdk0", "10.1.0.254/24");
+	for (unsigned int i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text),
+			 "{'services':[{'vip':'10.0.0.1','port':80,'mode':'dr','servers':["
+			 "{'address':'%s'}]}]}",
+			 far[i]);
+		assert_int_equal(apply_text(text, &error), -EINVAL);
+		assert_string_equal(error.field, "servers");
+		assert_non_null(strstr(error.text, i ? "on no subnet" : "behind the gateway"));
+		assert_int_equal(model_service_count(), 0);
+	}
+	apply("{'services':[{'vip':'10.0.0.1','port':80,'servers':["
+	      "{'address':'10.99.0.1','port':80}]}]}");
+	assert_int_equal(apply_text("{'services':[{'vip':'10.0.0.1','port':80,'mode':'dr',"
+				    "'servers':[{'address':'10.99.0.1'}]}]}",
+				    &error),
+			 -EINVAL);
+	apply("{'services':[{'vip':'10.0.0.1','port':80,'mode':'tunnel','servers':["
+	      "{'address':'10.99.0.1'}]}]}");
+	apply("{}");
+	settle();
+}
+
+/* Sessions rely on their server's tunnel: another one makes another server. */
+static void test_tunnel_changes_the_server(void **state)
+{
+	const struct service_spec *spec;
+	uint32_t first;
+
+	apply("{'services':[{'vip':'10.0.0.1','port':80,'mode':'tunnel','servers':["
+	      "{'address':'10.1.0.1'}]}]}");
+	spec = fake_service("tcp", "10.0.0.1", 80);
+	first = fake_server(spec, "10.1.0.1")->server;
+	assert_int_equal(server_table[first].port, htons(80));
+	apply("{'services':[{'vip':'10.0.0.1','port':80,'mode':'tunnel','servers':["
+	      "{'address':'10.1.0.1','weight':3}]}]}");
+	spec = fake_service("tcp", "10.0.0.1", 80);
+	assert_int_equal(fake_server(spec, "10.1.0.1")->server, first);
+	apply("{'services':[{'vip':'10.0.0.1','port':80,'mode':'tunnel','servers':["
+	      "{'address':'10.1.0.1','tunnel':{'type':'gue','checksum':'full'}}]}]}");
+	spec = fake_service("tcp", "10.0.0.1", 80);
+	assert_int_not_equal(fake_server(spec, "10.1.0.1")->server, first);
+	assert_int_equal(fake.servers_removed, 0);
+	settle();
+	assert_int_equal(fake.servers_removed, 1);
+	apply("{}");
+	settle();
+	assert_int_equal(fake.servers_removed, 2);
+}
+
 static void test_number_waits_for_the_last_session(void **state)
 {
 	apply("{'services':[{'vip':'10.0.0.1','port':80,'servers':[" TWO "],"
@@ -390,6 +446,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_add_change_remove, start, stop),
+		cmocka_unit_test_setup_teardown(test_direct_routing_needs_the_link, start, stop),
+		cmocka_unit_test_setup_teardown(test_tunnel_changes_the_server, start, stop),
 		cmocka_unit_test_setup_teardown(test_number_waits_for_the_last_session, start,
 						stop),
 		cmocka_unit_test_setup_teardown(test_grace_period_comes_first, start, stop),
