@@ -385,7 +385,6 @@ static void balance_miss(struct worker *w, struct batch *b, unsigned int at)
 	if (owner != w->index && !(p->flags & PKT_HANDED)) {
 		p->fate = FATE_HAND;
 		b->owner[at] = owner;
-		b->nexthop[at] = HAND_OWNER;
 		return;
 	}
 	if (w->made)

@@ -56,6 +56,5 @@ void lend_forward(struct worker *w, struct batch *b, unsigned int at, struct ses
 		return;
 	}
 	p->fate = FATE_HAND;
-	b->owner[at] = s->nexthop;
-	b->nexthop[at] = HAND_LENT + hops;
+	b->owner[at] = s->nexthop | (hops + 1) << 8;
 }

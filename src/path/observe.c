@@ -214,7 +214,7 @@ static void record_fate(struct worker *w, struct batch *b, unsigned int at, stru
 	r->drop = drop_ahead(b, at);
 	r->fate = r->drop == p->drop ? p->fate : FATE_DROP;
 	r->nexthop = p->fate == FATE_SEND   ? b->nexthop[at]
-		     : p->fate == FATE_HAND ? b->owner[at]
+		     : p->fate == FATE_HAND ? b->owner[at] & UINT8_MAX
 					    : 0;
 	r->session = p->session;
 	r->server = 0;

@@ -306,7 +306,9 @@ void output(struct worker *w, struct batch *b)
 			break;
 		case FATE_HAND:
 			output_strip_tags(p);
-			hand_add(w, b->owner[i], p->mbuf, p->iface, b->nexthop[i]);
+			hand_add(w, b->owner[i] & UINT8_MAX, p->mbuf, p->iface,
+				 b->owner[i] >> 8 ? HAND_LENT + (b->owner[i] >> 8) - 1
+						  : HAND_OWNER);
 			break;
 		case FATE_BARE:
 			output_bare(w, p);
