@@ -247,7 +247,7 @@ static const struct key keys[] = {
 	{"ipv4_defs", use_block, NULL},
 	{"ipv4_defs/forwarding", NULL, LINUX},
 	{"ipv4_defs/default_ttl", NULL, LINUX},
-	{"ipv4_defs/fragment", NULL, "fragments are dropped, by name"},
+	{"ipv4_defs/fragment", NULL, "fragments follow their flow without it"},
 	{"ipv6_defs", use_block, NULL},
 	{"ipv6_defs/disable", NULL, LINUX},
 	{"ipv6_defs/forwarding", NULL, LINUX},

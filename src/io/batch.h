@@ -34,12 +34,14 @@ struct key6 {
 
 /* What becomes of a packet; output carries it out. */
 enum fate {
-	FATE_DROP,  // and pkt.drop says why
-	FATE_SEND,  // by next hop batch.nexthop[i]
-	FATE_PUNT,  // to Linux, on the interface it came from, unchanged
-	FATE_HAND,  // to another worker
-	FATE_BARE,  // by the port of its interface, Ethernet header as it is (from Linux)
-	FATE_TAKEN, // nothing left to do: the packet was freed or is kept somewhere
+	FATE_DROP,   // and pkt.drop says why
+	FATE_SEND,   // by next hop batch.nexthop[i]
+	FATE_PUNT,   // to Linux, on the interface it came from, unchanged
+	FATE_HAND,   // to another worker
+	FATE_BARE,   // by the port of its interface, Ethernet header as it is (from Linux)
+	FATE_CUT,    // as FATE_SEND, in fragments
+	FATE_FOLLOW, // as FATE_HAND, with the ports of its datagram in the mbuf
+	FATE_TAKEN,  // nothing left to do: the packet was freed or is kept somewhere
 };
 
 enum pkt_flags {
@@ -47,7 +49,7 @@ enum pkt_flags {
 	PKT_HANDED = 1 << 1,	  // came from another worker: never hand it over again
 	PKT_FROM_KERNEL = 1 << 2, // came from a TAP
 	PKT_ICMP_ERROR = 1 << 3,  // the key is the quoted packet's, turned round
-	PKT_LOCAL = 1 << 4,	  // no TCP or UDP for a session: punt or drop
+	PKT_LOCAL = 1 << 4,	  // in the local lane; in the known lane: a fragment
 	PKT_MULTICAST = 1 << 5,	  // its Ethernet destination is no single station
 	PKT_NEW = 1 << 6,	  // its session was made in this batch
 	PKT_READY = 1 << 7,	  // only to be sent: the worker before has no queue of that port

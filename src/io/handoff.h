@@ -7,6 +7,15 @@
 
 #include "base/error.h"
 
+/* Why a packet was handed over, in its mbuf's hash.usr. */
+enum hand {
+	HAND_OWNER,
+	HAND_READY,
+	HAND_FOLLOW,   // a fragment; the ports of its datagram are in the mbuf's hash.fdir.hi
+	HAND_RELEASED, // a fragment that this worker itself has held
+	HAND_LENT,     // and how often before
+};
+
 /*
  * Packets from the worker that received them to the worker that owns them: a ring with one
  * producer and one consumer for each ordered pair of workers. Order within a pair is kept.

@@ -18,6 +18,7 @@
 #include "base/csum.h"
 #include "net/nexthop.h"
 #include "net/route.h"
+#include "path/fragment.h"
 #include "path/room.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
@@ -352,22 +353,39 @@ static bool address_is_ours(const struct addr *addr)
 	return address_set_has(ADDRESS_VIP, addr) || address_set_has(ADDRESS_LOCAL, addr);
 }
 
-/* ICMP that quotes nothing of a session, ARP, neighbour discovery, routing protocols, fragments. */
-static void balance_local(struct worker *w, struct pkt *p)
+/* A large ping is for Linux, whole or not. */
+static bool fragment_is_icmp6(const struct pkt *p)
 {
+	return rte_pktmbuf_data_len(p->mbuf) >= p->l3 + p->l4 + 8u && *pkt_l4(p) == IPPROTO_ICMPV6;
+}
+
+/* TCP and UDP are in the local lane as fragments only. */
+static bool may_be_fragment(const struct pkt *p)
+{
+	return pkt_protocol(p) == IPPROTO_UDP || pkt_protocol(p) == IPPROTO_TCP ||
+	       pkt_protocol(p) == IPPROTO_FRAGMENT;
+}
+
+/* ICMP that quotes nothing of a session, ARP, neighbour discovery, routing protocols, fragments. */
+static void balance_local(struct worker *w, struct batch *b, unsigned int at)
+{
+	struct pkt *p = &b->pkt[at];
 	struct addr destination;
 
 	p->fate = FATE_PUNT;
 	if ((p->flags & PKT_MULTICAST) || p->l4 == 0)
 		return; // for every station, or not IP at all: Linux knows
 	destination = pkt_destination(p);
+	if (may_be_fragment(p) && (address_is_ours(&destination) || !destination_is_local(p)) &&
+	    reassembly_take(w, b, at))
+		return;
 	if (!addr_is_multicast(&destination) && !destination_is_local(p))
 		pkt_drop(p, DROP_not_for_us);
 	else if (!address_is_ours(&destination))
 		return;
-	else if (pkt_protocol(p) == IPPROTO_TCP || pkt_protocol(p) == IPPROTO_UDP)
+	else if (pkt_protocol(p) == IPPROTO_SCTP)
 		pkt_drop(p, DROP_ipv4_fragment);
-	else if (pkt_protocol(p) == IPPROTO_FRAGMENT)
+	else if (pkt_protocol(p) == IPPROTO_FRAGMENT && !fragment_is_icmp6(p))
 		pkt_drop(p, DROP_ipv6_fragment);
 }
 
@@ -408,5 +426,5 @@ void balance(struct worker *w, struct batch *b)
 	for (unsigned int i = 0; i < b->miss.count; i++)
 		balance_miss(w, b, b->miss.at[i]);
 	for (unsigned int i = 0; i < b->local.count; i++)
-		balance_local(w, &b->pkt[b->local.at[i]]);
+		balance_local(w, b, b->local.at[i]);
 }

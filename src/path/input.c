@@ -10,7 +10,7 @@
  *
  * Extension headers of IPv6 that are walked: hop-by-hop options, routing, destination options, in
  * any order, up to EXTENSIONS_MAX of them and EXTENSION_BYTES in all. A fragment header ends the
- * walk; whatever else is there is no flow.
+ * walk: fragments are of the local lane, and balance() finds their flow (reassembly.c).
  */
 #include <netinet/icmp6.h>
 #include <netinet/in.h>

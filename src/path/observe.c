@@ -213,9 +213,11 @@ static void record_fate(struct worker *w, struct batch *b, unsigned int at, stru
 	r->flags = p->flags;
 	r->drop = drop_ahead(b, at);
 	r->fate = r->drop == p->drop ? p->fate : FATE_DROP;
-	r->nexthop = p->fate == FATE_SEND   ? b->nexthop[at]
-		     : p->fate == FATE_HAND ? b->owner[at] & UINT8_MAX
-					    : 0;
+	r->nexthop = 0;
+	if (p->fate == FATE_SEND || p->fate == FATE_CUT)
+		r->nexthop = b->nexthop[at];
+	else if (p->fate == FATE_HAND || p->fate == FATE_FOLLOW)
+		r->nexthop = b->owner[at] & UINT8_MAX;
 	r->session = p->session;
 	r->server = 0;
 	r->state = STATE_NONE;

@@ -16,6 +16,7 @@
 #include "balance/mode.h"
 #include "balance/server.h"
 #include "net/nexthop.h"
+#include "path/fragment.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
@@ -110,6 +111,8 @@ static void one_way_send(struct worker *w, struct batch *b, unsigned int at, uin
 		return;
 	b->nexthop[at] = nexthop;
 	p->fate = FATE_SEND;
+	if (!tunnel && nexthop >= NEXTHOP_FIRST && unlikely(length > nexthop_table[nexthop].mtu))
+		p->fate = FATE_CUT; // one_way_allowed() has seen that it may be
 }
 
 /* What forbids sending the packet, by name or with an answer to its sender. */
@@ -134,7 +137,7 @@ static bool one_way_allowed(struct worker *w, struct batch *b, unsigned int at, 
 		return false;
 	}
 	mtu = tunnel ? template_mtu(&template_table[server], n->mtu) : n->mtu;
-	if (unlikely(length > mtu)) {
+	if (unlikely(length > mtu) && (tunnel || !fragment_allowed(p))) {
 		one_way_too_big(w, b, at, length, mtu);
 		return false;
 	}

@@ -15,6 +15,7 @@
 #include "net/punt.h"
 #include "net/route.h"
 #include "path/observe.h"
+#include "path/fragment.h"
 #include "path/worker.h"
 
 enum { PARK_SECONDS = 1, PARK_LOOKS = 200 /* a second */ };
@@ -136,6 +137,26 @@ static uint32_t park_server(const struct worker *w, const struct pkt *p)
 	return p->session && (s->form & FORM_KIND) == FORM_DIRECT ? s->server : 0;
 }
 
+static __attribute__((noinline)) void output_cut(struct worker *w, struct rte_mbuf *m,
+						 unsigned int l3, const struct nexthop *n)
+{
+	struct fragmentation f;
+	struct rte_mbuf *piece;
+
+	fragment_begin(&f, m, l3, n->mtu);
+	while (fragment_left(&f)) {
+		piece = fragment_next(&f);
+		if (!piece) {
+			output_drop(w, m, DROP_needs_fragmentation);
+			return;
+		}
+		output_send(w, piece, l3, false, n);
+		w->stats.fragments_made++;
+	}
+	w->stats.fragments_made--;
+	rte_pktmbuf_free(m);
+}
+
 static void output_park(struct worker *w, struct batch *b, struct pkt *p)
 {
 	if (w->parked_count == PARKED) {
@@ -153,7 +174,7 @@ static void output_park(struct worker *w, struct batch *b, struct pkt *p)
 }
 
 /* Linux and other workers get frames of a VLAN interface without its tags. */
-static void output_strip_tags(struct pkt *p)
+void output_strip_tags(struct pkt *p)
 {
 	unsigned int tags = p->l3 - RTE_ETHER_HDR_LEN;
 	uint8_t *frame = rte_pktmbuf_mtod(p->mbuf, uint8_t *);
@@ -309,6 +330,13 @@ void output(struct worker *w, struct batch *b)
 			hand_add(w, b->owner[i] & UINT8_MAX, p->mbuf, p->iface,
 				 b->owner[i] >> 8 ? HAND_LENT + (b->owner[i] >> 8) - 1
 						  : HAND_OWNER);
+			break;
+		case FATE_FOLLOW:
+			output_strip_tags(p);
+			hand_add(w, b->owner[i], p->mbuf, p->iface, HAND_FOLLOW);
+			break;
+		case FATE_CUT:
+			output_cut(w, p->mbuf, p->l3, &nexthop_table[b->nexthop[i]]);
 			break;
 		case FATE_BARE:
 			output_bare(w, p);

@@ -173,10 +173,15 @@ static void text_output(struct text *t, const struct record *r)
 				 drop_sentence(r->drop));
 		text_nexthop(t, r->nexthop);
 		break;
+	case FATE_CUT:
+		text_add(t, "in fragments, ");
+		text_nexthop(t, r->nexthop);
+		break;
 	case FATE_PUNT:
 		text_add(t, "to Linux");
 		break;
 	case FATE_HAND:
+	case FATE_FOLLOW:
 		text_add(t, "to worker %u, who owns it", r->nexthop);
 		break;
 	case FATE_BARE:

@@ -24,6 +24,7 @@
 #include "io/handoff.h"
 #include "io/rcu.h"
 #include "net/punt.h"
+#include "path/fragment.h"
 #include "path/observe.h"
 
 enum {
@@ -90,6 +91,8 @@ static void worker_receive(struct worker *w)
 	unsigned int count;
 
 	b->count = 0;
+	if (unlikely(w->frag.ready_count > 0))
+		reassembly_released(w, b);
 	// A share of each batch at most, so that neither other workers, nor Linux, nor one port can
 	// starve the rest.
 	if (w->count > 1) {
@@ -146,6 +149,8 @@ static void worker_run(struct thread *thread)
 		}
 		if (unlikely(w->parked_count > 0))
 			output_parked(w, now);
+		if (unlikely(w->frag.used > 0))
+			reassembly_expire(w, now);
 		sweep(w, now);
 		punt_wake(w->index);
 		rcu_worker_quiescent(w->index);
@@ -215,6 +220,9 @@ int worker_prepare(struct worker *w, unsigned int index, const struct workers_co
 					  RTE_MIN(wide, w->half_open_max));
 	if (result < 0)
 		goto destroy_half_open;
+	result = frag_create(&w->frag, index);
+	if (result < 0)
+		goto destroy_half_open;
 	result = ports_create(&w->balancer.ports, index, config->count);
 	if (result < 0)
 		goto destroy_half_open;
@@ -243,6 +251,7 @@ unmap_states:
 destroy_ports:
 	ports_destroy(&w->balancer.ports);
 destroy_half_open:
+	frag_destroy(&w->frag);
 	half_open_destroy(&w->half_open[1]);
 	half_open_destroy(&w->half_open[0]);
 	table_destroy(&w->table);
@@ -256,6 +265,7 @@ void worker_release(struct worker *w)
 	idle_stop(&w->idle);
 	memory_unmap(&w->service_state_memory);
 	ports_destroy(&w->balancer.ports);
+	frag_destroy(&w->frag);
 	half_open_destroy(&w->half_open[1]);
 	half_open_destroy(&w->half_open[0]);
 	table_destroy(&w->table);

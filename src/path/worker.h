@@ -8,12 +8,14 @@
 #include "balance/server.h"
 #include "balance/service_data.h"
 #include "io/batch.h"
+#include "io/handoff.h"
 #include "io/idle.h"
 #include "io/port.h"
 #include "io/thread.h"
 #include "net/iface.h"
 #include "net/nexthop.h"
 #include "path/workers.h"
+#include "session/frag.h"
 #include "session/half_open.h"
 #include "session/table.h"
 
@@ -27,9 +29,6 @@ enum {
 	PARKED = 256,	      // packets that wait for a neighbour to answer
 	EXPIRED = 32,	      // sessions that are ended together
 };
-
-/* Why a packet was handed over, in its mbuf's hash.usr. */
-enum hand { HAND_OWNER, HAND_READY, HAND_LENT /* and how often before */ };
 
 /* Packets gathered for one port, or for one other worker. */
 struct transmit {
@@ -88,6 +87,7 @@ struct worker {
 	struct transmit transmit[PORT_MAX]; // w: by port index
 	struct parked parked[PARKED];	    // w
 	unsigned int parked_count;	    // w
+	struct frag_table frag;		    // w: datagrams that come in fragments
 	uint64_t parked_look;		    // w: TSC at which they are looked at again
 	uint8_t epoch;			    // w: route_epoch as of this batch
 	uint16_t packet_id;		    // w: of the next IPv4 packet that was one of IPv6

@@ -59,6 +59,7 @@ struct worker_stats {
 	uint64_t answered; // resets and ICMP errors made here, each in place of a dropped packet
 	uint64_t handed_over, taken_over; // to and from other workers
 	uint64_t punted, from_kernel;
+	uint64_t fragments_made;     // beyond the packets that were cut into them
 	uint64_t repaired_checksums; // frames that had only the pseudo-header sum
 	uint64_t sessions, sessions_wide, half_open;
 	uint64_t half_open_evicted; // made room for others

@@ -179,50 +179,60 @@ bool sctp_tag_fits(const struct session_extra *extra, unsigned int direction, co
 }
 
 /*
- * The checksum. Polynomials stand bit-reflected in words: bit 31 is x^0. power_low[n] is x^(8n),
- * power_high[n] is x^(8 * 256 * n), modulo the polynomial of CRC32c.
+ * The checksum. What becomes of a CRC when 2^i * ZEROS zero bytes follow is linear too: the sum of
+ * what becomes of its eight nibbles, each looked up.
  */
-#define CRC32C_POLYNOMIAL 0x82f63b78u
+enum { ZEROS = 32, ZERO_STEPS = 11 }; // up to 64 kB
 
-static uint32_t power_low[256], power_high[256];
+static uint32_t zero_steps[ZERO_STEPS][8][16];
 
-/* The product, without a branch that depends on the data. */
-static uint32_t crc_multiply(uint32_t a, uint32_t b)
+static uint32_t zeros_apply(unsigned int step, uint32_t crc)
 {
-	uint32_t product = 0;
+	uint32_t result = 0;
 
-	for (unsigned int bit = 0; bit < 32; bit++) {
-		product ^= b & -(a >> 31);
-		a <<= 1;
-		b = b >> 1 ^ (CRC32C_POLYNOMIAL & -(b & 1));
-	}
-	return product;
+	for (unsigned int nibble = 0; nibble < 8; nibble++)
+		result ^= zero_steps[step][nibble][crc >> 4 * nibble & 0xf];
+	return result;
 }
 
 void sctp_start(void)
 {
-	power_low[0] = power_high[0] = 1u << 31;
-	power_low[1] = 1u << 23; // x^8
-	for (unsigned int i = 2; i < 256; i++)
-		power_low[i] = crc_multiply(power_low[i - 1], power_low[1]);
-	power_high[1] = crc_multiply(power_low[255], power_low[1]);
-	for (unsigned int i = 2; i < 256; i++)
-		power_high[i] = crc_multiply(power_high[i - 1], power_high[1]);
+	for (unsigned int step = 0; step < ZERO_STEPS; step++)
+		for (unsigned int i = 0; i < 8 * 16; i++) {
+			uint32_t crc = i % 16u << 4 * (i / 16);
+
+			for (unsigned int at = 0; step == 0 && at < ZEROS; at += 8)
+				crc = rte_hash_crc_8byte(0, crc);
+			if (step > 0)
+				crc = zeros_apply(step - 1, zeros_apply(step - 1, crc));
+			zero_steps[step][i / 16][i % 16] = crc;
+		}
+}
+
+/* The CRC when this many zero bytes follow. */
+static uint32_t crc_zeros(uint32_t crc, unsigned int zeros)
+{
+	unsigned int few = zeros % ZEROS;
+
+	for (; few >= 8; few -= 8)
+		crc = rte_hash_crc_8byte(0, crc);
+	for (; few > 0; few--)
+		crc = rte_hash_crc_1byte(0, crc);
+	zeros /= ZEROS;
+	for (unsigned int step = 0; zeros; step++, zeros >>= 1)
+		if (zeros & 1)
+			crc = zeros_apply(step, crc);
+	return crc;
 }
 
 void sctp_ports_change(uint8_t *sctp, unsigned int length, uint32_t ports)
 {
-	unsigned int zeros = length - 4;
-	uint32_t before, difference, checksum;
+	uint32_t before, checksum;
 
 	memcpy(&before, sctp, 4);
 	memcpy(sctp, &ports, 4);
-	difference = rte_hash_crc_4byte(before ^ ports, 0);
-	difference = crc_multiply(difference, power_low[zeros & 0xff]);
-	if (zeros > 0xff)
-		difference = crc_multiply(difference, power_high[zeros >> 8 & 0xff]);
 	memcpy(&checksum, sctp + SCTP_CHECKSUM, 4);
-	checksum ^= rte_cpu_to_le_32(difference);
+	checksum ^= rte_cpu_to_le_32(crc_zeros(rte_hash_crc_4byte(before ^ ports, 0), length - 4));
 	memcpy(sctp + SCTP_CHECKSUM, &checksum, 4);
 }
 

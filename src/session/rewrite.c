@@ -22,3 +22,24 @@ void rewrite_prepare(struct session *s, bool wide)
 	s->l4_difference = csum_difference(csum_fold(csum_bytes(&s->key4[0], 12)),
 					   csum_fold(csum_bytes(&s->key4[1], 12)));
 }
+
+void rewrite_addresses(uint8_t *l3, struct session *s, unsigned int direction, bool ipv6)
+{
+	const struct key4 *image = &s->key4[direction ^ 1];
+	const struct key6 *image6 = session_key6(s, direction ^ 1);
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)l3;
+	uint16_t difference;
+
+	if (ipv6) {
+		l3[7]--;
+		memcpy(l3 + 8, image6->destination, 16);
+		memcpy(l3 + 24, image6->source, 16);
+		return;
+	}
+	difference = csum_fold(rewrite_difference(s->l3_difference, direction) +
+			       (uint64_t)REWRITE_TTL_DIFFERENCE);
+	ip->time_to_live--;
+	ip->hdr_checksum = csum_apply(ip->hdr_checksum, difference);
+	ip->src_addr = image->destination;
+	ip->dst_addr = image->source;
+}

@@ -99,5 +99,21 @@ static inline void rewrite6(uint8_t *l3, uint8_t *l4, struct session *s, unsigne
 		   sizeof(*ip) + rte_be_to_cpu_16(ip->payload_len) - (l4 - l3));
 }
 
+/* One more in the time to live, before a rewrite takes it away again. */
+static inline void rewrite_keep_ttl(uint8_t *l3, bool ipv6)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)l3;
+
+	if (ipv6) {
+		l3[7]++;
+		return;
+	}
+	ip->time_to_live++;
+	ip->hdr_checksum = csum_apply(ip->hdr_checksum, RTE_BE16(0x0100));
+}
+
+/* Of a fragment without transport header: only what stands in the IP header. */
+void rewrite_addresses(uint8_t *l3, struct session *s, unsigned int direction, bool ipv6);
+
 /* Compute both differences of a session whose keys are filled in. */
 void rewrite_prepare(struct session *s, bool wide);

@@ -16,6 +16,7 @@
 #include "io/pool.h"
 #include "io/rcu.h"
 #include "lab_parts.h"
+#include "path/fragment.h"
 #include "path/workers.c"
 #include "tunnel/source.h"
 
@@ -225,6 +226,10 @@ void lab_run(void)
 	worker_clock(lab.w, lab.tsc);
 	worker_batch(lab.w, b);
 	b->count = 0;
+	while (reassembly_released(lab.w, b) > 0) {
+		worker_batch(lab.w, b);
+		b->count = 0;
+	}
 	lab_flow_check(lab.w);
 }
 
@@ -256,6 +261,7 @@ void lab_advance(unsigned int seconds)
 			worker_clock(&lab.worker[i], lab.tsc);
 			if (lab.worker[i].parked_count)
 				output_parked(&lab.worker[i], lab.tsc);
+			reassembly_expire(&lab.worker[i], lab.tsc);
 			sweep(&lab.worker[i], lab.tsc);
 			lab_flow_check(&lab.worker[i]);
 		}

@@ -62,6 +62,7 @@ static void test_too_big4(void **state)
 	static const struct packet big = {
 		.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .payload = 1361};
 	struct packet back = {.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK, .payload = 1261};
+	unsigned int length;
 
 	fake_nexthop(SERVER_NEXTHOP, SERVERS, 2, 1400);
 	fake_nexthop(CLIENT_NEXTHOP, CLIENTS, 1, 1300);
@@ -79,11 +80,14 @@ static void test_too_big4(void **state)
 	expect(.from = LOCAL, .to = SERVER, .icmp = 3, .code = 4, .rest = 1300, .quote = &back,
 	       .quoted = 548, ANSWER);
 	expect_drops(too_big, 2);
-	// One that may be fragmented is not, yet; padding does not make a packet big.
+	// One that may be fragmented is (test_fragments); padding does not make a packet big.
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .payload = 1361,
 	    .may_fragment = true);
 	run();
-	expect_drop(needs_fragmentation);
+	assert_non_null(lab_next_sent(1, &length));
+	assert_int_equal(length, 14 + 20 + 1376);
+	assert_non_null(lab_next_sent(1, &length));
+	assert_int_equal(length, 14 + 20 + 5);
 	exchange({{.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .payload = 1360, .pad = 4},
 		  {.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK, .payload = 1360, .pad = 4}});
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "path/worker.h"
+#include "session/rewrite.h"
+
+/* What forwarding an ordinary packet, a fragment and a rare event have in common. */
+
+/* Of the IP packet: short frames are padded, and nobody wants padding counted. */
+static inline unsigned int forward_length(const struct pkt *p, const uint8_t *l3)
+{
+	return unlikely(p->flags & PKT_IPV6) ? 40 + (l3[4] << 8 | l3[5]) : l3[2] << 8 | l3[3];
+}
+
+static inline void forward_rewrite(const struct pkt *p, uint8_t *l3, struct session *s,
+				   unsigned int direction)
+{
+	if (likely(!(p->flags & PKT_IPV6)))
+		rewrite4(l3, l3 + p->l4, s, direction, p->key4.zone_protocol);
+	else
+		rewrite6(l3, l3 + p->l4, s, direction, p->key6.zone_protocol);
+}
+
+static inline void forward_count(struct worker *w, struct session *s, unsigned int direction,
+				 unsigned int length)
+{
+	s->bytes[direction] += length;
+	if (unlikely(++s->packets[direction] == UINT16_MAX))
+		sweep_fold(w, s);
+}
+
+/* event.c: the session's state after the packet, and what else its event asks for. */
+void forward_event(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
+		   unsigned int direction);
+/* event.c: sequence numbers of a session that stands beyond an older one on the same port. */
+void forward_shift(struct worker *w, struct pkt *p, struct session *s, unsigned int direction);
+
+/* forward.c: between Linux and a local address; what is not simply rewritten. */
+void forward_local(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
+		   unsigned int direction);
+void forward_form(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		  uint16_t nexthop, unsigned int length);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "path/worker.h"
+
+/*
+ * reassembly.c: follow the flow with a fragment of TCP or UDP that is not for Linux alone; false:
+ * it is of another protocol. Held ones that go on now; those that have waited too long.
+ */
+bool reassembly_take(struct worker *w, struct batch *b, unsigned int at);
+unsigned int reassembly_released(struct worker *w, struct batch *b);
+void output_strip_tags(struct pkt *p); // output.c: what leads to its interface is known
+void reassembly_expire(struct worker *w, uint64_t tsc);
+
+/* fragment.c: may the packet be cut? Its pieces, one after the other; NULL: no buffer. */
+struct fragmentation {
+	const struct rte_mbuf *m;
+	unsigned int l3, mtu;
+	unsigned int at, end; // what is left, from the IP header
+	uint16_t offset;      // of the next piece, in units of eight bytes
+	bool more, later;     // fragments follow the whole; this is not the first piece
+	uint8_t header[2][60];
+	unsigned int header_length[2];
+};
+bool fragment_allowed(const struct pkt *p);
+void fragment_begin(struct fragmentation *f, const struct rte_mbuf *m, unsigned int l3,
+		    unsigned int mtu);
+bool fragment_left(const struct fragmentation *f);
+struct rte_mbuf *fragment_next(struct fragmentation *f);
+
+/*
+ * fragment.c: forward a fragment; forward a packet that has to leave in pieces.
+ */
+void fragment_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		      unsigned int direction);
+void fragment_forward_cut(struct worker *w, struct batch *b, unsigned int at, uint16_t nexthop,
+			  unsigned int length);
