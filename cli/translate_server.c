@@ -215,7 +215,8 @@ static void take_server(struct translation *t, struct service *service, struct b
 		return;
 	if (addr.family != service->keys[0].vip.family)
 		finding_error(t->findings, block,
-			      "the VIP is IPv%c and the real server IPv%c: %s is not available yet",
+			      "the VIP is IPv%c and the real server IPv%c: Debian's keepalived "
+			      "refuses this; %s services go into weir.yaml",
 			      addr.family == AF_INET ? '6' : '4',
 			      addr.family == AF_INET ? '4' : '6',
 			      addr.family == AF_INET ? "NAT64" : "NAT46");

@@ -89,6 +89,26 @@ static int section_decode(struct decode *d, const json_t *json, const char *name
 	return status;
 }
 
+/* Local addresses for servers of the other family: the document's, or those that there are. */
+static int service_judge(const struct document *document, unsigned int number, struct error *error)
+{
+	unsigned int count = document->pool_count;
+	const struct model_local *pool = document->pool;
+	struct error found;
+	int status;
+
+	if (count == 0)
+		pool = model_pool(&count);
+	status = document_judge_families(document->services[number], pool, count, &found);
+	if (status < 0) {
+		char field[sizeof(found.field)];
+
+		snprintf(field, sizeof(field), "services[%u].local_addresses", number);
+		error_set(error, status, field, "%s", found.text);
+	}
+	return status;
+}
+
 int document_decode(const json_t *json, const struct document_source *source,
 		    struct document *document, struct error *error)
 {
@@ -103,6 +123,9 @@ int document_decode(const json_t *json, const struct document_source *source,
 		status = section_decode(&d, json, "local_addresses", document);
 	if (status == 0)
 		status = section_decode(&d, json, "services", document);
+	// What was saved was accepted once, and has to come back.
+	for (unsigned int i = 0; status == 0 && !source->saved && i < document->service_count; i++)
+		status = service_judge(document, i, error);
 	if (status < 0)
 		document_free(document);
 	return status;
@@ -143,6 +166,12 @@ int document_patch_service(const json_t *body, enum origin origin, struct model_
 	if (status == 0 && memcmp(&key, &service->key, sizeof(key)) != 0)
 		status = error_set(error, -EINVAL, "",
 				   "vip, port and protocol differ from those in the path");
+	if (status == 0) {
+		unsigned int count;
+		const struct model_local *pool = model_pool(&count);
+
+		status = document_judge_families(service, pool, count, error);
+	}
 	return status;
 }
 

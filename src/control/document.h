@@ -9,10 +9,6 @@
 #include "control/model.h"
 #include "session/timeout.h"
 
-/* The families of the VIP and of a local address, and what would translate between them. */
-#define DOCUMENT_LOCAL_FAMILY \
-	"the VIP is IPv%c and the local address IPv%c: %s is not available yet"
-
 /*
  * JSON to objects of the model and back. The shape is one for the file, for REST and for what is
  * persisted, and so are the checks and the sentences.
@@ -82,3 +78,13 @@ json_t *document_timeouts_json(const struct timeouts *timeouts);
 extern const char *const document_scheduler_flags[];
 /* "established"; NULL for a state that has no timeout. */
 const char *document_timeout_name(enum session_state state);
+
+/*
+ * To reach a server of the other family by FullNAT, the service needs a local address of that
+ * family, its own or, when it has none, of the pool. One server; all of a service.
+ */
+int document_check_locals(const struct model_service *service, const struct model_server *server,
+			  const struct model_local *pool, unsigned int pool_count,
+			  struct error *error);
+int document_judge_families(const struct model_service *service, const struct model_local *pool,
+			    unsigned int pool_count, struct error *error);

@@ -390,20 +390,6 @@ const struct field document_server_fields[] = {
 	{NULL},
 };
 
-int document_check_family(struct decode *d, const struct model_server *server)
-{
-	const struct document_context *context = d->context;
-	uint8_t family = context->service->key.vip.family;
-
-	if (family == server->addr.family || family == AF_UNSPEC)
-		return 0;
-	decode_enter(d, ".address");
-	return decode_fail(d, -EOPNOTSUPP,
-			   "the VIP is IPv%c and the real server IPv%c: %s is not available yet",
-			   family == AF_INET ? '4' : '6', family == AF_INET ? '6' : '4',
-			   family == AF_INET ? "NAT46" : "NAT64");
-}
-
 /*
  * What the mode makes of the port, and whether it goes with the rest. Where the packet stays as it
  * is, no port means that of the service.
@@ -658,20 +644,6 @@ static int field_decode_early(struct decode *d, const json_t *json, const struct
 	return status;
 }
 
-/* A session has one family on both sides; the model keeps local addresses sorted, so any may be wrong. */
-static int judge_locals(struct decode *d, const struct model_service *service)
-{
-	for (unsigned int i = 0; i < service->local_count; i++)
-		if (service->locals[i].addr.family != service->key.vip.family) {
-			decode_enter(d, ".local_addresses");
-			return decode_fail(d, -EOPNOTSUPP, DOCUMENT_LOCAL_FAMILY,
-					   service->key.vip.family == AF_INET ? '4' : '6',
-					   service->key.vip.family == AF_INET ? '6' : '4',
-					   service->key.vip.family == AF_INET ? "NAT46" : "NAT64");
-		}
-	return 0;
-}
-
 int document_fields_service(struct decode *d, const json_t *json, struct model_service *service)
 {
 	// The settings of checks depend on the protocol, and those of servers on the service's.
@@ -688,8 +660,6 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 	status = decode_object(d, json, service_fields, service);
 	if (status == 0)
 		status = document_judge_checks(d, service);
-	if (status == 0)
-		status = judge_locals(d, service);
 	if (status < 0)
 		return status;
 	if (service->hysteresis >= service->quorum) {

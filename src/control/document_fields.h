@@ -33,7 +33,7 @@ int document_decode_check(struct decode *d, const json_t *value, const struct fi
 int document_decode_server_check(struct decode *d, const json_t *value, const struct field *field,
 				 void *target);
 int document_judge_checks(struct decode *d, const struct model_service *service);
-/* A real server must be of the family of the context's service. */
+/* Of another family than the context's service, a real server needs a mode that can reach it. */
 int document_check_family(struct decode *d, const struct model_server *server);
 /* Does it go with its mode? Fills in the port that a mode implies. */
 int document_judge_server(struct decode *d, struct model_server *server);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "balance/service.h"
+#include "control/document.h"
 #include "control/document_fields.h"
 #include "control/mode_check.h"
 
@@ -115,21 +116,22 @@ void ipvs_check_fill(const struct model_service *service, const struct ipvs_serv
 int ipvs_check_server(const struct model_service *service, const struct ipvs_server *asked,
 		      struct error *error)
 {
+	const struct model_server server = {.addr = asked->addr, .port = asked->port};
+	unsigned int pool_count;
+	const struct model_local *pool = model_pool(&pool_count);
 	int status = ipvs_check_address(&asked->addr, error);
 
 	if (status < 0)
 		return status;
 	if (asked->port == 0)
 		return error_set(error, -EINVAL, "", "the real server's port must not be 0");
-	if (asked->addr.family != service->key.vip.family &&
-	    (asked->method & IP_VS_CONN_F_FWD_MASK) == IP_VS_CONN_F_MASQ)
-		return error_set(error, -EOPNOTSUPP, "",
-				 "the VIP and the real server are of different families: %s is not "
-				 "available yet",
-				 asked->addr.family == AF_INET ? "NAT64" : "NAT46");
 	status = method_check(asked->method, error);
 	if (status == 0)
 		status = tunnel_check(asked, error);
+	if (status < 0)
+		return status;
+	if ((asked->method & IP_VS_CONN_F_FWD_MASK) == IP_VS_CONN_F_MASQ)
+		status = document_check_locals(service, &server, pool, pool_count, error);
 	if (status < 0)
 		return status;
 	if (asked->weight > 65535)

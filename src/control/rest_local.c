@@ -247,11 +247,6 @@ int rest_service_local_put(struct request *request, struct error *error)
 					   addr_format(&wanted.addr, name), error);
 	if (status < 0)
 		return status;
-	if (wanted.addr.family != service->key.vip.family)
-		return error_set(error, -EOPNOTSUPP, "address", DOCUMENT_LOCAL_FAMILY,
-				 service->key.vip.family == AF_INET ? '4' : '6',
-				 service->key.vip.family == AF_INET ? '6' : '4',
-				 service->key.vip.family == AF_INET ? "NAT46" : "NAT64");
 	existed = local != NULL;
 	status = local_body(request, local, &wanted, error);
 	if (status < 0)

@@ -384,6 +384,14 @@ static int server_change(struct request *request, bool whole, struct error *erro
 	json_decref(body);
 	if (status < 0)
 		return status;
+	if (!existed) {
+		unsigned int count;
+		const struct model_local *pool = model_pool(&count);
+
+		status = document_check_locals(service, &wanted, pool, count, error);
+		if (status < 0)
+			return status;
+	}
 	after = model_service_copy(service);
 	status = after ? model_service_put_server(after, &wanted) : -ENOMEM;
 	if (status < 0) {

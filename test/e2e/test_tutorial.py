@@ -254,6 +254,25 @@ def test_ipv6_of_the_overview_as_printed(make_lab):
     assert client.udp_ask("2001:db8::1", 80) is not None
 
 
+def test_nat64_of_the_overview_as_printed(make_lab):
+    """IPv6 clients, IPv4 servers: the VIP on eth1, local addresses on eth0."""
+    lab = make_lab(Tutorial, ["2001:db8::99/64"], [f"192.168.12.5{n}/24" for n in (1, 3, 4)])
+    for server in lab.servers:
+        server.ip("route", "add", "192.168.88.0/24", "dev", "eth0")
+        lab.nginx(server)
+        lab.udp_echo(server, 6000)
+    lab.weir(wan="eth1", lan="eth0")
+    lab.script("nat64")
+    lab.shell(tutorial.BESIDE["nat64"][0])
+    shown = lab.shell("./bin/ipvsadm -ln").stdout
+    assert shown.split("\n", 1)[1].split() == tutorial.printed("nat64 check").split(), shown
+    wait_for(lambda: lab.client.curl("-g", "http://[2001:db8::1]/", check=False).stdout, 20, what="an answer by NAT64")
+    assert set(lab.client.names("2001:db8::1", count=12)) == {"s1", "s2", "s3"}
+    assert lab.client.udp_ask("2001:db8::1", 80).split()[1] in ("192.168.88.141", "192.168.88.142")
+    shown = lab.shell("./bin/ipvsadm -lnc").stdout
+    assert "2001:db8::99" in shown and "192.168.12.5" in shown, shown
+
+
 def test_every_substitution_is_needed():
     for name in tutorial.SEQUENCES:
         tutorial.printed(name)

@@ -268,6 +268,32 @@ TCP  [2001:db8::1]:80 wlc synproxy  -> [2001:db8:11::51]:80         FullNat 1   
 FullNat 1      0          0
 """
 
+# --- overview: NAT64 --------------------------------------------------------------------------------
+
+SEQUENCES["nat64"] = """\
+./bin/dpip -6 addr add 2001:db8::1/64 dev eth1    # VIP
+./bin/dpip addr add 192.168.88.141/24 dev eth0    # local IP
+./bin/dpip addr add 192.168.88.142/24 dev eth0    # local IP
+ ./bin/ipvsadm -At [2001:db8::1]:80 -j enable    # TCP
+./bin/ipvsadm -Pt [2001:db8::1]:80 -z 192.168.88.141 -F eth0 ./bin/ipvsadm -Pt [2001:db8::1]:80 -z \
+192.168.88.142 -F eth0 ./bin/ipvsadm -at [2001:db8::1]:80 -r 192.168.12.51:80 -b ./bin/ipvsadm -at \
+[2001:db8::1]:80 -r 192.168.12.53:80 -b ./bin/ipvsadm -at [2001:db8::1]:80 -r 192.168.12.54:80 -b \n\
+./bin/ipvsadm -Au [2001:db8::1]:80        # UDP
+./bin/ipvsadm -Pu [2001:db8::1]:80 -z 192.168.88.141 -F eth0 ./bin/ipvsadm -Pu [2001:db8::1]:80 -z \
+192.168.88.142 -F eth0 ./bin/ipvsadm -au [2001:db8::1]:80 -r 192.168.12.51:6000 -b ./bin/ipvsadm -au \
+[2001:db8::1]:80 -r 192.168.12.53:6000 -b ./bin/ipvsadm -au [2001:db8::1]:80 -r 192.168.12.54:6000 -b
+"""
+
+# The overview prints what the command showed, not the command.
+SEQUENCES["nat64 check"] = """\
+Prot LocalAddress:Port Scheduler Flags  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn TCP \
+ [2001:db8::1]:80 wlc synproxy  -> 192.168.12.51:80             FullNat 1      0          0           -> \
+192.168.12.53:80             FullNat 1      0          0           -> 192.168.12.54:80             FullNat 1    \
+  0          0         UDP  [2001:db8::1]:80 wlc  -> 192.168.12.51:6000           FullNat 1      0          0   \
+        -> 192.168.12.53:6000           FullNat 1      0          0           -> 192.168.12.54:6000           \
+FullNat 1      0          0
+"""
+
 # --- tutorial: VLAN devices ------------------------------------------------------------------------
 
 SEQUENCES["vlan"] = """\
@@ -303,13 +329,15 @@ SUBSTITUTIONS = [
      "inet 192.168.100.254/32 via 0.0.0.0 src 0.0.0.0 dev dpdk0 mtu 1500 tos 0 scope host metric 0 proto auto\n",
      "the page leaves out the VIP's route, which it shows in the first example"),
     ("ipv6", r"^``` ", "", "a mark of the page that the text was taken from"),
-    ("ipv6", r" (?=\./bin/ipvsadm)", "\n", "the page lost its line ends"),
-    ("ipv6", r" -j enable", "", "the SYN proxy is not available yet"),
-    ("ipv6 check", r" synproxy", "", "the SYN proxy is not available yet"),
+    ("ipv6|nat64", r" (?=\./bin/ipvsadm)", "\n", "the page lost its line ends"),
+    ("ipv6|nat64", r" -j enable", "", "the SYN proxy is not available yet"),
+    ("ipv6 check|nat64 check", r" synproxy", "", "the SYN proxy is not available yet"),
 ]
 
 # What the texts do not print but show in a figure or say in a sentence.
 BESIDE = {
+    "nat64": ("./bin/dpip route add 192.168.12.0/24 dev eth0",
+              "the figure has the real servers in a network behind the local address; here they are on its link"),
     "ipv6": ("./bin/dpip -6 route add 2001:db8:11::/64 dev eth1",
              "the figure has the real servers in a network behind the local address; here they are on its link"),
     "ospf": ("service restart zebra; service restart ospfd",
@@ -344,16 +372,6 @@ LATER = {
     "SNAT of ICMP": (
         "", f"./ipvsadm -A -s rr -H 'proto=icmp,{MATCH}'",
         "SNAT for what matches is not available yet", "mode SNAT and services that match"),
-    "NAT64": (
-        "./bin/dpip -6 addr add 2001:db8::1/64 dev dpdk1\n"
-        "./bin/dpip addr add 192.168.88.141/24 dev dpdk0\n"
-        "./bin/ipvsadm -At [2001:db8::1]:80",
-        "./bin/ipvsadm -Pt [2001:db8::1]:80 -z 192.168.88.141 -F dpdk0",
-        "NAT64 is not available yet", "mode NAT64"),
-    "NAT64, the real servers": (
-        "./bin/ipvsadm -Au [2001:db8::1]:80",
-        "./bin/ipvsadm -au [2001:db8::1]:80 -r 192.168.12.51:6000 -b",
-        "NAT64 is not available yet", "mode NAT64"),
     "SYN proxy of the overview": (
         "", "./bin/ipvsadm -At [2001:db8::1]:80 -j enable",
         "the SYN proxy is not available yet", "SYN proxy"),

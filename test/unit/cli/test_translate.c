@@ -198,8 +198,8 @@ static void test_refused(void **state)
 		{IN_SERVICE("establish_timeout 3601"),
 		 "f:2: error: establish_timeout 3601: it takes a number of seconds from 1 to 3600"},
 		{IN_SERVICE("real_server fd00::1 80 {\n}"),
-		 "f:2: error: the VIP is IPv4 and the real server IPv6: NAT46 is not available "
-		 "yet"},
+		 "f:2: error: the VIP is IPv4 and the real server IPv6: Debian's keepalived "
+		 "refuses this; NAT46 services go into weir.yaml"},
 		{IN_SERVICE("real_server 10.1.0.1 80 {\n uthreshold 5\n}"),
 		 "f:3: error: uthreshold: limiting the connections of a real server is not "
 		 "available yet"},

@@ -137,10 +137,13 @@ static const struct {
 	 "services[0].servers[1].tunnel.checksum", "has no checksum", -EINVAL},
 	{SERVER("'address':'10.1.0.2','mode':'tunnel','tunnel':'gre+remote'"),
 	 "services[0].servers[1].tunnel.checksum", "only for a tunnel of type gue", -EINVAL},
-	{SERVER("'address':'fd00::1','port':80"), "services[0].servers[1].address",
-	 "NAT46 is not available yet", -EOPNOTSUPP},
+	{SERVER("'address':'fd00::1','port':80"), "services[0].local_addresses",
+	 "NAT46 needs an IPv6 local address to reach [fd00::1]:80: neither the service nor the "
+	 "pool has one",
+	 -EINVAL},
 	{"{'services':[{'servers':[{'address':'10.0.0.9','port':80}],'vip':'fd00::1','port':80}]}",
-	 "services[0].servers[0].address", "NAT64 is not available yet", -EOPNOTSUPP},
+	 "services[0].local_addresses", "NAT64 needs an IPv4 local address to reach 10.0.0.9:80",
+	 -EINVAL},
 	{SERVER("'address':'10.1.0.2','port':80,'upper_threshold':5"),
 	 "services[0].servers[1].upper_threshold", "not available", -EOPNOTSUPP},
 	{SERVER("'address':'10.1.0.2','port':80,'lower_threshold':5"),
@@ -299,7 +302,7 @@ static void test_bodies(void **state)
 	assert_int_equal(document_decode_server(body, &key, &server, &error), 0);
 	assert_int_equal(server.weight, 3);
 	addr_parse("fd00::1", &server.addr);
-	assert_int_equal(document_decode_server(body, &key, &server, &error), -EOPNOTSUPP);
+	assert_int_equal(document_decode_server(body, &key, &server, &error), 0);
 	json_decref(body);
 }
 
