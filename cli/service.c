@@ -31,10 +31,13 @@
 		 "mode",                                                                             \
 		 "forwarding mode: fullnat, nat, dr or tunnel",                                      \
 		 "fullnat nat dr tunnel"},                                                           \
-		{"unknown-tcp", 0,                                                                   \
-		 OPTION_TEXT,	"reset|drop",                                                        \
-		 "unknown_tcp", "what a TCP packet gets that belongs to no session and is no SYN",   \
-		 "reset drop"},                                                                      \
+		{"unknown-tcp",                                                                      \
+		 0,                                                                                  \
+		 OPTION_TEXT,                                                                        \
+		 "reset|drop|hash",                                                                  \
+		 "unknown_tcp",                                                                      \
+		 "what a TCP packet gets that belongs to no session and is no SYN",                  \
+		 "reset drop hash"},                                                                 \
 		{"mss",                                                                              \
 		 0,                                                                                  \
 		 OPTION_NUMBER,                                                                      \

@@ -50,6 +50,9 @@ static void service_free(void *arg)
 {
 	struct service *s = arg;
 
+	if (s->by_hash && s->by_hash->scheduler_data != s->scheduler_data)
+		free(s->by_hash->scheduler_data);
+	free(s->by_hash);
 	free(s->scheduler_data);
 	free(s);
 }
@@ -127,6 +130,28 @@ static const char *server_mode(const struct service_spec *spec, unsigned int i)
 	return spec->server_modes ? spec->server_modes[i] : spec->mode;
 }
 
+/* A scheduler that is one of these chooses the same for a packet of the middle as for the first. */
+static bool scheduler_is_hash(const char *name)
+{
+	return strcmp(name, "mh") == 0 || strcmp(name, "sh") == 0 || strcmp(name, "conhash") == 0;
+}
+
+static int service_build_hash(struct service *s)
+{
+	struct service *h = malloc(sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	*h = *s;
+	s->by_hash = h;
+	if (scheduler_is_hash(s->scheduler->name))
+		return 0;
+	h->scheduler = scheduler_find("mh");
+	h->scheduler_flags = SCHEDULER_PORT;
+	h->scheduler_data = h->scheduler->prepare(h);
+	return h->scheduler_data ? 0 : -ENOMEM;
+}
+
 static struct service *service_build(const struct service_spec *spec)
 {
 	struct service *s = calloc(1, sizeof(*s) + spec->server_count * sizeof(*spec->servers) +
@@ -172,6 +197,10 @@ static struct service *service_build(const struct service_spec *spec)
 			free(s);
 			return NULL;
 		}
+	}
+	if (s->unknown_tcp == UNKNOWN_HASH && s->server_count > 0 && service_build_hash(s) < 0) {
+		service_free(s);
+		return NULL;
 	}
 	return s;
 }

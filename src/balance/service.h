@@ -46,7 +46,11 @@ struct service_local {
 /* How schedulers that go by address do it: sh and mh may take the client's port in. */
 enum scheduler_flag { SCHEDULER_PORT = 1, SCHEDULER_FALLBACK = 2 };
 
-enum unknown_action { UNKNOWN_RESET, UNKNOWN_DROP };
+/*
+ * UNKNOWN_HASH is for modes in which servers answer clients by themselves: a hash of the client's
+ * tuple chooses, also for new connections that the full table has no room for.
+ */
+enum unknown_action { UNKNOWN_RESET, UNKNOWN_DROP, UNKNOWN_HASH };
 
 /* What the control thread asks for. It is copied; nothing in it is kept. */
 struct service_spec {

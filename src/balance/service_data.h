@@ -11,6 +11,11 @@ struct service {
 	uint32_t number;
 	const struct scheduler *scheduler;
 	void *scheduler_data; // from its prepare()
+	/*
+	 * With UNKNOWN_HASH and usable servers: this service with a scheduler that goes by the
+	 * client's tuple alone; else NULL.
+	 */
+	struct service *by_hash;
 	uint8_t scheduler_flags;
 	uint8_t timeouts;
 	uint8_t unknown_tcp;

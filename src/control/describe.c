@@ -179,7 +179,7 @@ static void describe_timeouts(struct describe *d, const char *where, const struc
 
 static const char *unknown_name(uint8_t action)
 {
-	return action == UNKNOWN_DROP ? "drop" : "reset";
+	return action == UNKNOWN_HASH ? "hash" : action == UNKNOWN_DROP ? "drop" : "reset";
 }
 
 static void describe_announcing(struct describe *d, const char *prefix,

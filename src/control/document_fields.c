@@ -21,6 +21,7 @@ const char *const document_scheduler_flags[] = {"port", "fallback", NULL};
 static const char *const unknown_words[] = {
 	[UNKNOWN_RESET] = "reset",
 	[UNKNOWN_DROP] = "drop",
+	[UNKNOWN_HASH] = "hash",
 	NULL,
 };
 

@@ -18,6 +18,12 @@ static const char *const timeout_names[STATE_COUNT] = {
 	[STATE_SCTP_SHUTDOWN] = "sctp_shutdown", [STATE_SCTP_CLOSED] = "sctp_closed",
 };
 
+static const char *const unknown_words[] = {
+	[UNKNOWN_RESET] = "reset",
+	[UNKNOWN_DROP] = "drop",
+	[UNKNOWN_HASH] = "hash",
+};
+
 const char *document_timeout_name(enum session_state state)
 {
 	return timeout_names[state];
@@ -119,8 +125,7 @@ json_t *document_service_json(const struct model_service *service, bool marks)
 		"{s:s, s:s, s:i, s:s, s:s, s:s, s:i}", "protocol",
 		protocol_name(service->key.protocol), "vip", addr_format(&service->key.vip, text),
 		"port", service->key.port, "scheduler", service->scheduler, "mode", service->mode,
-		"unknown_tcp", service->unknown_tcp == UNKNOWN_DROP ? "drop" : "reset", "mss",
-		service->mss);
+		"unknown_tcp", unknown_words[service->unknown_tcp], "mss", service->mss);
 
 	if (service->scheduler_flags)
 		json_object_set_new(object, "scheduler_flags",

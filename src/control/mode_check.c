@@ -125,9 +125,28 @@ static bool was_direct(const struct model_service *before, const struct model_se
 	return old != NULL && strcmp(model_server_mode(before, old), "dr") == 0;
 }
 
+/* A hash can stand in for a session only where nothing has to be remembered. */
+static int hash_check(const struct model_service *service, struct error *error)
+{
+	bool one_way = service->server_count > 0 || mode_is_one_way(service->mode);
+
+	for (unsigned int i = 0; i < service->server_count; i++)
+		one_way = one_way &&
+			  mode_is_one_way(model_server_mode(service, &service->servers[i]));
+	if (service->unknown_tcp != UNKNOWN_HASH || one_way)
+		return 0;
+	return error_set(error, -EINVAL, "unknown_tcp",
+			 "hash is only for services whose real servers are all of mode dr or "
+			 "tunnel: the other modes need a session");
+}
+
 int mode_check_service(const struct model_service *before, const struct model_service *after,
 		       struct error *error)
 {
+	int judged = hash_check(after, error);
+
+	if (judged < 0)
+		return judged;
 	for (unsigned int i = 0; i < after->server_count; i++) {
 		const struct model_server *server = &after->servers[i];
 		bool direct = strcmp(model_server_mode(after, server), "dr") == 0;

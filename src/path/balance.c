@@ -192,8 +192,25 @@ static void tags_begin(struct worker *w, const struct pkt *p, struct session *s)
 		sctp_tags_learn(extra, STATE_NONE, 0, pkt_l4(p), p->tcp_flags);
 }
 
-static void balance_service(struct worker *w, struct batch *b, unsigned int at,
+/*
+ * No room for a session, but the service's hash gives all packets of the flow to one server: it
+ * goes there without. Only where the server answers by itself.
+ */
+static bool balance_by_hash(struct worker *w, struct batch *b, unsigned int at,
 			    const struct service *service)
+{
+	const struct service *h = service->by_hash;
+	struct pkt *p = &b->pkt[at];
+
+	if (!h || !one_way_without_session(w, b, at, h->scheduler->choose(&w->balancer, h, p)))
+		return false;
+	w->stats.without_session++;
+	return true;
+}
+
+/* `chooser`: the service itself, or its hash. */
+static void balance_service(struct worker *w, struct batch *b, unsigned int at,
+			    const struct service *service, const struct service *chooser)
 {
 	struct balancer *balancer = &w->balancer;
 	struct pkt *p = &b->pkt[at];
@@ -209,17 +226,20 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 		pkt_drop(p, DROP_no_server);
 		return;
 	}
-	chosen = service->scheduler->choose(balancer, service, p);
+	chosen = chooser->scheduler->choose(balancer, chooser, p);
 	server = &server_table[chosen];
 	mode = __atomic_load_n(&server->mode, __ATOMIC_RELAXED);
 	wide = ipv6 || (mode->translates && server->addr.family == AF_INET6);
 	if (state_is_half_open(state) && !room_for_half_open(w, wide)) {
-		pkt_drop(p, DROP_half_open_full);
+		if (!balance_by_hash(w, b, at, service))
+			pkt_drop(p, DROP_half_open_full);
 		return;
 	}
 	s = session_new(w, p, wide, &number);
-	if (!s)
+	if (!s) {
+		balance_by_hash(w, b, at, service);
 		return;
+	}
 	s->server = chosen;
 	s->timeouts = service->timeouts;
 	reason = mode->bind(balancer, service, server, p, s);
@@ -333,7 +353,9 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 		return;
 	}
 	if (pkt_protocol(p) == IPPROTO_TCP && (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) != TCP_SYN) {
-		if (service->unknown_tcp == UNKNOWN_RESET)
+		if (service->by_hash)
+			balance_service(w, b, at, service, service->by_hash);
+		else if (service->unknown_tcp == UNKNOWN_RESET)
 			answer_reset(w, b, at);
 		else
 			pkt_drop(p, DROP_tcp_not_syn);
@@ -344,7 +366,7 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 		pkt_drop(p, DROP_sctp_not_init);
 		return;
 	}
-	balance_service(w, b, at, service);
+	balance_service(w, b, at, service, service);
 }
 
 /* Linux must not answer for these: it would refuse what belongs to a session that it knows not. */

@@ -230,6 +230,7 @@ bool one_way_without_session(struct worker *w, struct batch *b, unsigned int at,
 
 	if (!mode->one_way)
 		return false;
+	p->drop = DROP_none; // whatever was in the way of a session
 	if (!one_way_allowed(w, b, at, server, tunnel, nexthop, length))
 		return true;
 	if (p->tcp_flags & TCP_SYN)

@@ -56,6 +56,7 @@ struct worker_stats {
 	uint64_t loops, loops_idle; // rounds, and those that found nothing
 	uint64_t packets, batches;  // received
 	uint64_t sent, send_failed;
+	uint64_t without_session; // forwarded by a hash alone: the table was full
 	uint64_t answered; // resets and ICMP errors made here, each in place of a dropped packet
 	uint64_t handed_over, taken_over; // to and from other workers
 	uint64_t punted, from_kernel;

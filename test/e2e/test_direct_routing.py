@@ -127,6 +127,26 @@ def test_unknown_mid_stream_is_reset(two):
     assert set(two.client.names(VIP, count=4)) == {"s1", "s2"}
 
 
+def test_unknown_mid_stream_by_hash(two):
+    """With a scheduler that goes by the client, connections outlive a weir that is killed."""
+    service = {"mode": "dr", "scheduler": "mh", "scheduler_flags": ["port"], "unknown_tcp": "hash",
+               "servers": [{"address": server_address(n)} for n in (1, 2)]}
+    two.w.put(f"/v1/services/tcp/{VIP}/8080", service)
+    two.w.wait_saved("hash")
+    keep = [Keep(two.client, VIP, 8080) for _ in range(6)]
+    try:
+        assert {k.name for k in keep} == {"s1", "s2"}
+        two.w.kill()
+        two.w.start()
+        assert [k.ask() for k in keep] == [k.name for k in keep]
+    finally:
+        for k in keep:
+            k.close()
+    with pytest.raises(Refused, match="the other modes need a session"):
+        two.w.patch(f"/v1/services/tcp/{VIP}/8080", {"mode": "fullnat"})
+    two.w.delete(f"/v1/services/tcp/{VIP}/8080")
+
+
 def test_routes_that_change(two):
     """Behind a gateway all of a sudden: dropped by name, and right again when the route is."""
     path = f"/v1/services/tcp/{VIP}/80/servers/{server_address(1)}/80"

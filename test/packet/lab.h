@@ -66,7 +66,7 @@ struct lab_service {
 	const char *scheduler;		      // NULL: rr
 	const char *mode;		      // NULL: fullnat
 	const struct tunnel_settings *tunnel; // of mode tunnel; NULL: ipip
-	bool drop_unknown;
+	bool drop_unknown, hash_unknown;
 	uint16_t mss;
 	const struct timeouts *timeouts; // NULL: the defaults
 	const char *locals[LAB_LIST];	 // no one: LOCAL or LOCAL6

@@ -132,7 +132,9 @@ uint32_t lab_service(const struct lab_service *spec)
 		.scheduler = spec->scheduler ? spec->scheduler : "rr",
 		.mode = spec->mode ? spec->mode : "fullnat",
 		.timeouts = services[place].timeouts,
-		.unknown_tcp = spec->drop_unknown ? UNKNOWN_DROP : UNKNOWN_RESET,
+		.unknown_tcp = spec->drop_unknown   ? UNKNOWN_DROP
+			       : spec->hash_unknown ? UNKNOWN_HASH
+						    : UNKNOWN_RESET,
 		.mss = spec->mss,
 		.servers = servers,
 		.server_count = count,

@@ -221,6 +221,63 @@ static void test_direct_expires(void **state)
 	assert_int_equal(lab_sessions(), 0);
 }
 
+/* In the middle of a connection that is not known: to the server that its hash gives it. */
+static void test_hash_of_unknown(void **state)
+{
+	uint8_t first[64];
+	unsigned int length;
+
+	near_begin();
+	service(.vip = VIP ":80", .mode = "dr", .hash_unknown = true,
+		.servers = {SERVER ":80", SERVER_B ":80"});
+	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .payload = 100);
+	run();
+	expect_state(STATE_ESTABLISHED);
+	memcpy(first, lab_next_sent(1, &length), sizeof(first));
+	// It is the same server without the session, and in another order of servers.
+	for (unsigned int i = 0; i < 3; i++) {
+		lab_flush();
+		service(.vip = VIP ":80", .mode = "dr", .hash_unknown = true,
+			.servers = {SERVER_B ":80", SERVER ":80"});
+		put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .payload = 100);
+		run();
+		assert_memory_equal(first, lab_next_sent(1, &length), 6);
+	}
+}
+
+/* A full table: what has no session goes by the hash, packet for packet to the same server. */
+static void test_hash_when_full(void **state)
+{
+	unsigned int length, to[2] = {0, 0};
+
+	lab_resize(1, 1, 1, 100);
+	near_begin();
+	service(.vip = VIP ":80", .mode = "dr", .hash_unknown = true,
+		.servers = {SERVER ":80", SERVER_B ":80"});
+	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = SYN);
+	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK);
+	run();
+	lab_forget();
+	for (unsigned int i = 0; i < 20; i++) {
+		uint8_t mac = 0;
+
+		for (unsigned int k = 0; k < 3; k++) {
+			put(.from = CLIENT, .from_port = 5000 + i, .to = VIP ":80",
+			    .tcp = k == 0 ? SYN : ACK);
+			run();
+			const uint8_t *frame = lab_next_sent(1, &length);
+
+			assert_non_null(frame);
+			assert_true(k == 0 || frame[5] == mac);
+			mac = frame[5];
+		}
+		to[mac == 0x21]++;
+	}
+	assert_int_equal(lab_sessions(), 1);
+	assert_int_equal(lab.w->stats.without_session, 60);
+	assert_true(to[0] > 0 && to[1] > 0);
+}
+
 static void test_direct_mss(void **state)
 {
 	near_begin();
@@ -491,6 +548,8 @@ int main(void)
 		lab_test(test_direct_port_again),
 		lab_test(test_direct_expires),
 		lab_test(test_direct_mss),
+		lab_test(test_hash_of_unknown),
+		lab_test(test_hash_when_full),
 		lab_test(test_tunnels),
 		lab_test(test_tunnel_without_padding),
 		lab_test(test_tunnel_dont_fragment),
