@@ -70,7 +70,7 @@ struct port {
 	uint16_t rss_reta_size;
 	uint8_t steering;	// enum port_steering: what it is; control writes
 	bool distrusted;	// it was STEERING_RSS
-	char steering_why[160]; // one sentence
+	char steering_why[168]; // one sentence
 	uint32_t flow_rules;	// in the device now
 	uint32_t flow_refused;	// local addresses of which it took no rules
 	bool link_up;		// control writes (port_poll_links), anybody reads
