@@ -23,13 +23,13 @@ enum service_kind {
 
 /* Compared as a whole: what a kind has no use for is zero. */
 struct service_key {
-	struct addr vip;  // of a match or a mark: none, but of the family that it is for
-	uint32_t zone;	  // 0: the underlay, else a VNI
-	uint16_t port;	  // host byte order; 0: all that no other service has
-	uint8_t protocol; // IPPROTO_TCP, IPPROTO_UDP
-	uint8_t kind;	  // enum service_kind
-	uint32_t mark;	  // the firewall mark, or the number of the match
-};
+	struct addr vip;       // of a match or a mark: none, but of the family that it is for
+	uint32_t zone;	       // 0: the underlay, else a VNI
+	uint16_t port;	       // host byte order; 0: all that no other service has
+	uint8_t protocol;      // IPPROTO_TCP, IPPROTO_UDP
+	uint8_t kind;	       // enum service_kind
+	uint32_t mark;	       // the firewall mark, or the number of the match
+} __attribute__((aligned(8))); // hashed in words of eight bytes
 
 /* A server of a service: its number from server_create() and its weight (0: drain). */
 struct service_server {
