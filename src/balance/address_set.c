@@ -12,8 +12,9 @@
 #include "net/iface.h"
 
 /*
- * One lock-free hash for each role; the value is the count of users, which only control looks at,
- * and of local addresses the number of a port above it.
+ * One lock-free hash for each role, those of NAT made with the first service that needs them; the
+ * value is the count of users, which only control looks at, and of local addresses the number of a
+ * port above it.
  * A position that was taken out may still be read by a worker, so it is freed after a grace period.
  */
 enum { ADDRESSES_MAX = 1 << 18, PLACE_SHIFT = 32 };
@@ -21,27 +22,37 @@ enum { ADDRESSES_MAX = 1 << 18, PLACE_SHIFT = 32 };
 static struct rte_hash *sets[ADDRESS_ROLES];
 static bool nat_any, nat_anywhere; // control writes
 
-int address_set_start(void)
+/* NULL while it has not been made. */
+static struct rte_hash *set_of(enum address_role role)
+{
+	return __atomic_load_n(&sets[role], __ATOMIC_ACQUIRE);
+}
+
+static struct rte_hash *set_make(enum address_role role)
 {
 	static const char *const names[] = {"weir_vip", "weir_local", "weir_nat_server",
 					    "weir_nat_vip"};
+	struct rte_hash_parameters parameters = {
+		.name = names[role],
+		.entries = ADDRESSES_MAX,
+		.key_len = sizeof(struct addr),
+		.hash_func = rte_hash_crc,
+		.socket_id = SOCKET_ID_ANY,
+		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |
+			      RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
+	};
+	struct rte_hash *set = set_of(role);
 
-	for (int i = 0; i < ADDRESS_ROLES; i++) {
-		struct rte_hash_parameters parameters = {
-			.name = names[i],
-			.entries = ADDRESSES_MAX,
-			.key_len = sizeof(struct addr),
-			.hash_func = rte_hash_crc,
-			.socket_id = SOCKET_ID_ANY,
-			.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |
-				      RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
-		};
+	if (set)
+		return set;
+	set = rte_hash_create(&parameters);
+	__atomic_store_n(&sets[role], set, __ATOMIC_RELEASE);
+	return set;
+}
 
-		sets[i] = rte_hash_create(&parameters);
-		if (!sets[i])
-			return -ENOMEM;
-	}
-	return 0;
+int address_set_start(void)
+{
+	return set_make(ADDRESS_VIP) && set_make(ADDRESS_LOCAL) ? 0 : -ENOMEM;
 }
 
 void address_set_stop(void)
@@ -57,10 +68,11 @@ void address_set_stop(void)
 static int set_add(enum address_role role, const struct addr *addr, uintptr_t place)
 {
 	void *value = NULL;
-	bool first = rte_hash_lookup_data(sets[role], addr, &value) < 0;
+	struct rte_hash *set = set_make(role);
+	bool first = set && rte_hash_lookup_data(set, addr, &value) < 0;
 	uintptr_t now = first ? place << PLACE_SHIFT : (uintptr_t)value;
 
-	if (rte_hash_add_key_data(sets[role], addr, (void *)(now + 1)) < 0)
+	if (!set || rte_hash_add_key_data(set, addr, (void *)(now + 1)) < 0)
 		return -ENOSPC;
 	if (first && role == ADDRESS_LOCAL)
 		steer_local_add(place, addr);
@@ -91,7 +103,7 @@ void address_set_remove(enum address_role role, const struct addr *addr)
 	void *users = NULL;
 	int32_t position;
 
-	if (rte_hash_lookup_data(sets[role], addr, &users) < 0)
+	if (!sets[role] || rte_hash_lookup_data(sets[role], addr, &users) < 0)
 		return;
 	if ((uint32_t)(uintptr_t)users > 1) {
 		rte_hash_add_key_data(sets[role], addr, (void *)((uintptr_t)users - 1));
@@ -106,14 +118,17 @@ void address_set_remove(enum address_role role, const struct addr *addr)
 
 bool address_set_has(enum address_role role, const struct addr *addr)
 {
-	return rte_hash_lookup(sets[role], addr) >= 0;
+	const struct rte_hash *set = set_of(role);
+
+	return set && rte_hash_lookup(set, addr) >= 0;
 }
 
 bool address_set_local(const struct addr *addr, uint16_t *port)
 {
+	const struct rte_hash *set = set_of(ADDRESS_LOCAL);
 	void *value;
 
-	if (rte_hash_lookup_data(sets[ADDRESS_LOCAL], addr, &value) < 0)
+	if (!set || rte_hash_lookup_data(set, addr, &value) < 0)
 		return false;
 	*port = (uintptr_t)value >> PLACE_SHIFT;
 	return true;
