@@ -153,7 +153,8 @@ WRONG = [
     (lambda c: c["services"][1].update(timeouts={"nonsense": 5}), "services[1].timeouts.nonsense"),
     (lambda c: c["services"][1].update(colour="red"), "services[1].colour"),
     (lambda c: c["services"].append(copy.deepcopy(c["services"][0])), "services[6]"),
-    (lambda c: c["services"][0]["servers"][0].update(address="fd00:b::2"), "services[0].servers[0].address"),
+    (lambda c: c["services"][0]["servers"][0].update(address="fd00:b::2", mode="nat"),
+     "services[0].servers[0].address"),
     (lambda c: c["local_addresses"][0].update(interface="eth9"), "local_addresses[0].interface"),
     (lambda c: c.update(colour="red"), "colour"),
     (lambda c: c["services"][0].update(servers="all"), "services[0].servers"),
@@ -185,7 +186,7 @@ def test_yaml_errors_name_the_line(two_arm):
 
 def test_mode_that_does_not_exist_yet_is_refused_with_a_sentence(two_arm):
     with pytest.raises(Refused) as refusal:
-        two_arm.w.put(f"/v1/services/tcp/{VIP}/9002", {"mode": "dr"})
+        two_arm.w.put(f"/v1/services/tcp/{VIP}/9002", {"mode": "snat"})
     assert refusal.value.error["field"] == "mode" and len(refusal.value.error["text"]) > 20
 
 

@@ -103,6 +103,32 @@ def test_what_waits_for_other_features_says_so(two_arm, name):
     two_arm.shell(tutorial.undone(before))
 
 
+def test_vlans_as_printed(two_arm):
+    two_arm.script("vlan")
+    shown = two_arm.shell("./dpip vlan show").stderr  # as DPVS does
+    for name in ("dpdk0.100", "dpdk0.101", "dpdk1.102"):
+        assert re.search(rf"^{re.escape(name)}\b", shown, re.M), shown
+        two_arm.shell(f"./dpip vlan del {name}")
+
+
+def test_direct_routing_as_printed(make_lab):
+    """One arm: the client is in the network of weir and the real servers."""
+    lab = make_lab(Tutorial, [], ["192.168.100.2/24", "192.168.100.3/24"])
+    for server in lab.servers:
+        lab.nginx(server)
+    client = lab.server(9, lab.sw, "192.168.100.46/24")
+    lab.peer_offloads(client, "eth0")
+    lab.weir()
+    for server in lab.servers:
+        for command, expected in tutorial.transcript(tutorial.printed("direct routing servers")):
+            assert tutorial.same(lab.shell(command, server).stdout, expected)
+        lab.shell(tutorial.BESIDE["direct routing"][0], server)
+    lab.script("direct routing")
+    answers = lab.curl("direct routing client", client)
+    assert {name for name, _, _ in answers} == {"s1", "s2"}
+    assert {seen for _, seen, _ in answers} == {"192.168.100.46"}
+
+
 class Pair(Lab):
     """One arm: client, two weirs (dpdk0) and the real servers on one bridge."""
 

@@ -296,6 +296,34 @@ FullNat 1      0          0
 
 # --- tutorial: VLAN devices ------------------------------------------------------------------------
 
+SEQUENCES["direct routing"] = """\
+# on DPVS
+# add LAN IP for DPVS, it must be different from VIP
+# and must be added before VIP.
+./dpip addr add 192.168.100.1/24 dev dpdk0
+# add VIP and the route will generate automatically.
+./dpip addr add 192.168.100.254/32 dev dpdk0
+# route for LAN network, just a hint.
+#./dpip route add 192.168.100.0/24 dev dpdk0
+# add service <VIP:vport> to forwarding, scheduling mode is RR.
+# use ipvsadm --help for more info.
+./ipvsadm -A -t 192.168.100.254:80 -s rr
+# add two RS for service, forwarding mode is DR
+./ipvsadm -a -t 192.168.100.254:80 -r 192.168.100.2 -g
+./ipvsadm -a -t 192.168.100.254:80 -r 192.168.100.3 -g
+"""
+
+SEQUENCES["direct routing servers"] = """\
+rs$ ip addr add 192.168.100.254/32 dev lo # add VIP to each RS's lo
+rs$ sysctl -w net.ipv4.conf.lo.arp_ignore=1 # ignore ARP on lo
+net.ipv4.conf.lo.arp_ignore = 1
+"""
+
+SEQUENCES["direct routing client"] = """\
+client$ curl 192.168.100.254
+Your ip:port : 192.168.100.46:13862
+"""
+
 SEQUENCES["vlan"] = """\
 ./dpip vlan add dpdk0.100 link dpdk0 proto 802.1q id 100
 ./dpip vlan add link dpdk0 proto 802.1q id 101 # auto generate dev name
@@ -311,7 +339,11 @@ SUBSTITUTIONS = [
      "DPVS counts 16 pools of 64,511 ports; weir has 64,512 ports for each real server and says how many are free"),
     ("fullnat client", r"10\.0\.0\.48:37177", "192.168.100.200:{port}",
      "a real server sees the local address: TOA is not available yet; the port is any"),
-    ("fullnat client|keepalived client", r"^client\$ ", "", "it is run in the client's network namespace"),
+    ("direct routing servers", r"^rs\$ ", "$ ", "it is run in each real server's network namespace"),
+    ("direct routing servers", r"conf\.lo\.arp_ignore", "conf.all.arp_ignore",
+     "Linux asks the interface by which a request comes, which is never lo"),
+    ("vlan", r"^./dpip vlan add link bond1 .*\n", "", "bonding devices are not available yet"),
+    ("fullnat client|keepalived client|direct routing client", r"^client\$ ", "", "it is run in the client's network namespace"),
     ("ospf client", r"^client: ", "", "it is run in the client's network namespace"),
     ("ospf ping", r"ping 172", "ping -c 1 172", "it has to end by itself"),
     ("ospf ping", r"ttl=255 time=2\.19 ms", "ttl=64 time={time} ms", "the switch is a Linux host, and nearer"),
@@ -336,6 +368,8 @@ SUBSTITUTIONS = [
 
 # What the texts do not print but show in a figure or say in a sentence.
 BESIDE = {
+    "direct routing": ("sysctl -w net.ipv4.conf.all.arp_announce=2",
+                       "a real server asks for the client with the VIP as the sender, and so takes the VIP over"),
     "nat64": ("./bin/dpip route add 192.168.12.0/24 dev eth0",
               "the figure has the real servers in a network behind the local address; here they are on its link"),
     "ipv6": ("./bin/dpip -6 route add 2001:db8:11::/64 dev eth1",
@@ -357,12 +391,8 @@ REMARKS = {
 MATCH = "src-range=192.168.100.0-192.168.100.254,oif=dpdk1"
 # name: (commands that come before, the command that is refused, the sentence, what brings it)
 LATER = {
-    "direct routing": (
-        "./dpip addr add 192.168.100.1/24 dev dpdk0\n"
-        "./dpip addr add 192.168.100.254/32 dev dpdk0\n"
-        "./ipvsadm -A -t 192.168.100.254:80 -s rr",
-        "./ipvsadm -a -t 192.168.100.254:80 -r 192.168.100.2 -g",
-        "direct routing is not available yet", "mode DR"),
+    "VLAN on a bond": (
+        "", "./dpip vlan add link bond1 id 103", "there is no interface \"bond1\"", "bonding devices"),
     "SNAT": (
         "./dpip addr add 123.1.2.3/24 dev dpdk1 sapool\n"
         "./dpip addr add 192.168.100.1/24 dev dpdk0\n"
