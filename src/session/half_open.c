@@ -8,16 +8,16 @@
  * last time. So the ring is as long as there are half-open sessions, a few lines for healthy
  * traffic, and the sessions that it looks at are young and in the cache.
  *
- * It has room for three times as many places as there may be half-open sessions, which it never
- * needs: tidying reads four places for each one that is added.
+ * It has room for three times as many places as there may be half-open sessions: tidying reads four
+ * places for each one that is added. Only a client that repeats itself can fill it.
  */
 #include "session/half_open.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 
 enum { RING_MIN = 64, TAKE_STEPS = 32, TIDY_STEPS = 4 };
@@ -84,15 +84,31 @@ static void half_open_tidy(struct half_open *h, const struct table *t, bool wide
 	if (h->scan == h->tail) {
 		h->tail = h->keep;
 		h->tidying = false;
-		h->enough = 2 * (h->tail - h->head) + RING_MIN;
+		h->enough = RTE_MIN(2 * (h->tail - h->head) + RING_MIN, h->mask / 2 + 1);
 	}
+}
+
+/*
+ * A client that begins one connection from one port again and again leaves places that all look
+ * like those of its last session. They must not fill the ring: the oldest place is forgotten.
+ */
+static void half_open_forget(struct half_open *h)
+{
+	if (!h->tidying || h->head != h->keep) {
+		h->head++;
+		return;
+	}
+	if (h->scan == h->head)
+		h->scan++;
+	h->head = h->keep = h->scan;
 }
 
 void half_open_add(struct half_open *h, struct table *t, bool wide, uint32_t number,
 		   uint16_t seconds)
 {
 	half_open_tidy(h, t, wide);
-	assert(h->tail - h->head <= h->mask);
+	if (unlikely(h->tail - h->head > h->mask))
+		half_open_forget(h);
 	h->ring[h->tail++ & h->mask] = (struct half_open_place){
 		.number = number,
 		.print = half_open_print(half_open_session(t, wide, number), wide),
