@@ -236,6 +236,20 @@ void sctp_ports_change(uint8_t *sctp, unsigned int length, uint32_t ports)
 	memcpy(sctp + SCTP_CHECKSUM, &checksum, 4);
 }
 
+/* Bytes of a packet stand at any address. */
+static uint32_t crc_bytes(const uint8_t *bytes, unsigned int length, uint32_t crc)
+{
+	uint64_t word;
+
+	for (; length >= sizeof(word); bytes += sizeof(word), length -= sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		crc = rte_hash_crc_8byte(word, crc);
+	}
+	for (; length > 0; bytes++, length--)
+		crc = rte_hash_crc_1byte(*bytes, crc);
+	return crc;
+}
+
 uint32_t sctp_checksum(const struct rte_mbuf *m, unsigned int offset, unsigned int length)
 {
 	uint32_t crc = UINT32_MAX;
@@ -244,7 +258,7 @@ uint32_t sctp_checksum(const struct rte_mbuf *m, unsigned int offset, unsigned i
 		unsigned int there = m->data_len > offset ? m->data_len - offset : 0;
 
 		there = RTE_MIN(there, length);
-		crc = rte_hash_crc(rte_pktmbuf_mtod_offset(m, const void *, offset), there, crc);
+		crc = crc_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, offset), there, crc);
 		length -= there;
 		offset -= RTE_MIN(offset, (unsigned int)m->data_len);
 	}
