@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <strings.h>
 
@@ -24,6 +25,11 @@ static inline const char *protocol_name(uint8_t protocol)
 		return "sctp";
 	}
 	return "?";
+}
+
+static inline bool protocol_is_balanced(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
 /* The number of a word, in small or capital letters; -EINVAL when there is none. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "balance/server.h"
+#include "base/protocol.h"
 #include "path/observe.h"
 #include "session/l4_tcp.h"
 #include "tunnel/template.h"
@@ -32,20 +33,14 @@ static void __attribute__((format(printf, 2, 3))) text_add(struct text *t, const
 	t->left -= length;
 }
 
-static const char *protocol_name(uint8_t protocol, char number[4])
+static const char *protocol_text(uint8_t protocol, char number[4])
 {
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	case IPPROTO_SCTP:
-		return "sctp";
-	case IPPROTO_ICMP:
+	if (protocol_is_balanced(protocol))
+		return protocol_name(protocol);
+	if (protocol == IPPROTO_ICMP)
 		return "icmp";
-	case IPPROTO_ICMPV6:
+	if (protocol == IPPROTO_ICMPV6)
 		return "icmpv6";
-	}
 	snprintf(number, 4, "%u", protocol);
 	return number;
 }
@@ -85,7 +80,7 @@ static void text_input(struct text *t, const struct record *r)
 			 r->length);
 		return;
 	}
-	text_add(t, "%s ", protocol_name(r->protocol, number));
+	text_add(t, "%s ", protocol_text(r->protocol, number));
 	if (r->ipv6)
 		text_tuple(t, true, r->key6.source, r->key6.destination, r->key6.source_port,
 			   r->key6.destination_port);

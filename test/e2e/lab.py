@@ -565,6 +565,10 @@ LIP, LIP6 = "192.168.100.200", "fd00:b::200"
 CLIENT, CLIENT6 = "10.0.0.2", "fd00:a::2"
 
 
+def url(vip, port=80):
+    return f"http://[{vip}]:{port}/" if ":" in vip else f"http://{vip}:{port}/"
+
+
 def server_address(number):
     return f"192.168.100.{number + 1}"
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from lab import BUILD, CLIENT, CLIENT6, VIP, VIP6, Keep, Refused, run, server_address, wait_for
+from lab import BUILD, CLIENT, CLIENT6, VIP, VIP6, Keep, Refused, run, server_address, url, wait_for
 from one_way_lab import OneWayOneArm, OneWayTwoArm, one_way_services
 
 BOTH = pytest.mark.parametrize("vip, client", [(VIP, CLIENT), (VIP6, CLIENT6)], ids=["ipv4", "ipv6"])
@@ -41,10 +41,6 @@ def one(make_lab):
 @pytest.fixture(params=["two-arm", "one-arm"])
 def lab(request):
     return request.getfixturevalue("two" if request.param == "two-arm" else "one")
-
-
-def url(vip, port=80):
-    return f"http://[{vip}]:{port}/" if ":" in vip else f"http://{vip}:{port}/"
 
 
 @BOTH

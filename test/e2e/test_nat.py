@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lab import (CLIENT, CLIENT6, VIP, VIP6, OneArm, Refused, TwoArm, server_address, server_address6,
+from lab import (CLIENT, CLIENT6, VIP, VIP6, OneArm, Refused, TwoArm, server_address, server_address6, url,
                  services)
 
 BOTH = pytest.mark.parametrize("vip, client", [(VIP, CLIENT), (VIP6, CLIENT6)], ids=["ipv4", "ipv6"])
@@ -53,10 +53,6 @@ def one(make_lab):
 @pytest.fixture(params=["two-arm", "one-arm"])
 def lab(request):
     return request.getfixturevalue("two" if request.param == "two-arm" else "one")
-
-
-def url(vip, port=80):
-    return f"http://[{vip}]:{port}/" if ":" in vip else f"http://{vip}:{port}/"
 
 
 @BOTH
