@@ -65,7 +65,7 @@
 			"timeout of one state; may be given several times",                          \
 			"syn_sent= syn_recv= established= fin_wait= close_wait= last_ack= "          \
 			"time_wait= close= udp_one_way= udp_normal= sctp_init= sctp_init_ack= "      \
-			"sctp_cookie= sctp_established= sctp_shutdown= sctp_closed="                 \
+			"sctp_cookie= sctp_established= sctp_shutdown= sctp_closed= icmp="           \
 	}
 
 static const struct option list_options[] = {

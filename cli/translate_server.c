@@ -113,6 +113,9 @@ static void take_kind(struct translation *t, struct service *service, struct blo
 	} else if (kinds[i].mode && !word_among(WEIR_MODES, kinds[i].mode)) {
 		finding_error(t->findings, block, "%s %s: the mode %s is not available yet",
 			      block->words[0], kind, kinds[i].mode);
+	} else if (!strcmp(kind, "SNAT")) {
+		finding_error(t->findings, block, "%s SNAT: it is for virtual_server match",
+			      block->words[0]);
 	} else if (!strcmp(kind, "FNAT")) {
 		service->fullnat = service->own_words = true;
 		block_set_word(t->blocks, block, 1, "NAT");

@@ -9,9 +9,12 @@
 
 #include <rte_byteorder.h>
 
+#include "balance/matches.h"
+
 const struct service *service_classify(const struct pkt *p)
 {
 	struct service_key key = {.protocol = pkt_protocol(p)};
+	const struct service *service;
 	uint16_t port;
 
 	if (p->flags & PKT_IPV6) {
@@ -22,5 +25,6 @@ const struct service *service_classify(const struct pkt *p)
 		port = p->key4.destination_port;
 	}
 	key.port = rte_be_to_cpu_16(port);
-	return service_find(&key);
+	service = service_find(&key);
+	return service ? service : matches_find(p);
 }

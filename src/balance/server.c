@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/address_set.h"
 #include "balance/counts.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -131,6 +132,16 @@ void server_remove(uint32_t server)
 	leaving[leaving_count++] = (struct leaving){.server = server, .token = rcu_token()};
 }
 
+int server_hold_address(uint32_t server)
+{
+	if (server_table[server].held)
+		return 0;
+	if (address_set_add(ADDRESS_LOCAL, &server_table[server].addr) < 0)
+		return -ENOSPC;
+	server_table[server].held = 1;
+	return 0;
+}
+
 static bool server_is_idle(uint32_t server)
 {
 	for (unsigned int i = 0; i < counts_workers(); i++) {
@@ -156,6 +167,8 @@ unsigned int server_reap(void)
 		}
 		path_release(server_path[number]);
 		template_clear(number);
+		if (server_table[number].held)
+			address_set_remove(ADDRESS_LOCAL, &server_table[number].addr);
 		memset(&server_table[number], 0, sizeof(server_table[number]));
 		free_numbers[free_count++] = number;
 	}

@@ -22,7 +22,8 @@ struct server {
 	struct addr addr;
 	uint16_t port; // network byte order
 	uint8_t protocol;
-	uint8_t in_use;
+	uint8_t in_use : 1;
+	uint8_t held : 1; // its address counts as a local one (SNAT)
 	uint32_t path;	  // how to reach it (net/nexthop.h); constant while in use
 	uint32_t service; // number of its service, for the service's own counters
 	uint16_t mss;	  // of its service: clamp both sides' SYN to this, 0: path MTU only
@@ -40,6 +41,8 @@ void server_set_tunnel(uint32_t server, const struct tunnel_settings *settings,
 		       const struct addr *source);
 /* Stop using it for new sessions; freed by server_reap() once no worker has a session of it. */
 void server_remove(uint32_t server);
+/* Let its address, a WAN address of SNAT, count as a local one until it is freed. 0 or -ENOSPC. */
+int server_hold_address(uint32_t server);
 /* About once a second: free what is no longer used. Returns how many are still leaving. */
 unsigned int server_reap(void);
 

@@ -15,6 +15,7 @@
 
 #include "balance/address_set.h"
 #include "balance/counts.h"
+#include "balance/matches.h"
 #include "balance/server.h"
 #include "balance/service_data.h"
 #include "io/rcu.h"
@@ -67,6 +68,7 @@ void service_stop(void)
 		service_free(service);
 	rte_hash_free(services);
 	services = NULL;
+	matches_stop();
 	address_set_stop();
 	free(free_numbers);
 	free_numbers = NULL;
@@ -220,17 +222,40 @@ static int service_note_addresses(const struct service *s)
 			return -ENOSPC;
 		}
 	}
-	if (address_set_add(ADDRESS_VIP, &s->key.vip) < 0) {
+	if (s->key.kind == SERVICE_ADDRESS && address_set_add(ADDRESS_VIP, &s->key.vip) < 0) {
 		service_forget_addresses(s, s->local_count);
 		return -ENOSPC;
 	}
 	return 0;
 }
 
+static void service_forget(const struct service *s)
+{
+	if (s->key.kind == SERVICE_ADDRESS)
+		address_set_remove(ADDRESS_VIP, &s->key.vip);
+	service_forget_addresses(s, s->local_count);
+}
+
+/* The WAN addresses of a match become local ones, and its rule is tried. */
+static int service_enter_match(const struct service *s, const struct service_spec *spec)
+{
+	const struct match_rule rule = {
+		.match = *spec->match,
+		.in = spec->match_in,
+		.out = spec->match_out,
+		.number = s->key.mark,
+		.service = s,
+	};
+
+	for (unsigned int i = 0; i < spec->server_count; i++)
+		if (server_hold_address(spec->servers[i].server) < 0)
+			return -ENOSPC;
+	return matches_put(&rule);
+}
+
 static void service_retire(struct service *s)
 {
-	address_set_remove(ADDRESS_VIP, &s->key.vip);
-	service_forget_addresses(s, s->local_count);
+	service_forget(s);
 	rcu_defer(service_free, s);
 }
 
@@ -255,6 +280,13 @@ int service_publish(const struct service_spec *spec, struct error *error)
 		return error_set(error, -ENOMEM, NULL, "out of memory");
 	if (service_note_addresses(s) < 0)
 		goto free_service;
+	if (spec->match && service_enter_match(s, spec) < 0) {
+		service_forget(s);
+		service_free(s);
+		return error_set(error, -ENOSPC, NULL,
+				 "there is no room for more services by match (at most %d)",
+				 MATCHES_MAX);
+	}
 	rte_hash_lookup_data(services, &spec->key, &old);
 	if (rte_hash_add_key_data(services, &spec->key, s) < 0)
 		goto forget_addresses;
@@ -263,8 +295,9 @@ int service_publish(const struct service_spec *spec, struct error *error)
 	return 0;
 
 forget_addresses:
-	address_set_remove(ADDRESS_VIP, &s->key.vip);
-	service_forget_addresses(s, s->local_count);
+	if (spec->match)
+		matches_remove(spec->key.mark);
+	service_forget(s);
 free_service:
 	service_free(s);
 	return error_set(error, -ENOSPC, NULL, "the table of services (%d) is full", SERVICE_MAX);
@@ -282,6 +315,8 @@ int service_withdraw(const struct service_key *key)
 
 	if (rte_hash_lookup_data(services, key, &old) < 0)
 		return -ENOENT;
+	if (key->kind == SERVICE_MATCH)
+		matches_remove(key->mark);
 	position = rte_hash_del_key(services, key);
 	assert(position >= 0);
 	rcu_defer(position_free, (void *)(intptr_t)position);

@@ -65,6 +65,8 @@ struct service_spec {
 	uint16_t mss; // clamp the MSS option of SYN and SYN-ACK to this; 0: path MTU only
 	const struct service_server *servers;
 	unsigned int server_count;
+	const struct match *match;	    // of SERVICE_MATCH: servers are WAN addresses
+	uint16_t match_in, match_out;	    // its interfaces, 0: any
 	const struct service_local *locals; // all that it may use, of both families
 	unsigned int local_count;
 };

@@ -42,6 +42,15 @@ bool match_range_is_any(const struct match_range *range)
 	return !range_has_addresses(range) && !range_has_ports(range);
 }
 
+bool match_range_takes(const struct match_range *range, const struct addr *addr, uint16_t port)
+{
+	if (range_has_addresses(range) &&
+	    (memcmp(addr->bytes, range->first.bytes, sizeof(addr->bytes)) < 0 ||
+	     memcmp(addr->bytes, range->last.bytes, sizeof(addr->bytes)) > 0))
+		return false;
+	return !range_has_ports(range) || (port >= range->port_first && port <= range->port_last);
+}
+
 uint8_t match_protocol_parse(const char *text)
 {
 	for (unsigned int i = 0; i < PROTOCOLS; i++)

@@ -36,6 +36,8 @@ enum {
 bool match_equal(const struct match *a, const struct match *b);
 /* Does the range take any address and any port? */
 bool match_range_is_any(const struct match_range *range);
+/* The address is of the match's family, the port in host byte order. */
+bool match_range_takes(const struct match_range *range, const struct addr *addr, uint16_t port);
 
 /*
  * "A", "A-B", "A/length", each with ":p" or ":p-q" behind it; IPv6 with ports stands in brackets:

@@ -10,6 +10,7 @@
 #include "control/decode.h"
 #include "control/document_fields.h"
 #include "control/keyed.h"
+#include "control/match_number.h"
 
 enum { DOCUMENT_SERVICES = SERVICE_MAX };
 
@@ -159,13 +160,18 @@ int document_patch_service(const json_t *body, enum origin origin, struct model_
 	struct document_context context = {.source = &source};
 	struct decode d = {.error = error, .context = &context};
 	const struct service_key key = service->key;
-	int status = check_path_address(&d, "vip", &key.vip);
+	int status = 0;
 
+	if (key.kind == SERVICE_ADDRESS)
+		status = check_path_address(&d, "vip", &key.vip);
 	if (status == 0)
 		status = document_fields_service(&d, body, service);
 	if (status == 0 && memcmp(&key, &service->key, sizeof(key)) != 0)
-		status = error_set(error, -EINVAL, "",
-				   "vip, port and protocol differ from those in the path");
+		status =
+			error_set(error, -EINVAL, "",
+				  key.kind == SERVICE_MATCH
+					  ? "the match differs from that in the path"
+					  : "vip, port and protocol differ from those in the path");
 	if (status == 0) {
 		unsigned int count;
 		const struct model_local *pool = model_pool(&count);
@@ -220,6 +226,8 @@ int document_decode_server(const json_t *body, const struct service_key *key,
 	snprintf(service.mode, sizeof(service.mode), "%s", running ? running->mode : "fullnat");
 	if (status == 0)
 		status = body_decode(&d, body, document_server_fields, server);
+	if (status == 0)
+		status = document_check_wan(&d, key, server);
 	if (status == 0)
 		status = document_judge_server(&d, server);
 	if (status == 0 && model_server_compare(&wanted, server) != 0)
@@ -303,11 +311,27 @@ int document_decode_protocol(const char *text, uint8_t *protocol, struct error *
 	return 0;
 }
 
+/* "/v1/services/match/tcp,from=A-B,oif=dpdk1/0": the port is that of the WAN addresses. */
+static int path_match(const char *text, const char *port, struct service_key *key,
+		      struct error *error)
+{
+	struct match match;
+
+	if (strcmp(port, "0") != 0)
+		return error_set(error, -EINVAL, "port", "of a match is 0, not \"%.32s\"", port);
+	if (match_parse(text, &match, error) < 0)
+		return -EINVAL;
+	*key = match_key(&match);
+	return key->mark ? 0 : error_set(error, -ENOSPC, "", "there is no room for more matches");
+}
+
 int document_decode_key(const char *protocol, const char *vip, const char *port,
 			struct service_key *key, struct error *error)
 {
 	int status;
 
+	if (strcmp(protocol, "match") == 0)
+		return path_match(vip, port, key, error);
 	memset(key, 0, sizeof(*key));
 	status = document_decode_protocol(protocol, &key->protocol, error);
 	if (status == 0)

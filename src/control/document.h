@@ -55,7 +55,7 @@ int document_decode_local(const json_t *body, struct model_local *local, struct 
 /* What the body names; null is weir's own default. */
 int document_patch_timeouts(const json_t *body, struct timeouts *timeouts, struct error *error);
 
-/* A key of a path: "tcp", "10.0.0.1", "80". -EINVAL with the field named. */
+/* A key of a path: "tcp", "10.0.0.1", "80", or "match", "tcp,from=10.0.0.0/8", "0". -EINVAL with the field named. */
 int document_decode_key(const char *protocol, const char *vip, const char *port,
 			struct service_key *key, struct error *error);
 int document_decode_protocol(const char *text, uint8_t *protocol, struct error *error);
@@ -67,6 +67,7 @@ int document_decode_port(const char *text, uint16_t *port, struct error *error);
  * from. NULL: no memory.
  */
 json_t *document_service_json(const struct model_service *service, bool marks);
+json_t *document_match_json(const struct match *match);
 json_t *document_server_json(const struct model_server *server, bool marks);
 json_t *document_local_json(const struct model_local *local, bool marks);
 json_t *document_locals_json(const struct model_local *locals, unsigned int count, bool marks);

@@ -297,7 +297,7 @@ static int decode_choice(struct decode *d, const json_t *value, const struct fie
 static int decode_mode(struct decode *d, const json_t *value, const struct field *field,
 		       void *target)
 {
-	static const char *const later[] = {"dr", "tunnel", "snat", "nat64", "nat46", NULL};
+	static const char *const later[] = {"dr", "tunnel", "nat64", "nat46", NULL};
 
 	return decode_choice(d, value, field, target, mode_exists, mode_names(), later);
 }
@@ -426,6 +426,8 @@ static int server_entry(struct decode *d, const json_t *value, void *item)
 	server->origin = (uint8_t)context->source->origin;
 	server->weight = 1;
 	status = decode_object(d, value, document_server_fields, server);
+	if (status == 0)
+		status = document_check_wan(d, &context->service->key, server);
 	return status < 0 ? status : document_judge_server(d, server);
 }
 
@@ -540,6 +542,7 @@ const struct field document_timeout_fields[] = {
 	TIMEOUT("sctp_established", STATE_SCTP_ESTABLISHED),
 	TIMEOUT("sctp_shutdown", STATE_SCTP_SHUTDOWN),
 	TIMEOUT("sctp_closed", STATE_SCTP_CLOSED),
+	TIMEOUT("icmp", STATE_ICMP_NORMAL),
 	{NULL},
 };
 
@@ -569,6 +572,8 @@ static int decode_conn_timeout(struct decode *d, const json_t *value, const stru
 		service->timeouts.seconds[STATE_ESTABLISHED] = number;
 	} else if (service->key.protocol == IPPROTO_SCTP) {
 		service->timeouts.seconds[STATE_SCTP_ESTABLISHED] = number;
+	} else if (service->key.protocol != IPPROTO_UDP) {
+		service->timeouts.seconds[STATE_ICMP_NORMAL] = number;
 	} else {
 		service->timeouts.seconds[STATE_UDP_ONE_WAY] = number;
 		service->timeouts.seconds[STATE_UDP_NORMAL] = number;
@@ -605,7 +610,7 @@ static const struct field service_fields[] = {
 	{"one_packet", decode_later, .more = "one-packet scheduling"},
 	{"fwmark", decode_later, .more = "a service by firewall mark"},
 	{"port_end", decode_later, .more = "a service on a range of ports"},
-	{"match", decode_later, .more = "SNAT by match"},
+	{"match", document_decode_match},
 	{"vni", decode_later, .more = "a service in a VNI"},
 	{"zone", decode_later, .more = "a service in a zone"},
 	{"syn_proxy", decode_later},
@@ -648,7 +653,7 @@ static int field_decode_early(struct decode *d, const json_t *json, const struct
 int document_fields_service(struct decode *d, const json_t *json, struct model_service *service)
 {
 	// The settings of checks depend on the protocol, and those of servers on the service's.
-	static const char *const early[] = {"vip", "port", "protocol", "mode", "check"};
+	static const char *const early[] = {"vip", "port", "protocol", "match", "mode", "check"};
 	struct document_context *context = d->context;
 	int status;
 
@@ -661,6 +666,8 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 	status = decode_object(d, json, service_fields, service);
 	if (status == 0)
 		status = document_judge_checks(d, service);
+	if (status == 0)
+		status = document_judge_match(d, json, service);
 	if (status < 0)
 		return status;
 	if (service->hysteresis >= service->quorum) {
@@ -668,6 +675,8 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 		return decode_fail(d, -EINVAL, "must be less than the quorum, which is %u",
 				   service->quorum);
 	}
+	if (service->key.kind == SERVICE_MATCH)
+		return 0;
 	if (service->key.vip.family == AF_UNSPEC)
 		decode_enter(d, ".vip");
 	else if (service->key.port == 0)

@@ -33,6 +33,15 @@ int document_decode_check(struct decode *d, const json_t *value, const struct fi
 int document_decode_server_check(struct decode *d, const json_t *value, const struct field *field,
 				 void *target);
 int document_judge_checks(struct decode *d, const struct model_service *service);
+/*
+ * The field `match` of a service, what only services by match have or have not, and what holds for
+ * their servers, which are WAN addresses; see document_match.c.
+ */
+int document_decode_match(struct decode *d, const json_t *value, const struct field *field,
+			  void *target);
+int document_judge_match(struct decode *d, const json_t *json, const struct model_service *service);
+int document_check_wan(struct decode *d, const struct service_key *key,
+		       const struct model_server *server);
 /* Of another family than the context's service, a real server needs a mode that can reach it. */
 int document_check_family(struct decode *d, const struct model_server *server);
 /* Does it go with its mode? Fills in the port that a mode implies. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/document.h"
 
+#include "control/match_number.h"
+
 #include "base/protocol.h"
 
 /*
@@ -8,14 +10,23 @@
  * look for it (scheduler, mode, weight), and left out where it would only be noise.
  */
 static const char *const timeout_names[STATE_COUNT] = {
-	[STATE_SYN_SENT] = "syn_sent",		 [STATE_SYN_RECV] = "syn_recv",
-	[STATE_ESTABLISHED] = "established",	 [STATE_FIN_WAIT] = "fin_wait",
-	[STATE_CLOSE_WAIT] = "close_wait",	 [STATE_LAST_ACK] = "last_ack",
-	[STATE_TIME_WAIT] = "time_wait",	 [STATE_CLOSE] = "close",
-	[STATE_UDP_ONE_WAY] = "udp_one_way",	 [STATE_UDP_NORMAL] = "udp_normal",
-	[STATE_SCTP_INIT] = "sctp_init",	 [STATE_SCTP_INIT_ACK] = "sctp_init_ack",
-	[STATE_SCTP_COOKIE] = "sctp_cookie",	 [STATE_SCTP_ESTABLISHED] = "sctp_established",
-	[STATE_SCTP_SHUTDOWN] = "sctp_shutdown", [STATE_SCTP_CLOSED] = "sctp_closed",
+	[STATE_SYN_SENT] = "syn_sent",
+	[STATE_SYN_RECV] = "syn_recv",
+	[STATE_ESTABLISHED] = "established",
+	[STATE_FIN_WAIT] = "fin_wait",
+	[STATE_CLOSE_WAIT] = "close_wait",
+	[STATE_LAST_ACK] = "last_ack",
+	[STATE_TIME_WAIT] = "time_wait",
+	[STATE_CLOSE] = "close",
+	[STATE_UDP_ONE_WAY] = "udp_one_way",
+	[STATE_UDP_NORMAL] = "udp_normal",
+	[STATE_SCTP_INIT] = "sctp_init",
+	[STATE_SCTP_INIT_ACK] = "sctp_init_ack",
+	[STATE_SCTP_COOKIE] = "sctp_cookie",
+	[STATE_SCTP_ESTABLISHED] = "sctp_established",
+	[STATE_SCTP_SHUTDOWN] = "sctp_shutdown",
+	[STATE_SCTP_CLOSED] = "sctp_closed",
+	[STATE_ICMP_NORMAL] = "icmp",
 };
 
 static const char *const unknown_words[] = {
@@ -116,17 +127,27 @@ static json_t *scheduler_flags_json(uint8_t flags)
 	return list;
 }
 
-json_t *document_service_json(const struct model_service *service, bool marks)
+/* What names a service. */
+static json_t *key_json(const struct service_key *key)
 {
 	char text[ADDR_TEXT];
+
+	if (key->kind == SERVICE_MATCH)
+		return json_pack("{s:o}", "match", document_match_json(match_of_key(key)));
+	return json_pack("{s:s, s:s, s:i}", "protocol", protocol_name(key->protocol), "vip",
+			 addr_format(&key->vip, text), "port", key->port);
+}
+
+json_t *document_service_json(const struct model_service *service, bool marks)
+{
 	json_t *timeouts = document_timeouts_json(&service->timeouts);
 	json_t *servers = json_array();
-	json_t *object = json_pack(
-		"{s:s, s:s, s:i, s:s, s:s, s:s, s:i}", "protocol",
-		protocol_name(service->key.protocol), "vip", addr_format(&service->key.vip, text),
-		"port", service->key.port, "scheduler", service->scheduler, "mode", service->mode,
-		"unknown_tcp", unknown_words[service->unknown_tcp], "mss", service->mss);
+	json_t *object = key_json(&service->key);
 
+	json_object_update_new(object,
+			       json_pack("{s:s, s:s, s:s, s:i}", "scheduler", service->scheduler,
+					 "mode", service->mode, "unknown_tcp",
+					 unknown_words[service->unknown_tcp], "mss", service->mss));
 	if (service->scheduler_flags)
 		json_object_set_new(object, "scheduler_flags",
 				    scheduler_flags_json(service->scheduler_flags));

@@ -218,11 +218,11 @@ static unsigned long long traffic_value(const struct traffic *traffic,
 
 static void service_labels(struct text *text, const struct model_service *service)
 {
-	char vip[ADDR_TEXT];
+	struct service_words words;
 
-	text_add(text, "protocol=\"%s\",vip=\"%s\",port=\"%u\"",
-		 protocol_name(service->key.protocol), addr_format(&service->key.vip, vip),
-		 service->key.port);
+	model_service_words(&service->key, &words);
+	text_add(text, "protocol=\"%s\",vip=\"%s\",port=\"%u\"", words.protocol, words.vip,
+		 words.port);
 }
 
 static void service_add(struct text *text, const struct model_service *service,

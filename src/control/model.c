@@ -9,6 +9,7 @@
 
 #include "base/protocol.h"
 #include "control/keyed.h"
+#include "control/match_number.h"
 
 /*
  * The model holds what was asked for; what the workers run is made from it by publish.c. Both are
@@ -64,7 +65,7 @@ struct model_service *model_service_new(const struct service_key *key, enum orig
 	service->unknown_tcp = UNKNOWN_RESET;
 	service->quorum = 1;
 	strcpy(service->scheduler, "wlc");
-	strcpy(service->mode, "fullnat");
+	strcpy(service->mode, key->kind == SERVICE_MATCH ? "snat" : "fullnat");
 	service->timeout_set = -1;
 	return service;
 }
@@ -253,10 +254,26 @@ void model_service_mark(const struct model_service *before, struct model_service
 	}
 }
 
+void model_service_words(const struct service_key *key, struct service_words *words)
+{
+	if (key->kind == SERVICE_MATCH) {
+		words->protocol = "match";
+		match_format(match_of_key(key), words->vip);
+	} else {
+		words->protocol = protocol_name(key->protocol);
+		addr_format(&key->vip, words->vip);
+	}
+	words->port = key->port;
+}
+
 char *model_service_format(const struct service_key *key, char text[static SERVICE_TEXT])
 {
-	char endpoint[ENDPOINT_TEXT];
+	char endpoint[ENDPOINT_TEXT], match[MATCH_TEXT];
 
+	if (key->kind == SERVICE_MATCH) {
+		snprintf(text, SERVICE_TEXT, "match %s", match_format(match_of_key(key), match));
+		return text;
+	}
 	snprintf(text, SERVICE_TEXT, "%s %s", protocol_name(key->protocol),
 		 endpoint_format(&key->vip, key->port, endpoint));
 	return text;
@@ -446,6 +463,7 @@ void model_start(void)
 
 void model_stop(void)
 {
+	match_numbers_stop();
 	for (uint32_t i = 0; i < model.services.capacity; i++)
 		model_service_free(model.services.slots[i]);
 	keyed_free(&model.services);

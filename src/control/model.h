@@ -7,6 +7,7 @@
 #include "balance/service.h"
 #include "base/addr.h"
 #include "base/error.h"
+#include "base/match.h"
 #include "control/check.h"
 #include "net/iface.h"
 #include "session/timeout.h"
@@ -87,8 +88,18 @@ bool model_service_same_origins(const struct model_service *a, const struct mode
  * they had; what is the file's and now differs is marked as overridden.
  */
 void model_service_mark(const struct model_service *before, struct model_service *after);
-/* "tcp 10.0.0.100:80" */
-enum { SERVICE_TEXT = ENDPOINT_TEXT + 24 };
+/* "tcp 10.0.0.100:80", "match tcp,from=..." */
+enum { SERVICE_TEXT = MATCH_TEXT + 24 };
+/*
+ * The three words that name a service in paths, listings and metrics: "tcp", "10.0.0.100" and 80,
+ * or "match", its text and 0.
+ */
+struct service_words {
+	const char *protocol;
+	char vip[MATCH_TEXT];
+	unsigned int port;
+};
+void model_service_words(const struct service_key *key, struct service_words *words);
 char *model_service_format(const struct service_key *key, char text[static SERVICE_TEXT]);
 
 /*

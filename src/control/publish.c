@@ -10,6 +10,7 @@
 #include "balance/service.h"
 #include "base/log.h"
 #include "control/claim.h"
+#include "control/match_number.h"
 #include "control/mode_check.h"
 #include "control/remains.h"
 #include "control/zero.h"
@@ -257,6 +258,14 @@ static const char *server_mode(const struct model_service *service,
 	return "nat";
 }
 
+/* Of an interface of a match. One that has gone is none that a packet comes or goes by. */
+static uint16_t iface_number(const char *name)
+{
+	const struct iface *iface = name[0] ? iface_find(name) : NULL;
+
+	return name[0] == '\0' ? 0 : iface ? iface->index : UINT16_MAX;
+}
+
 /* Show a service to the workers, with the pool's addresses when it has none of its own. */
 static int service_show(const struct model_service *service, const struct model_local *pool,
 			unsigned int pool_count, struct error *error)
@@ -317,6 +326,12 @@ static int service_show(const struct model_service *service, const struct model_
 		.locals = publish.locals,
 		.local_count = usable,
 	};
+	if (service->key.kind == SERVICE_MATCH) {
+		spec.match = match_of_key(&service->key);
+		spec.match_in = iface_number(spec.match->in);
+		spec.match_out = iface_number(spec.match->out);
+		spec.local_count = 0;
+	}
 	return service_publish(&spec, error);
 }
 

@@ -21,11 +21,12 @@ static void row_add(struct rate_stream *stream, struct text *text,
 		    const struct model_service *service, const struct model_server *server,
 		    const struct rate *rate)
 {
-	char vip[ADDR_TEXT], address[ADDR_TEXT];
+	struct service_words words;
+	char address[ADDR_TEXT];
 
+	model_service_words(&service->key, &words);
 	text_add(text, "%s{\"protocol\":\"%s\",\"vip\":\"%s\",\"port\":%u,",
-		 stream->begun ? ",\n" : "\n", protocol_name(service->key.protocol),
-		 addr_format(&service->key.vip, vip), service->key.port);
+		 stream->begun ? ",\n" : "\n", words.protocol, words.vip, words.port);
 	if (server != NULL)
 		text_add(text, "\"server\":\"%s\",\"server_port\":%u,",
 			 addr_format(&server->addr, address), server->port);

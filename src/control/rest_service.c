@@ -288,13 +288,15 @@ int rest_service_delete(struct request *request, struct error *error)
 
 /* Real servers */
 
-static int server_key(const struct request *request, struct model_server *server,
+static int server_key(const struct request *request, bool by_match, struct model_server *server,
 		      struct error *error)
 {
 	int status;
 
 	memset(server, 0, sizeof(*server));
 	status = document_decode_address(request_part(request, 3), &server->addr, error);
+	if (status == 0 && by_match && strcmp(request_part(request, 4), "0") == 0)
+		return 0;
 	return status < 0 ? status
 			  : document_decode_port(request_part(request, 4), &server->port, error);
 }
@@ -308,7 +310,7 @@ static int server_maybe_of_request(const struct request *request, struct model_s
 	int status = service_of_request(request, &key, service, error);
 
 	if (status == 0)
-		status = server_key(request, wanted, error);
+		status = server_key(request, key.kind == SERVICE_MATCH, wanted, error);
 	if (status == 0)
 		*server = model_service_find_server(*service, &wanted->addr, wanted->port);
 	return status;

@@ -148,6 +148,24 @@ void answer_reset(struct worker *w, struct batch *b, unsigned int at)
 }
 
 /*
+ * Whom an error comes from: the address that was asked, which is weir's own, but of SNAT weir's WAN
+ * address, because weir is no more than a hop on the way to the other.
+ */
+static struct addr icmp_source(struct worker *w, const struct pkt *p)
+{
+	bool ipv6 = p->flags & PKT_IPV6;
+
+	if (p->session && !(p->session & ENTRY_REVERSE)) {
+		struct session *s = table_session(&w->table, p->session);
+
+		if (s->form & FORM_ROUTED)
+			return ipv6 ? addr_v6(session_key6(s, 1)->destination)
+				    : addr_v4(s->key4[1].destination);
+	}
+	return ipv6 ? addr_v6(p->key6.destination) : addr_v4(p->key4.destination);
+}
+
+/*
  * Put an IP and an ICMP header before the packet, which becomes the quoted one. Returns the ICMP
  * header, type and the rest of it still to be filled in, or NULL when the packet has to be dropped.
  */
@@ -157,6 +175,7 @@ static uint8_t *icmp_wrap(struct worker *w, struct batch *b, struct pkt *p)
 	unsigned int header = (ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr)) +
 			      8;
 	unsigned int quote = RTE_MIN(datagram_length(p), (unsigned int)(ipv6 ? QUOTE6 : QUOTE4));
+	struct addr source = icmp_source(w, p);
 	uint8_t *l3;
 
 	quote = RTE_MIN(quote, (unsigned int)rte_pktmbuf_data_len(p->mbuf) - p->l3);
@@ -167,11 +186,11 @@ static uint8_t *icmp_wrap(struct worker *w, struct batch *b, struct pkt *p)
 		return NULL;
 	l3 = pkt_l3(p);
 	if (ipv6)
-		ipv6_fill((struct rte_ipv6_hdr *)l3, p->key6.destination, p->key6.source,
-			  IPPROTO_ICMPV6, header + quote);
+		ipv6_fill((struct rte_ipv6_hdr *)l3, source.bytes, p->key6.source, IPPROTO_ICMPV6,
+			  header + quote);
 	else
-		ipv4_fill((struct rte_ipv4_hdr *)l3, p->key4.destination, p->key4.source,
-			  IPPROTO_ICMP, header + quote);
+		ipv4_fill((struct rte_ipv4_hdr *)l3, source.v4, p->key4.source, IPPROTO_ICMP,
+			  header + quote);
 	memset(l3 + header - 8, 0, 8);
 	return l3 + header - 8;
 }

@@ -9,10 +9,13 @@
  * of the first, because each looks again once any session was made in this batch. What belongs to
  * no service is for Linux, or is dropped by name.
  */
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
 #include <string.h>
 
 #include "balance/address_set.h"
 #include "balance/classify.h"
+#include "balance/matches.h"
 #include "balance/mode.h"
 #include "balance/server.h"
 #include "base/csum.h"
@@ -28,7 +31,7 @@
 static bool state_is_active(enum session_state state)
 {
 	return state == STATE_ESTABLISHED || state == STATE_UDP_NORMAL ||
-	       state == STATE_SCTP_ESTABLISHED;
+	       state == STATE_SCTP_ESTABLISHED || state == STATE_ICMP_NORMAL;
 }
 
 static bool state_is_half_open(enum session_state state)
@@ -157,6 +160,13 @@ static struct session *session_new(struct worker *w, struct pkt *p, bool wide, u
 	return s;
 }
 
+static bool pkt_is_echo(const struct pkt *p)
+{
+	uint8_t protocol = pkt_protocol(p);
+
+	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+}
+
 /* The state after a packet that a client begins with. */
 static enum session_state state_first(const struct pkt *p)
 {
@@ -166,7 +176,7 @@ static enum session_state state_first(const struct pkt *p)
 	case IPPROTO_SCTP:
 		return sctp_next_state(STATE_NONE, 0, p->tcp_flags);
 	}
-	return STATE_UDP_ONE_WAY;
+	return pkt_is_echo(p) ? STATE_ICMP_NORMAL : STATE_UDP_ONE_WAY;
 }
 
 /* The state of a session that Linux makes. It may have begun before weir did. */
@@ -178,7 +188,7 @@ static enum session_state state_of_kernel(const struct pkt *p)
 	case IPPROTO_SCTP:
 		return p->tcp_flags == SCTP_INIT ? STATE_SCTP_INIT : STATE_SCTP_ESTABLISHED;
 	}
-	return STATE_UDP_NORMAL;
+	return pkt_is_echo(p) ? STATE_ICMP_NORMAL : STATE_UDP_NORMAL;
 }
 
 /* The verification tags of an association, in its extra line; without one any tag will do. */
@@ -288,7 +298,7 @@ static void balance_kernel(struct worker *w, struct batch *b, unsigned int at)
 	if (!s)
 		return;
 	s->flags = SESSION_LOCAL;
-	s->form = FORM_REWRITE | FORM_PORT;
+	s->form = FORM_REWRITE | FORM_PORT | (pkt_is_echo(p) ? FORM_ECHO : 0);
 	if (wide) {
 		struct key6 *key = session_key6(s, 1);
 
@@ -330,9 +340,21 @@ static void balance_no_service(struct worker *w, struct pkt *p)
 		pkt_drop(p, DROP_vip_no_service);
 	else if (destination_is_local(p))
 		p->fate = FATE_PUNT;
+	else if (matches_is_undecided(p))
+		pkt_drop(p, DROP_neighbour_unresolved);
 	else
 		pkt_drop(p, DROP_not_for_us);
 }
+
+/* Only a request begins anything; what no match of SNAT takes is for Linux, as without SNAT. */
+static bool echo_is_for_linux(const struct pkt *p, const struct service *service)
+{
+	uint8_t request = p->flags & PKT_IPV6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO;
+
+	return pkt_is_echo(p) && (!service || *pkt_l4(p) != request);
+}
+
+static void balance_local(struct worker *w, struct batch *b, unsigned int at);
 
 void balance_first(struct worker *w, struct batch *b, unsigned int at)
 {
@@ -348,6 +370,10 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 		return;
 	}
 	service = service_classify(p);
+	if (echo_is_for_linux(p, service)) {
+		balance_local(w, b, at);
+		return;
+	}
 	if (!service) {
 		balance_no_service(w, p);
 		return;

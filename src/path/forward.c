@@ -11,6 +11,7 @@
 
 #include "balance/server.h"
 #include "net/nexthop.h"
+#include "path/echo.h"
 #include "path/family.h"
 #include "path/fragment.h"
 #include "path/room.h"
@@ -116,6 +117,9 @@ __attribute__((noinline)) void forward_form(struct worker *w, struct batch *b, u
 					    unsigned int length)
 {
 	switch (s->form & FORM_KIND) {
+	case FORM_REWRITE:
+		echo_forward(w, b, at, s, nexthop, length);
+		break;
 	case FORM_DIRECT:
 	case FORM_TUNNEL:
 		one_way_forward(w, b, at, s, nexthop, length);
@@ -160,7 +164,7 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 	}
 	nexthop = route_of_session(w, p, s, direction);
 	length = forward_length(p, l3);
-	if (unlikely(s->form & FORM_KIND)) {
+	if (unlikely(s->form & (FORM_KIND | FORM_ECHO))) {
 		forward_form(w, b, at, s, nexthop, length);
 		return;
 	}

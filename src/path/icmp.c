@@ -16,6 +16,7 @@
 #include <rte_ip.h>
 
 #include "base/csum.h"
+#include "path/echo.h"
 #include "path/family.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
@@ -34,6 +35,16 @@ static void quoted_shift(uint8_t *tcp, unsigned int length, unsigned int at, uin
 		*sum = csum_replace32(*sum, before, after);
 }
 
+/* Of a quoted echo: the identifier, and the checksum, which stands in front of it. */
+static void quoted_echo(struct pkt *p, struct session *s, unsigned int direction, uint8_t *l4)
+{
+	uint16_t identifier = rewrite_echo_identifier(s, direction ^ 1, p->flags & PKT_IPV6);
+	uint16_t *field = (uint16_t *)(l4 + ECHO_CHECKSUM);
+
+	memcpy(l4 + ECHO_IDENTIFIER, &identifier, 2);
+	*field = csum_apply(*field, rewrite_difference(s->l4_difference, direction));
+}
+
 /*
  * The ports and the checksum of the quoted transport header, as far as it is quoted: `length` bytes
  * of the `whole` that the quoted packet had.
@@ -45,6 +56,10 @@ void icmp_quoted_rewrite(struct worker *w, struct pkt *p, struct session *s, uns
 	uint8_t protocol = pkt_protocol(p);
 	unsigned int field = protocol == IPPROTO_TCP ? CSUM_TCP : CSUM_UDP;
 
+	if (s->form & FORM_ECHO) {
+		quoted_echo(p, s, direction, l4);
+		return;
+	}
 	if (protocol == IPPROTO_SCTP && length >= SCTP_HEADER && whole >= SCTP_HEADER) {
 		sctp_ports_change(l4, whole, source_port | (uint32_t)destination_port << 16);
 		return;
@@ -133,6 +148,16 @@ static void icmp6_translate(struct worker *w, struct pkt *p, struct session *s,
 	sum = ~csum_fold(csum_pseudo6(outer->src_addr, IPPROTO_ICMPV6, length) +
 			 csum_bytes(icmp, length));
 	memcpy(icmp + 2, &sum, 2);
+}
+
+bool icmp_quoted_ports(const struct pkt *p, const uint8_t *l4, uint8_t protocol, uint16_t ports[2])
+{
+	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP) {
+		memcpy(ports, l4, 4);
+		return true;
+	}
+	return protocol == (p->flags & PKT_IPV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) &&
+	       echo_ports(p, l4, ports);
 }
 
 void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,

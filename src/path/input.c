@@ -27,6 +27,7 @@
 #include "balance/address_set.h"
 #include "base/csum.h"
 #include "net/vlan.h"
+#include "path/echo.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
 #include "session/table.h"
@@ -178,12 +179,6 @@ static enum destiny input_sctp(struct worker *w, struct pkt *p, bool repair, uns
 	return input_flow(w, p);
 }
 
-/* Is it a protocol that has ports, so that an error that quotes it belongs to a flow? */
-static inline bool input_has_ports(uint8_t protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
-}
-
 static inline bool icmp4_is_error(uint8_t type)
 {
 	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||
@@ -214,23 +209,24 @@ static enum destiny input_icmp4(struct worker *w, struct pkt *p, const struct rt
 	const struct rte_ipv4_hdr *quoted = (const struct rte_ipv4_hdr *)(icmp + 8);
 	unsigned int header;
 	struct key4 key;
+	uint16_t ports[2];
 
 	if (length < 8)
 		return input_drop(p, DROP_icmp_short);
+	if (echo_key(p, icmp))
+		return input_flow(w, p);
 	if (!icmp4_is_error(icmp[0]))
 		return input_other4(p, ip);
 	header = length >= 8 + sizeof(*quoted) ? (quoted->version_ihl & 0xf) * 4 : 0;
 	if (header < sizeof(*quoted) || length < 8 + header + 8 || quoted->version_ihl >> 4 != 4 ||
 	    (quoted->fragment_offset & RTE_BE16(0x1fff)) != 0)
 		return input_drop(p, DROP_icmp_error_malformed);
-	if (!input_has_ports(quoted->next_proto_id))
+	if (!icmp_quoted_ports(p, (const uint8_t *)quoted + header, quoted->next_proto_id, ports))
 		return input_other4(p, ip);
 	if (csum_fold(csum_bytes(icmp, length)) != 0xffff)
 		return input_drop(p, DROP_icmp_checksum);
-	key.source = quoted->src_addr;
-	key.destination = quoted->dst_addr;
-	memcpy(&key.source_port, (const uint8_t *)quoted + header, 4);
-	key.zone_protocol = quoted->next_proto_id;
+	key = key4_make(quoted->src_addr, quoted->dst_addr, ports[0], ports[1],
+			quoted->next_proto_id);
 	p->key4 = key4_turn(&key);
 	p->tcp_flags = 0;
 	p->flags |= PKT_ICMP_ERROR;
@@ -331,10 +327,13 @@ static enum destiny input_icmp6(struct worker *w, struct pkt *p, const uint8_t *
 	const struct rte_ipv6_hdr *quoted = (const struct rte_ipv6_hdr *)(icmp + 8);
 	unsigned int transport;
 	struct key6 key;
+	uint16_t ports[2];
 	uint8_t next;
 
 	if (length < 8)
 		return input_drop(p, DROP_icmp_short);
+	if (echo_key(p, icmp))
+		return input_flow(w, p);
 	if (!icmp6_is_error(icmp[0]))
 		return INTO_LOCAL;
 	if (length < 8 + sizeof(*quoted) + 8 || *(const uint8_t *)quoted >> 4 != 6)
@@ -343,13 +342,14 @@ static enum destiny input_icmp6(struct worker *w, struct pkt *p, const uint8_t *
 	transport = input_extensions((const uint8_t *)quoted, length - 8, &next);
 	if (transport == 0 || 8 + transport + 8 > length)
 		return input_drop(p, DROP_icmp_error_malformed);
-	if (!input_has_ports(next))
+	if (!icmp_quoted_ports(p, (const uint8_t *)quoted + transport, next, ports))
 		return INTO_LOCAL;
 	if (csum_fold(csum_pseudo6(ip->src_addr, IPPROTO_ICMPV6, length) +
 		      csum_bytes(icmp, length)) != 0xffff)
 		return input_drop(p, DROP_icmp_checksum);
 	memcpy(key.source, quoted->src_addr, 32);
-	memcpy(&key.source_port, (const uint8_t *)quoted + transport, 4);
+	key.source_port = ports[0];
+	key.destination_port = ports[1];
 	key.zone_protocol = next;
 	p->key6 = key6_turn(&key);
 	p->tcp_flags = 0;

@@ -115,5 +115,33 @@ static inline void rewrite_keep_ttl(uint8_t *l3, bool ipv6)
 /* Of a fragment without transport header: only what stands in the IP header. */
 void rewrite_addresses(uint8_t *l3, struct session *s, unsigned int direction, bool ipv6);
 
+/*
+ * ICMP echoes of SNAT: the identifier takes the place of the port of the side that asks. Requests go
+ * in direction 0 and replies in direction 1.
+ */
+enum { ECHO_CHECKSUM = 2, ECHO_IDENTIFIER = 4 }; // offsets in the ICMP header
+
+/* The identifier of packets of this direction, as the side knows it from which they came. */
+static inline uint16_t rewrite_echo_identifier(struct session *s, unsigned int direction, bool wide)
+{
+	if (wide)
+		return direction ? session_key6(s, 1)->destination_port
+				 : session_key6(s, 0)->source_port;
+	return direction ? s->key4[1].destination_port : s->key4[0].source_port;
+}
+
+static inline void rewrite_echo(uint8_t *l4, struct session *s, unsigned int direction, bool wide)
+{
+	uint16_t identifier = rewrite_echo_identifier(s, direction ^ 1, wide);
+	uint16_t *field = (uint16_t *)(l4 + ECHO_CHECKSUM);
+
+	memcpy(l4 + ECHO_IDENTIFIER, &identifier, 2);
+	*field = csum_apply(*field, rewrite_difference(s->l4_difference, direction));
+}
+
+/* Both headers of an echo. */
+void rewrite_echo4(uint8_t *l3, uint8_t *l4, struct session *s, unsigned int direction);
+void rewrite_echo6(uint8_t *l3, uint8_t *l4, struct session *s, unsigned int direction);
+
 /* Compute both differences of a session whose keys are filled in. */
 void rewrite_prepare(struct session *s, bool wide);

@@ -61,6 +61,7 @@ enum session_form {
 	FORM_PORT = 1 << 2,   // its local port is from the port allocator
 	FORM_LENT = 1 << 4,   // with FORM_DIRECT: another worker's, whose number is in nexthop
 	FORM_ROUTED = 1 << 3, // direction 0 goes to key[1]'s source, not by the server's path
+	FORM_ECHO = 1 << 4,   // ICMP echoes: the identifier stands for the port of its sender
 };
 
 struct session {

@@ -21,6 +21,7 @@ static const char *const state_names[] = {
 	[STATE_SCTP_ESTABLISHED] = "ESTABLISHED",
 	[STATE_SCTP_SHUTDOWN] = "SHUTDOWN",
 	[STATE_SCTP_CLOSED] = "CLOSED",
+	[STATE_ICMP_NORMAL] = "ICMP_NORMAL",
 };
 _Static_assert(sizeof(state_names) / sizeof(*state_names) == STATE_COUNT, "a name for each state");
 

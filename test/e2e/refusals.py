@@ -259,7 +259,7 @@ def in_service(line):
 
 KEEPALIVED = [
     keepalived(in_service("syn_proxy"), "file:2: error: syn_proxy: the SYN proxy is not available yet"),
-    keepalived(in_service("lb_kind SNAT"), "file:2: error: lb_kind SNAT: the mode snat is not available yet"),
+    keepalived(in_service("lb_kind SNAT"), "file:2: error: lb_kind SNAT: it is for virtual_server match"),
     keepalived(in_service("lb_kind nonsense"), "file:2: error: lb_kind nonsense: there is FNAT"),
     keepalived(in_service("lb_algo nonsense"), "file:2: error: lb_algo: \"nonsense\" is no scheduler"),
     keepalived(in_service("protocol DCCP"), "file:2: error: protocol DCCP: there is TCP, UDP and SCTP"),

@@ -184,7 +184,7 @@ def test_yaml_errors_name_the_line(two_arm):
     assert refusal.value.status == 400 and re.search(r"line \d+", refusal.value.error["text"])
 
 
-def test_mode_that_does_not_exist_yet_is_refused_with_a_sentence(two_arm):
+def test_mode_of_another_kind_of_service_is_refused_with_a_sentence(two_arm):
     with pytest.raises(Refused) as refusal:
         two_arm.w.put(f"/v1/services/tcp/{VIP}/9002", {"mode": "snat"})
     assert refusal.value.error["field"] == "mode" and len(refusal.value.error["text"]) > 20

@@ -61,7 +61,7 @@ struct lab {
 extern struct lab lab;
 
 struct lab_service {
-	const char *vip;		      // endpoint
+	const char *vip;		      // endpoint, or a match: "tcp,from=A-B"
 	uint8_t protocol;		      // 0: TCP
 	const char *scheduler;		      // NULL: rr
 	const char *mode;		      // NULL: fullnat

@@ -89,7 +89,7 @@ static void session_sum(struct worker *w, uint32_t entry)
 		uint32_t service = server_table[s->server].service;
 
 		if (s->state == STATE_ESTABLISHED || s->state == STATE_UDP_NORMAL ||
-		    s->state == STATE_SCTP_ESTABLISHED) {
+		    s->state == STATE_SCTP_ESTABLISHED || s->state == STATE_ICMP_NORMAL) {
 			sum.active[s->server]++;
 			sum.service_active[service]++;
 		} else {

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "balance/service.h"
+#include "base/hash.h"
+#include "base/match.h"
 #include "io/rcu.h"
 
 enum { SERVICES = 16, DEPARTED = 64 };
@@ -38,11 +40,34 @@ static unsigned int service_place(const struct service_key *key)
 	return empty;
 }
 
+static void match_of(const char *text, struct match *match)
+{
+	struct error error;
+
+	if (match_parse(text, match, &error) < 0)
+		fail_msg("%s: %s: %s", text, error.field, error.text);
+}
+
+static uint16_t match_iface(const char *name)
+{
+	return strcmp(name, "dpdk0") == 0 ? CLIENTS : strcmp(name, "dpdk1") == 0 ? SERVERS : 0;
+}
+
 static struct service_key service_key(const char *vip, uint8_t protocol)
 {
 	struct service_key key;
 
 	memset(&key, 0, sizeof(key));
+	if (strchr(vip, '=')) {
+		struct match match;
+
+		match_of(vip, &match);
+		key.vip.family = match.family;
+		key.protocol = match.protocol;
+		key.kind = SERVICE_MATCH;
+		key.mark = (uint32_t)hash_stable(&match, sizeof(match));
+		return key;
+	}
 	assert_int_equal(endpoint_parse(vip, &key.vip, &key.port), 0);
 	key.protocol = protocol ? protocol : IPPROTO_TCP;
 	return key;
@@ -109,6 +134,7 @@ uint32_t lab_service(const struct lab_service *spec)
 	struct service_local locals[LAB_LIST];
 	struct error error = {0};
 	struct service_spec published;
+	struct match match;
 
 	if (services[place].number == 0) {
 		services[place].key = key;
@@ -141,6 +167,14 @@ uint32_t lab_service(const struct lab_service *spec)
 		.locals = locals,
 		.local_count = locals_fill(spec, ipv6, locals),
 	};
+	if (key.kind == SERVICE_MATCH) {
+		match_of(spec->vip, &match);
+		published.mode = "snat";
+		published.match = &match;
+		published.match_in = match_iface(match.in);
+		published.match_out = match_iface(match.out);
+		published.local_count = 0;
+	}
 	assert_int_equal(service_publish(&published, &error), 0);
 	servers_leave(services[place].servers, services[place].server_count, servers, count);
 	memcpy(services[place].servers, servers, sizeof(servers));

@@ -113,7 +113,7 @@ void service_number_free(uint32_t number)
 }
 
 static const char *const schedulers[] = {"rr", "wrr", "wlc", NULL};
-static const char *const modes[] = {"fullnat", "nat", "dr", "tunnel", NULL};
+static const char *const modes[] = {"fullnat", "nat", "dr", "tunnel", "snat", NULL};
 
 static bool among(const char *name, const char *const *names)
 {

@@ -174,7 +174,7 @@ static const struct {
 	{PORTS "local_addresses: [{address: 10.0.0.9, interface: dpdk1}]\n",
 	 "local_addresses[0].interface", "no interface \"dpdk1\""},
 	{PORTS "services: [{vip: 10.0.0.1, port: 80, mode: snat}]\n", "services[0].mode",
-	 "not available yet"},
+	 "snat is for a service by match"},
 };
 
 static void test_refusals(void **state)

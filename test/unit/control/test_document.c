@@ -19,8 +19,9 @@ static int decode(const char *text, struct error *error)
 	return status;
 }
 
-#define SERVICE(more) "{'services':[{'vip':'10.0.0.1','port':80" more "}]}"
-#define SERVER(more)  SERVICE(",'servers':[{'address':'10.1.0.1','port':80},{" more "}]")
+#define MATCH(match, more) "{'services':[{'match':" match more "}]}"
+#define SERVICE(more)	   "{'services':[{'vip':'10.0.0.1','port':80" more "}]}"
+#define SERVER(more)	   SERVICE(",'servers':[{'address':'10.1.0.1','port':80},{" more "}]")
 
 static const struct {
 	const char *text, *field, *sentence;
@@ -62,10 +63,40 @@ static const struct {
 	{SERVICE(",'scheduler':'an algorithm with a long name'"), "services[0].scheduler",
 	 "is none of", -EINVAL},
 	{SERVICE(",'scheduler':''"), "services[0].scheduler", "none of", -EINVAL},
-	{SERVICE(",'mode':'snat'"), "services[0].mode", "not available yet", -EOPNOTSUPP},
+	{MATCH("{'source':'10.0.0.1'}", ""), "services[0].match.protocol", "is missing", -EINVAL},
+	{MATCH("{'protocol':'gre','source':'10.0.0.1'}", ""), "services[0].match.protocol",
+	 "none of: tcp, udp, sctp, icmp, icmpv6", -EINVAL},
+	{MATCH("{'protocol':'tcp'}", ""), "services[0].match.source", "is missing", -EINVAL},
+	{MATCH("{'protocol':'tcp','source':'10.0.0.9-10.0.0.1'}", ""), "services[0].match.source",
+	 "wrong way round", -EINVAL},
+	{MATCH("{'protocol':'tcp','source':7}", ""), "services[0].match.source", "must be a text",
+	 -EINVAL},
+	{MATCH("{'protocol':'tcp','source':'10.0.0.1','destination':'::1'}", ""),
+	 "services[0].match.destination", "is IPv6, and another part of the match IPv4", -EINVAL},
+	{MATCH("{'protocol':'icmp','source':'10.0.0.1:80'}", ""), "services[0].match.source",
+	 "names ports, which icmp does not have", -EINVAL},
+	{MATCH("{'protocol':'tcp','source':'10.0.0.1','in':'dpdk9'}", ""), "services[0].match.in",
+	 "no interface \"dpdk9\"", -EINVAL},
+	{MATCH("{'protocol':'tcp','source':'10.0.0.1','dport':80}", ""), "services[0].match.dport",
+	 "", -EINVAL},
+	{MATCH("'tcp,from=10.0.0.1-9'", ""), "services[0].match.source", "both ends", -EINVAL},
+	{MATCH("'tcp,from=10.0.0.1'", ",'vip':'10.0.0.1'"), "services[0].vip",
+	 "is not for a service by match", -EINVAL},
+	{MATCH("'tcp,from=10.0.0.1'", ",'protocol':'udp'"), "services[0].protocol",
+	 "is not for a service by match", -EINVAL},
+	{MATCH("'tcp,from=10.0.0.1'", ",'check':{'type':'tcp'}"), "services[0].check", "", -EINVAL},
+	{MATCH("'tcp,from=10.0.0.1'", ",'mode':'fullnat','servers':[{'address':'10.0.0.9'}]"),
+	 "services[0].mode", "a service by match has the mode snat", -EINVAL},
+	{MATCH("'tcp,from=10.0.0.1'", ",'servers':[{'address':'10.0.0.9','port':80}]"),
+	 "services[0].servers[0].port", "must be 0 or left out", -EINVAL},
+	{MATCH("'tcp,from=10.0.0.1'", ",'servers':[{'address':'::9'}]"),
+	 "services[0].servers[0].address", "is IPv6, and the match IPv4", -EINVAL},
+	{MATCH("'tcp,from=10.0.0.1'", ",'servers':[{'address':'10.0.0.9','mode':'fullnat'}]"),
+	 "services[0].servers[0].mode", "is snat", -EINVAL},
+	{SERVICE(",'mode':'snat'"), "services[0].mode", "is for a service by match", -EINVAL},
 	{SERVICE(",'mode':'teleport'"), "services[0].mode", "fullnat", -EINVAL},
 	{SERVICE(",'servers':[{'address':'10.0.0.9','port':80,'mode':'snat'}]"),
-	 "services[0].servers[0].mode", "not available yet", -EOPNOTSUPP},
+	 "services[0].servers[0].mode", "is for a service by match", -EINVAL},
 	{SERVICE(",'servers':[{'address':'10.0.0.9','port':80,'mode':'x'}]"),
 	 "services[0].servers[0].mode", "fullnat", -EINVAL},
 	{SERVICE(",'unknown_tcp':'ignore'"), "services[0].unknown_tcp", "reset, drop", -EINVAL},
