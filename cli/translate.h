@@ -16,6 +16,8 @@ struct translate_options {
 	 * and then each port's is taken to be called NAME.kni.
 	 */
 	const json_t *taps;
+	/* The list of GET /v1/local_addresses; NULL: not known. */
+	const json_t *pool;
 	/* weir writes "1" into this file while the node is drained; NULL: there is none to watch. */
 	const char *drain_file;
 };

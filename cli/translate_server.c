@@ -16,10 +16,21 @@ struct key {
 	const struct block *block;
 };
 
+/* A real server or sorry server of a service. */
+struct real {
+	struct real *next;
+	struct block *block;
+	struct block *kind; // its own lb_kind or lvs_method, or NULL
+	struct addr addr;
+	bool translated; // of the other family than the VIP, by FullNAT
+};
+
 struct service {
 	struct service *next;
 	struct block *block;
 	const char *protocol; // "tcp", "udp" or "sctp"
+	struct block *kind;   // its lb_kind or lvs_method, or NULL
+	struct real *reals;   // whose addresses are written out
 	bool fullnat;
 	bool own_words; // any that stock keepalived does not know
 	struct named *locals;
@@ -100,7 +111,11 @@ static void take_kind(struct translation *t, struct service *service, struct blo
 	const char *kind = block_word(t->blocks, block, 1);
 	unsigned int i = 0;
 
-	// TUN has a type behind it, which keepalived itself reads.
+	if (block->parent == service->block)
+		service->kind = block;
+	// TUN has a type behind it, which keepalived itself reads. DPVS's API says TUNNEL.
+	if (kind && !strcmp(kind, "TUNNEL"))
+		block_set_word(t->blocks, block, 1, kind = "TUN");
 	if (!kind || strcmp(kind, "TUN"))
 		kind = value_of(t, block);
 	if (!kind || is_vague(kind))
@@ -199,30 +214,104 @@ static void take_device(struct translation *t, struct service *service, struct b
 		service->device = block;
 }
 
-/* A real server speaks the family of its VIP, and of its checks one word has another name. */
+/* Of its checks one word has another name. */
 static void take_server(struct translation *t, struct service *service, struct block *block)
 {
 	const char *text = block_word(t->blocks, block, 1);
-	struct addr addr;
+	struct real real = {.block = block, .next = service->reals}, *kept;
 
 	for (struct block *b = block->first, *next; b; b = next) {
 		next = b->next;
 		if (block_is(b, "lb_kind") || block_is(b, "lvs_method"))
-			take_kind(t, service, b);
+			take_kind(t, service, real.kind = b);
 		else if (!refuse(t, b) && b->braces)
 			for (struct block *inner = b->first; inner; inner = inner->next)
 				if (block_is(inner, "nb_sock_retry"))
 					block_set_word(t->blocks, inner, 0, "retry");
 	}
-	if (!text || is_vague(text) || addr_parse(text, &addr) < 0 || !service->key_count)
+	if (!text || is_vague(text) || addr_parse(text, &real.addr) < 0)
 		return;
-	if (addr.family != service->keys[0].vip.family)
-		finding_error(t->findings, block,
-			      "the VIP is IPv%c and the real server IPv%c: Debian's keepalived "
-			      "refuses this; %s services go into weir.yaml",
-			      addr.family == AF_INET ? '6' : '4',
-			      addr.family == AF_INET ? '4' : '6',
-			      addr.family == AF_INET ? "NAT64" : "NAT46");
+	kept = blocks_take(t->blocks, sizeof(*kept));
+	*kept = real;
+	service->reals = kept;
+}
+
+/* What a real server is reached by, as keepalived shall read it. */
+static const char *kind_of(struct translation *t, const struct service *service,
+			   const struct real *real)
+{
+	const struct block *block = real->kind ? real->kind : service->kind;
+	const char *kind = block ? block_word(t->blocks, block, 1) : NULL;
+
+	return kind ? kind : "";
+}
+
+/* Without a group of its own the service has the pool's local addresses, if weir tells them. */
+static bool pool_lacks(const struct translation *t, uint8_t family)
+{
+	const json_t *entry;
+	struct addr addr;
+	size_t i;
+
+	json_array_foreach (t->options->pool, i, entry) {
+		const char *text = json_string_value(json_object_get(entry, "address"));
+		const char *owner = json_string_value(json_object_get(entry, "service"));
+
+		if (text && owner && !strcmp(owner, "(pool)") && addr_parse(text, &addr) == 0 &&
+		    addr.family == family)
+			return false;
+	}
+	return t->options->pool != NULL;
+}
+
+/*
+ * A real server of the other family than its VIP. keepalived passes only those of tunnels on, so
+ * one that FullNAT is to translate goes as such: the door knows it by the service's mode, which is
+ * FullNAT by a setting. See ipvs_check_fill().
+ */
+static void real_translate(struct translation *t, struct service *service, struct real *real)
+{
+	char vip = service->keys[0].vip.family == AF_INET ? '4' : '6', own = vip ^ '4' ^ '6';
+	const char *kind = kind_of(t, service, real), *name = vip == '4' ? "NAT46" : "NAT64";
+	const struct block *at = real->kind ? real->kind : real->block;
+
+	if (block_is(real->block, "sorry_server")) {
+		finding_error(t->findings, real->block,
+			      "the VIP is IPv%c and the sorry_server IPv%c: keepalived takes none "
+			      "of the other IP version",
+			      vip, own);
+	} else if (!strcmp(kind, "TUN") && !service->fullnat) {
+		return; // the outer header is the server's
+	} else if (!strcmp(kind, "TUN")) {
+		finding_error(t->findings, at,
+			      "the VIP is IPv%c and the real server IPv%c: TUN beside FNAT in one "
+			      "virtual_server would be taken for %s; give the tunnel a "
+			      "virtual_server of its own",
+			      vip, own, name);
+	} else if (!service->fullnat || strcmp(kind, "NAT")) {
+		finding_error(t->findings, at,
+			      "the VIP is IPv%c and the real server IPv%c: only FNAT (%s) and TUN "
+			      "reach it",
+			      vip, own, name);
+	} else {
+		real->translated = true;
+		if (real->kind)
+			block_set_word(t->blocks, real->kind, 1, "TUN");
+		else
+			block_add(t->blocks, real->block, true, real->block, "lvs_method TUN");
+	}
+	if (real->translated && !service->locals_block && pool_lacks(t, real->addr.family))
+		finding_error(t->findings, real->block,
+			      "%s needs an IPv%c local address: the virtual_server has no "
+			      "laddr_group_name, and weir's pool has none",
+			      name, own);
+}
+
+static void families_settle(struct translation *t, struct service *service)
+{
+	for (struct real *real = service->reals; real && service->key_count; real = real->next)
+		if (real->addr.family != service->keys[0].vip.family)
+			real_translate(t, service, real);
 }
 
 static const struct {
@@ -373,6 +462,7 @@ static struct service *service_read(struct translation *t, struct block *block)
 		else
 			refuse(t, b);
 	}
+	families_settle(t, service);
 	for (unsigned int i = 0; i < service->key_count && !service->vague; i++)
 		key_note(t, service, &service->keys[i]);
 	if (service->own_words && service->vague)
@@ -424,28 +514,51 @@ static void service_place(struct translation *t, struct service *service)
 
 /* Settings */
 
+/* Does FullNAT need local addresses of this family for the service? That of the real servers. */
+static bool family_is_needed(const struct service *service, const struct key *key, uint8_t family)
+{
+	bool any = false;
+
+	for (const struct real *real = service->reals; real; real = real->next) {
+		if (real->addr.family == family)
+			return true;
+		any = true;
+	}
+	return !any && key->vip.family == family;
+}
+
 static json_t *locals_json(struct translation *t, const struct service *service,
 			   const struct key *key)
 {
 	json_t *list = json_array();
 	char text[ADDR_TEXT];
 
-	for (unsigned int i = 0; i < service->locals->local_count; i++) {
-		const struct local *local = service->locals->locals[i];
+	for (unsigned int f = 0; f < 2; f++) {
+		uint8_t family = f ? AF_INET6 : AF_INET;
+		unsigned int count = 0;
 
-		if (local->addr.family != key->vip.family)
+		if (!family_is_needed(service, key, family))
 			continue;
-		json_t *object = json_pack("{s:s, s:s}", "address", addr_format(&local->addr, text),
-					   "interface", local->port);
-		if (local->instance)
-			json_object_set_new(object, "claim", json_false());
-		json_array_append_new(list, object);
+		for (unsigned int i = 0; i < service->locals->local_count; i++) {
+			const struct local *local = service->locals->locals[i];
+
+			if (local->addr.family != family)
+				continue;
+			json_t *object = json_pack("{s:s, s:s}", "address",
+						   addr_format(&local->addr, text), "interface",
+						   local->port);
+			if (local->instance)
+				json_object_set_new(object, "claim", json_false());
+			json_array_append_new(list, object);
+			count++;
+		}
+		if (!count)
+			finding_error(t->findings, service->locals_block,
+				      "the local_address_group \"%s\" has no IPv%c address, which "
+				      "%s needs",
+				      service->locals->name, f ? '6' : '4',
+				      addr_format(&key->vip, text));
 	}
-	if (!json_array_size(list))
-		finding_error(t->findings, service->locals_block,
-			      "the local_address_group \"%s\" has no IPv%c address, which %s needs",
-			      service->locals->name, key->vip.family == AF_INET ? '4' : '6',
-			      addr_format(&key->vip, text));
 	return list;
 }
 

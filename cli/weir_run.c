@@ -35,7 +35,8 @@ struct keepalived {
 	char *pid_file; // of keepalived itself
 	char *drain_file;
 	char *lock_file;
-	bool offline; // do without weir when it does not answer
+	json_t *locals; // as weir lists them; NULL: it does not answer
+	bool offline;	// do without weir when it does not answer
 };
 
 static char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -118,29 +119,54 @@ static void drain_file_learn(struct keepalived *k, struct client *client)
 	json_decref(status);
 }
 
-/* The names of weir's ports and of their interfaces in Linux; NULL: weir does not answer. */
+static void locals_learn(struct keepalived *k, struct client *client)
+{
+	json_decref(k->locals);
+	if (client_get(client, "/v1/local_addresses", &k->locals) != EXIT_OK)
+		k->locals = NULL;
+}
+
+/* The names of weir's ports and VLANs, and of their interfaces in Linux. */
+static enum exit_code interfaces_get(struct client *client, json_t *taps)
+{
+	static const struct {
+		const char *path, *list;
+	} lists[] = {{"/v1/ports", "ports"}, {"/v1/vlans", "vlans"}};
+	enum exit_code code = EXIT_OK;
+
+	for (unsigned int at = 0; at < 2 && code == EXIT_OK; at++) {
+		json_t *answer = NULL, *entry;
+		size_t i;
+
+		code = client_get(client, lists[at].path, &answer);
+		json_array_foreach (json_object_get(answer, lists[at].list), i, entry)
+			json_object_set(taps, json_string_value(json_object_get(entry, "name")),
+					json_object_get(entry, "tap"));
+		json_decref(answer);
+	}
+	return code;
+}
+
+/* Those names; NULL: weir does not answer. */
 static json_t *taps_get(struct keepalived *k)
 {
 	struct client *client = client_open(k->options->socket);
 	unsigned int tries = k->offline ? 0 : 10 * k->options->wait;
-	json_t *answer = NULL, *taps = NULL, *port;
+	json_t *taps = json_object();
 	enum exit_code code = EXIT_UNREACHABLE;
-	size_t i;
 
 	while (!weir_listens(k->options->socket) && tries-- > 0)
 		usleep(100000);
 	if (!k->offline || weir_listens(k->options->socket))
-		code = client_get(client, "/v1/ports", &answer);
-	if (code == EXIT_OK)
+		code = interfaces_get(client, taps);
+	if (code == EXIT_OK) {
 		drain_file_learn(k, client);
+		locals_learn(k, client);
+	} else {
+		json_decref(taps);
+		taps = NULL;
+	}
 	client_close(client);
-	if (code != EXIT_OK)
-		return NULL;
-	taps = json_object();
-	json_array_foreach (json_object_get(answer, "ports"), i, port)
-		json_object_set(taps, json_string_value(json_object_get(port, "name")),
-				json_object_get(port, "tap"));
-	json_decref(answer);
 	return taps;
 }
 
@@ -151,7 +177,9 @@ static json_t *taps_get(struct keepalived *k)
 static struct blocks *file_translate(const struct keepalived *k, const json_t *taps,
 				     json_t **settings)
 {
-	struct translate_options options = {.taps = taps, .drain_file = k->drain_file};
+	struct translate_options options = {.taps = taps,
+					    .pool = json_object_get(k->locals, "local_addresses"),
+					    .drain_file = k->drain_file};
 	struct findings findings = {0};
 	char error[BLOCKS_ERROR];
 	struct blocks *blocks = blocks_read(k->own.file, BLOCKS_KEEPALIVED, error);
@@ -374,6 +402,7 @@ static int program_run(const struct run_options *options)
 	free(k.pid_file);
 	free(k.drain_file);
 	free(k.lock_file);
+	json_decref(k.locals);
 	free(program);
 	return code;
 }

@@ -8,6 +8,7 @@
 #include "balance/service.h"
 #include "control/document.h"
 #include "control/document_fields.h"
+#include "control/ipvs_settings.h"
 #include "control/mode_check.h"
 
 int ipvs_check_address(const struct addr *addr, struct error *error)
@@ -86,10 +87,25 @@ static int tunnel_check(const struct ipvs_server *asked, struct error *error)
 	return 0;
 }
 
+/*
+ * How the server is reached. keepalived passes on a real server of the other family than its VIP
+ * only with a tunnel. Where a setting says that the service is FullNAT, one that is meant for NAT64
+ * or NAT46 has come that way (cli/translate_server.c).
+ */
+static uint32_t method_of(const struct model_service *service, const struct ipvs_server *asked)
+{
+	uint32_t method = asked->method & IP_VS_CONN_F_FWD_MASK;
+
+	if (method == IP_VS_CONN_F_TUNNEL && asked->tunnel_type == TUNNEL_IPIP &&
+	    asked->addr.family != service->key.vip.family && ipvs_settings_fullnat(&service->key))
+		return IP_VS_CONN_F_MASQ;
+	return method;
+}
+
 void ipvs_check_fill(const struct model_service *service, const struct ipvs_server *asked,
 		     struct model_server *server)
 {
-	uint32_t method = asked->method & IP_VS_CONN_F_FWD_MASK;
+	uint32_t method = method_of(service, asked);
 	const char *mode = method == IP_VS_CONN_F_DROUTE    ? "dr"
 			   : method == IP_VS_CONN_F_TUNNEL  ? "tunnel"
 			   : mode_is_one_way(service->mode) ? "fullnat"
@@ -130,7 +146,7 @@ int ipvs_check_server(const struct model_service *service, const struct ipvs_ser
 		status = tunnel_check(asked, error);
 	if (status < 0)
 		return status;
-	if ((asked->method & IP_VS_CONN_F_FWD_MASK) == IP_VS_CONN_F_MASQ)
+	if (method_of(service, asked) == IP_VS_CONN_F_MASQ)
 		status = document_check_locals(service, &server, pool, pool_count, error);
 	if (status < 0)
 		return status;

@@ -230,6 +230,13 @@ int ipvs_settings_complete(struct model_service *service, struct error *error)
 	return fields ? document_patch_service(fields, ORIGIN_IPVS, service, error) : 0;
 }
 
+bool ipvs_settings_fullnat(const struct service_key *key)
+{
+	const char *mode = json_string_value(json_object_get(fields_of(in_use, key), "mode"));
+
+	return mode && strcmp(mode, "fullnat") == 0;
+}
+
 json_t *ipvs_settings_json(void)
 {
 	if (in_use == NULL || json_object_size(in_use->given) == 0)

@@ -32,6 +32,9 @@ void ipvs_settings_use(struct ipvs_settings *wanted);
 /* Lay those in use over a service that the door is about to make or change. 0 or negative. */
 int ipvs_settings_complete(struct model_service *service, struct error *error);
 
+/* Does a setting in use say of the service that its mode is FullNAT? */
+bool ipvs_settings_fullnat(const struct service_key *key);
+
 /* Those in use, as they were given. A new reference; NULL: no memory. */
 json_t *ipvs_settings_json(void);
 void ipvs_settings_stop(void);

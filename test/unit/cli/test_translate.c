@@ -62,6 +62,7 @@ static void expect_wrong(const char *text, const char *sentence)
 #define SERVICE		  "virtual_server 10.0.0.1 80 {\n lb_kind FNAT\n laddr_group_name g\n}\n"
 #define STOCK		  "virtual_server 10.0.0.1 80 {\n\tlb_kind NAT\n}\n"
 #define KEY		  "\"protocol\":\"udp\",\"vip\":\"10.0.0.1\",\"port\":80"
+#define IN_SERVICE(line)  "virtual_server 10.0.0.1 80 {\n " line "\n}\n"
 #define LOCAL(last, more) "{\"address\":\"10.1.0." last "\",\"interface\":\"dpdk1\"" more "}"
 
 static void test_stock_passes(void **state)
@@ -99,6 +100,38 @@ static void test_fullnat(void **state)
 	       "virtual_server group v {\n\tlb_kind NAT\n}\n--[{" KEY ",\"mode\":\"fullnat\"},"
 	       "{\"protocol\":\"udp\",\"vip\":\"fd00::1\",\"port\":80,\"mode\":\"fullnat\"},"
 	       "{\"protocol\":\"udp\",\"vip\":\"fd00::2\",\"port\":80,\"mode\":\"fullnat\"}]");
+}
+
+/* The other family: keepalived takes only tunnels, and weir knows by the mode what is meant. */
+static void test_families(void **state)
+{
+	static const char stock6[] = "virtual_server fd00::1 80 {\n\tlb_kind NAT\n"
+				     "\treal_server 10.1.0.9 80 {\n\t\tlvs_method TUN\n\t}\n}\n"
+				     "--[{\"protocol\":\"udp\",\"vip\":\"fd00::1\",\"port\":80,"
+				     "\"mode\":\"fullnat\"";
+	char *wanted;
+
+	if (asprintf(&wanted, "%s,\"local_addresses\":[" LOCAL("1", "") "," LOCAL("2", "") "]}]",
+		     stock6) < 0)
+		abort();
+	expect(GROUP "virtual_server fd00::1 80 {\n lb_kind FNAT\n laddr_group_name g\n"
+		     " real_server 10.1.0.9 80 {\n }\n}\n",
+	       wanted);
+	free(wanted);
+	options.pool = json_pack("[{s:s, s:s}]", "address", "10.1.0.1", "service", "(pool)");
+	if (asprintf(&wanted, "%s}]", stock6) < 0)
+		abort();
+	expect("virtual_server fd00::1 80 {\n lb_kind FNAT\n real_server 10.1.0.9 80 {\n }\n}\n",
+	       wanted);
+	free(wanted);
+	expect_wrong(IN_SERVICE("lb_kind FNAT\n real_server fd00::9 80 {\n }"),
+		     "f:3: error: NAT46 needs an IPv6 local address: the virtual_server has no "
+		     "laddr_group_name, and weir's pool has none");
+	json_decref((json_t *)options.pool);
+	options.pool = NULL;
+	expect(IN_SERVICE("lb_kind TUNNEL\n real_server fd00::9 80 {\n }"),
+	       "virtual_server 10.0.0.1 80 {\n\tlb_kind TUN\n\treal_server fd00::9 80 {\n\t}\n}\n"
+	       "--[]");
 }
 
 #define INSTANCE(name, vip)                                                        \
@@ -171,8 +204,6 @@ static void test_drain(void **state)
 	options.drain_file = NULL;
 }
 
-#define IN_SERVICE(line) "virtual_server 10.0.0.1 80 {\n " line "\n}\n"
-
 static void test_refused(void **state)
 {
 	static const char *const rows[][2] = {
@@ -196,8 +227,22 @@ static void test_refused(void **state)
 		{IN_SERVICE("establish_timeout 3601"),
 		 "f:2: error: establish_timeout 3601: it takes a number of seconds from 1 to 3600"},
 		{IN_SERVICE("real_server fd00::1 80 {\n}"),
-		 "f:2: error: the VIP is IPv4 and the real server IPv6: Debian's keepalived "
-		 "refuses this; NAT46 services go into weir.yaml"},
+		 "f:2: error: the VIP is IPv4 and the real server IPv6: only FNAT (NAT46) and TUN "
+		 "reach it"},
+		{IN_SERVICE("lb_kind FNAT\n real_server fd00::1 80 {\n lb_kind DR\n }"),
+		 "f:4: error: the VIP is IPv4 and the real server IPv6: only FNAT (NAT46) and TUN "
+		 "reach it"},
+		{IN_SERVICE("lb_kind FNAT\n real_server fd00::1 80 {\n lb_kind TUN\n }"),
+		 "f:4: error: the VIP is IPv4 and the real server IPv6: TUN beside FNAT in one "
+		 "virtual_server would be taken for NAT46; give the tunnel a virtual_server of its "
+		 "own"},
+		{IN_SERVICE("lb_kind FNAT\n sorry_server fd00::1 80"),
+		 "f:3: error: the VIP is IPv4 and the sorry_server IPv6: keepalived takes none of "
+		 "the other IP version"},
+		{GROUP IN_SERVICE(
+			 "lb_kind FNAT\n laddr_group_name g\n real_server fd00::1 80 {\n }"),
+		 "f:6: error: the local_address_group \"g\" has no IPv6 address, which 10.0.0.1 "
+		 "needs"},
 		{IN_SERVICE("real_server 10.1.0.1 80 {\n uthreshold 5\n}"),
 		 "f:3: error: uthreshold: limiting the connections of a real server is not "
 		 "available yet"},
@@ -269,15 +314,11 @@ static void test_harmless(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stock_passes),
-		cmocka_unit_test(test_fullnat),
-		cmocka_unit_test(test_moves_with_instance),
-		cmocka_unit_test(test_two_instances),
-		cmocka_unit_test(test_devices),
-		cmocka_unit_test(test_drain),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_schedulers),
-		cmocka_unit_test(test_harmless),
+		cmocka_unit_test(test_stock_passes),  cmocka_unit_test(test_fullnat),
+		cmocka_unit_test(test_families),      cmocka_unit_test(test_moves_with_instance),
+		cmocka_unit_test(test_two_instances), cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_drain),	      cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_schedulers),    cmocka_unit_test(test_harmless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
