@@ -97,11 +97,11 @@ static json_t *row_json(const struct target *target, const struct row *row)
 {
 	char address[ADDR_TEXT];
 
-	return json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:i}", "protocol", row->protocol,
-			 "vip", row->vip, "port", row->port, "address",
-			 addr_format(&target->key.addr, address), "server_port", row->server_port,
-			 "state", judge_name(target->judge.state), "reason",
-			 target->reason[0] ? target->reason : target->result, "result",
+	return json_pack("{s:s, s:s, s:I, s:i, s:s, s:i, s:s, s:s, s:s, s:i}", "protocol",
+			 row->protocol, "vip", row->vip, "port", (json_int_t)row->port, "port_end",
+			 row->port_end, "address", addr_format(&target->key.addr, address),
+			 "server_port", row->server_port, "state", judge_name(target->judge.state),
+			 "reason", target->reason[0] ? target->reason : target->result, "result",
 			 target->result, "streak", target->judge.streak);
 }
 
@@ -216,21 +216,23 @@ static int check_decode(json_t *json, struct target_key *key)
 static int entry_decode(json_t *json, struct entry *entry)
 {
 	const char *protocol, *vip, *address, *state, *result = NULL;
-	int port, server_port, streak = 0;
+	int port_end = 0, server_port, streak = 0;
+	json_int_t port;
 	json_t *check = NULL;
 
 	memset(entry, 0, sizeof(*entry));
-	if (json_unpack(json, "{s:s, s:s, s:i, s:s, s:i, s:s, s?s, s?i, s?o}", "protocol",
-			&protocol, "vip", &vip, "port", &port, "address", &address, "server_port",
-			&server_port, "state", &state, "result", &result, "streak", &streak,
-			"check", &check) < 0 ||
+	if (json_unpack(json, "{s:s, s:s, s:I, s?i, s:s, s:i, s:s, s?s, s?i, s?o}", "protocol",
+			&protocol, "vip", &vip, "port", &port, "port_end", &port_end, "address",
+			&address, "server_port", &server_port, "state", &state, "result", &result,
+			"streak", &streak, "check", &check) < 0 ||
 	    addr_parse(address, &entry->key.addr) < 0)
 		return -EINVAL;
 	if (check == NULL)
 		return -ENOENT;
 	snprintf(entry->row.protocol, sizeof(entry->row.protocol), "%s", protocol);
 	snprintf(entry->row.vip, sizeof(entry->row.vip), "%s", vip);
-	entry->row.port = (uint16_t)port;
+	entry->row.port = (uint32_t)port;
+	entry->row.port_end = (uint16_t)port_end;
 	entry->row.server_port = (uint16_t)server_port;
 	entry->row.state = strcmp(state, "up") == 0	? JUDGE_UP
 			   : strcmp(state, "down") == 0 ? JUDGE_DOWN

@@ -100,7 +100,7 @@ static enum exit_code complete_run(struct client *client, const struct arguments
 	}
 	// Right after the verb most commands want the protocol.
 	if (command->verb && count == 2 && strstr(command->positionals, "PROTOCOL"))
-		puts("tcp udp sctp");
+		puts("tcp udp sctp fwmark fwmark6");
 	if (!strcmp(command->noun, "completion"))
 		puts("bash");
 	options_print(command, word[count - 1]);

@@ -9,6 +9,7 @@
 #include "ipvsadm_rule.h"
 #include "ipvsadm_show.h"
 #include "socket.h"
+#include "service_name.h"
 
 /*
  * The face that speaks the grammar of DPVS' ipvsadm, so that scripts need no change.
@@ -67,11 +68,7 @@ static int clear_run(struct client *client)
 	int code = client_get(client, "/v1/services", &answer), worst = EXIT_OK;
 
 	json_array_foreach (json_object_get(answer, "services"), i, service) {
-		snprintf(path, sizeof(path), "/v1/services/%s/%s/%lld",
-			 json_string_value(json_object_get(service, "protocol")),
-			 json_string_value(json_object_get(service, "vip")),
-			 (long long)json_integer_value(json_object_get(service, "port")));
-		code = client_request(client, "DELETE", path, NULL, NULL);
+		code = client_request(client, "DELETE", service_path(service, path), NULL, NULL);
 		if (code == EXIT_UNREACHABLE)
 			break;
 		worst = code != EXIT_OK ? code : worst;

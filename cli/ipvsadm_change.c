@@ -99,6 +99,25 @@ static json_t *settings_body(const struct rule *rule)
 	return body;
 }
 
+enum { PERSISTENT_SECONDS = 360 }; // what -p alone means, as in LVS
+
+static void persistence_body(const struct rule *rule, json_t *body)
+{
+	const char *seconds = rule->given[SLOT_PERSISTENT].text;
+	const char *mask = rule->given[SLOT_NETMASK].text;
+
+	if (!rule_has(rule, SLOT_PERSISTENT))
+		return;
+	json_object_set_new(body, "persistent",
+			    json_integer(seconds ? atoi(seconds) : PERSISTENT_SECONDS));
+	if (!mask)
+		json_object_set_new(body, "netmask", json_null());
+	else if (mask[strspn(mask, "0123456789")])
+		json_object_set_new(body, "netmask", json_string(mask));
+	else
+		json_object_set_new(body, "netmask", json_integer(atoi(mask)));
+}
+
 static json_t *service_body(const struct rule *rule)
 {
 	json_t *body = settings_body(rule), *timeouts;
@@ -106,6 +125,14 @@ static json_t *service_body(const struct rule *rule)
 	if (rule_has(rule, SLOT_SCHEDULER))
 		json_object_set_new(body, "scheduler",
 				    json_string(rule->given[SLOT_SCHEDULER].text));
+	persistence_body(rule, body);
+	if (rule_has(rule, SLOT_OPS))
+		json_object_set_new(body, "one_packet", json_true());
+	if (rule_has(rule, SLOT_HASH_TARGET))
+		json_object_set_new(body, "hash_target",
+				    json_string(rule->given[SLOT_HASH_TARGET].text));
+	if (rule_has(rule, SLOT_EXPIRE_QUIESCENT))
+		json_object_set_new(body, "expire_quiescent", json_true());
 	if (!rule_has(rule, SLOT_CONN_TIMEOUT))
 		return body;
 	if (rule->conn_timeout) {
@@ -175,10 +202,17 @@ static json_t *server_body(const struct rule *rule)
 
 void change_service_path(const struct rule *rule, char path[static 128])
 {
-	char vip[ADDR_TEXT];
+	char vip[ADDR_TEXT], end[8] = "";
 
-	snprintf(path, 128, "/v1/services/%s/%s/%u", rule_protocol_name(rule->protocol),
-		 addr_format(&rule->service.addr, vip), rule->service.port);
+	if (rule->mark) {
+		snprintf(path, 128, "/v1/services/fwmark/%s/%u",
+			 rule_has(rule, SLOT_IPV6) ? "ipv6" : "ipv4", rule->mark);
+		return;
+	}
+	if (rule->service.port_end)
+		snprintf(end, sizeof(end), "-%u", rule->service.port_end);
+	snprintf(path, 128, "/v1/services/%s/%s/%u%s", rule_protocol_name(rule->protocol),
+		 addr_format(&rule->service.addr, vip), rule->service.port, end);
 }
 
 static int local_change(struct change *change, const struct rule *rule,

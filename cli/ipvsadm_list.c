@@ -4,6 +4,7 @@
 
 #include "base/protocol.h"
 #include "ipvsadm_format.h"
+#include "service_name.h"
 
 /*
  * The tables. Columns follow the tool that scripts were written for, trailing spaces included;
@@ -85,9 +86,18 @@ static char *service_name(struct list *list, const json_t *service, char text[st
 {
 	const char *vip = text_of(service, "vip");
 	char endpoint[FORMAT_NAME];
+	unsigned long long end = number_of(service, "port_end");
 
+	if (service_mark(service)) {
+		snprintf(text, FORMAT_NAME, "FWM  %lld%s", service_mark(service),
+			 service_mark_is_ipv6(service) ? " IPv6" : "");
+		return text;
+	}
 	format_endpoint(&list->names, vip, (unsigned int)number_of(service, "port"),
 			protocol_of(service), endpoint);
+	if (end)
+		snprintf(endpoint + strlen(endpoint), sizeof(endpoint) - strlen(endpoint), "-%llu",
+			 end);
 	if (!strchr(vip, ':'))
 		endpoint[SERVICE_NAME] = '\0';
 	snprintf(text, FORMAT_NAME, "%s  %.1000s", protocol_title(service), endpoint);
@@ -96,9 +106,15 @@ static char *service_name(struct list *list, const json_t *service, char text[st
 
 char *list_rate_key(const json_t *service, const json_t *server, char text[static FORMAT_NAME])
 {
-	int length = snprintf(text, FORMAT_NAME, "%s %s %llu", text_of(service, "protocol"),
-			      text_of(service, "vip"), number_of(service, "port"));
+	char ports[SERVICE_PATH];
+	int length;
 
+	if (service_mark(service)) // which rows and services say in different ways
+		length = snprintf(text, FORMAT_NAME, "fwmark%d %lld", service_mark_is_ipv6(service),
+				  service_mark(service));
+	else
+		length = snprintf(text, FORMAT_NAME, "%s %s %s", text_of(service, "protocol"),
+				  text_of(service, "vip"), service_ports(service, ports));
 	if (server)
 		snprintf(text + length, (size_t)(FORMAT_NAME - length), " %s %llu",
 			 text_of(server, "address"), number_of(server, "port"));
@@ -135,6 +151,28 @@ static void rate_bytes_print(const struct list *list, const json_t *rate)
 	large_print(list, number_of(rate, "bits_out_per_second") / 8);
 }
 
+/* How its sessions begin, in the order of the tool's words. */
+static void sessions_print(struct list *list, const json_t *service)
+{
+	unsigned long long bits = number_of(service, "netmask");
+
+	if (!strcmp(text_of(service, "scheduler"), "conhash"))
+		fputs(strcmp(text_of(service, "hash_target"), "qid") ? " sip" : " qid", list->out);
+	if (number_of(service, "persistent")) {
+		fprintf(list->out, " persistent %llu", number_of(service, "persistent"));
+		if (bits && strchr(text_of(service, "vip"), ':'))
+			fprintf(list->out, " mask %llu", bits);
+		else if (bits)
+			fprintf(list->out, " mask %u.%u.%u.%u",
+				(unsigned int)(UINT32_MAX << (32 - bits) >> 24),
+				(unsigned int)(UINT32_MAX << (32 - bits) >> 16 & 255),
+				(unsigned int)(UINT32_MAX << (32 - bits) >> 8 & 255),
+				(unsigned int)(UINT32_MAX << (32 - bits) & 255));
+	}
+	if (json_is_true(json_object_get(service, "one_packet")))
+		fputs(" ops", list->out);
+}
+
 static void service_print(struct list *list, const json_t *service)
 {
 	unsigned int timeout = service_conn_timeout(service);
@@ -152,10 +190,12 @@ static void service_print(struct list *list, const json_t *service)
 		large_print(list, number_of(rate, "packets_out_per_second"));
 		rate_bytes_print(list, rate);
 	} else {
-		fprintf(list->out, "%s %s%s", name, text_of(service, "scheduler"),
-			strcmp(text_of(service, "scheduler"), "conhash") ? "" : " sip");
+		fprintf(list->out, "%s %s", name, text_of(service, "scheduler"));
+		sessions_print(list, service);
 		if (timeout)
 			fprintf(list->out, " conn-timeout %u", timeout);
+		if (json_is_true(json_object_get(service, "expire_quiescent")))
+			fputs(" expire-quiescent", list->out);
 	}
 	fputc('\n', list->out);
 }
@@ -236,7 +276,7 @@ static int row_compare(const void *a, const void *b)
 	if (x->protocol != y->protocol)
 		return x->protocol - y->protocol;
 	int order = addr_compare(&x->addr, &y->addr);
-	return order ? order : (int)x->port - (int)y->port;
+	return order ? order : (x->port > y->port) - (x->port < y->port);
 }
 
 /* Objects with an address and a port, sorted if that is wanted; the caller frees. */
@@ -250,8 +290,10 @@ static struct row *rows_make(const struct list *list, const json_t *array, const
 	for (size_t i = 0; i < count; i++) {
 		const json_t *object = json_array_get(array, i);
 		rows[i].object = object;
-		addr_parse(text_of(object, address), &rows[i].addr);
-		rows[i].port = (unsigned int)number_of(object, "port");
+		if (addr_parse(text_of(object, address), &rows[i].addr) < 0)
+			rows[i].addr = (struct addr){.family = AF_UNSPEC}; // by mark: first
+		rows[i].port = service_mark(object) ? (unsigned int)service_mark(object)
+						    : (unsigned int)number_of(object, "port");
 		rows[i].protocol = protocol_parse(protocol_of(object));
 	}
 	if (list->sorted)

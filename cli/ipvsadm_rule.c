@@ -230,7 +230,8 @@ static int needs_check(const struct rule *rule)
 			continue;
 		command_text(rule->command, command);
 		if (o->slot == SLOT_SERVICE)
-			return rule_fail("%s needs a service: -t or -u HOST:PORT", command);
+			return rule_fail("%s needs a service: -t or -u HOST:PORT, or -f MARK",
+					 command);
 		return rule_fail("%s needs %s %s", command, option_text(o, name), o->value);
 	}
 	return 0;
@@ -335,11 +336,9 @@ static int rule_check(const struct rule *rule)
 {
 	const struct rule_option *service = rule->given[SLOT_SERVICE].option;
 
-	if (service && rule->service.port == 0)
-		return rule_fail("-%c %s: a service on any port (0) is not available yet; name "
-				 "one: HOST:PORT",
-				 service->letter, rule->given[SLOT_SERVICE].text);
-	if (rule_has(rule, SLOT_SERVER) && rule->server.port == 0)
+	bool wide = service && (rule->mark || rule->service.port_end || rule->service.port == 0);
+
+	if (rule_has(rule, SLOT_SERVER) && rule->server.port == 0 && !wide)
 		return rule_fail("-r (--real-server): \"%s\" names port 0; leave the port out for "
 				 "that of the service",
 				 rule->given[SLOT_SERVER].text);

@@ -121,6 +121,7 @@ extern const struct rule_option rule_options[];	  // ended by a NULL name
 struct rule_endpoint {
 	struct addr addr;
 	uint16_t port;
+	uint16_t port_end; // of a range of ports, which only a service may have; else 0
 	bool port_given;
 };
 
@@ -135,6 +136,7 @@ struct rule {
 	/* What the values mean. */
 	uint8_t protocol; // of the service
 	struct rule_endpoint service, server, local;
+	unsigned int mark; // of a service by firewall mark; 0: it is not
 	unsigned int weight, cpu, conn_timeout, tunnel_port;
 	unsigned int seconds[3]; // of --set
 	uint8_t pair_protocol;

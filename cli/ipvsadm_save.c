@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ipvsadm_format.h"
+#include "service_name.h"
 
 /*
  * -S: lines from which -R makes the same services again. What the tool has an option for is
@@ -33,15 +34,19 @@ static const char *text_of(const json_t *object, const char *field)
 
 static void service_words(FILE *out, char command, const json_t *service)
 {
-	const char *vip = text_of(service, "vip");
+	char endpoint[SERVICE_PATH];
 
 	const char *protocol = text_of(service, "protocol");
 
-	fprintf(out, strchr(vip, ':') ? "-%c %s [%s]:%lld" : "-%c %s %s:%lld", command,
-		!strcmp(protocol, "udp")    ? "-u"
-		: !strcmp(protocol, "sctp") ? "--sctp-service"
-					    : "-t",
-		vip, (long long)json_integer_value(json_object_get(service, "port")));
+	if (service_mark(service))
+		fprintf(out, "-%c -f %lld%s", command, service_mark(service),
+			service_mark_is_ipv6(service) ? " -6" : "");
+	else
+		fprintf(out, "-%c %s %s", command,
+			!strcmp(protocol, "udp")    ? "-u"
+			: !strcmp(protocol, "sctp") ? "--sctp-service"
+						    : "-t",
+			service_endpoint(service, endpoint));
 }
 
 /* What is left of an object when everything is gone that was written already. */
@@ -107,9 +112,33 @@ static bool locals_are_plain(const json_t *locals)
 	return true;
 }
 
+/* What the tool has options for, of how sessions begin and end; takes them out. */
+static void sessions_words(FILE *out, json_t *left)
+{
+	long long seconds = json_integer_value(json_object_get(left, "persistent"));
+	long long bits = json_integer_value(json_object_get(left, "netmask"));
+
+	if (seconds)
+		fprintf(out, " -p %lld", seconds);
+	if (seconds && bits)
+		fprintf(out, " -M %lld", bits);
+	if (json_is_true(json_object_get(left, "one_packet")))
+		fputs(" --ops", out);
+	if (!strcmp(text_of(left, "hash_target"), "qid"))
+		fputs(" --hash-target qid", out);
+	if (json_is_true(json_object_get(left, "expire_quiescent")))
+		fputs(" --expire-quiescent", out);
+	json_object_del(left, "persistent");
+	json_object_del(left, "netmask");
+	json_object_del(left, "one_packet");
+	json_object_del(left, "hash_target");
+	json_object_del(left, "expire_quiescent");
+}
+
 static void service_line(FILE *out, const json_t *service)
 {
-	static const char *const said[] = {"protocol", "vip", "port", "scheduler", "servers"};
+	static const char *const said[] = {"protocol", "vip",	 "port",      "port_end",
+					   "fwmark",   "family", "scheduler", "servers"};
 	json_t *left = json_copy((json_t *)service);
 	long long seconds = conn_timeout_take(left, service);
 
@@ -122,6 +151,7 @@ static void service_line(FILE *out, const json_t *service)
 		json_object_del(left, "local_addresses");
 	service_words(out, 'A', service);
 	fprintf(out, " -s %s", text_of(service, "scheduler"));
+	sessions_words(out, left);
 	if (seconds)
 		fprintf(out, " --conn-timeout %lld", seconds);
 	settings_print(out, left);

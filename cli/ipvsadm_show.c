@@ -9,6 +9,7 @@
 #include "ipvsadm_change.h"
 #include "ipvsadm_format.h"
 #include "lines.h"
+#include "service_name.h"
 
 /* Services */
 
@@ -198,10 +199,14 @@ static int connections_walk(struct client *client, const char *query,
 /* What belongs to one service. */
 static void service_query(const struct rule *rule, char *query, size_t room)
 {
-	char vip[ENDPOINT_TEXT];
+	char vip[ENDPOINT_TEXT], path[128];
 
 	*query = '\0';
-	if (rule_has(rule, SLOT_SERVICE))
+	if (rule->mark || rule->service.port_end ||
+	    (rule_has(rule, SLOT_SERVICE) && rule->service.port == 0)) {
+		change_service_path(rule, path);
+		snprintf(query, room, "?service=%s", path + strlen("/v1/services/"));
+	} else if (rule_has(rule, SLOT_SERVICE))
 		snprintf(query, room, "?protocol=%s&vip=%s", rule_protocol_name(rule->protocol),
 			 endpoint_format(&rule->service.addr, rule->service.port, vip));
 }
@@ -269,7 +274,7 @@ int show_list(struct client *client, const struct rule *rule)
 static json_t *pool_for(const json_t *pool, const json_t *service)
 {
 	const char *vip = json_string_value(json_object_get(service, "vip"));
-	bool wide = vip && strchr(vip, ':');
+	bool wide = vip ? strchr(vip, ':') != NULL : service_mark_is_ipv6(service);
 	json_t *fitting = json_array(), *entry;
 	size_t i;
 

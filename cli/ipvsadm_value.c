@@ -111,16 +111,37 @@ int value_endpoint(const char *text, int family, uint8_t protocol, struct rule_e
 
 /* Services */
 
+/* HOST:PORT, and HOST:PORT-PORT for a range of ports. */
+static int service_endpoint(struct rule *rule, const char *text, uint8_t protocol)
+{
+	char first[VALUE_TEXT], *dash;
+	unsigned int end;
+	int status;
+
+	rule->protocol = protocol;
+	if (snprintf(first, sizeof(first), "%s", text) >= (int)sizeof(first))
+		return -EINVAL;
+	dash = strrchr(first, '-');
+	// A name of a host or a service may have a dash too.
+	if (!dash || value_number(dash + 1, 1, 65535, &end) < 0 || dash == first ||
+	    dash[-1] < '0' || dash[-1] > '9')
+		return value_endpoint(text, AF_UNSPEC, protocol, &rule->service);
+	*dash = '\0';
+	status = value_endpoint(first, AF_UNSPEC, protocol, &rule->service);
+	if (status == 0 && (rule->service.port == 0 || end <= rule->service.port))
+		return -EINVAL;
+	rule->service.port_end = (uint16_t)end;
+	return status;
+}
+
 int take_tcp(struct rule *rule, const char *text)
 {
-	rule->protocol = IPPROTO_TCP;
-	return value_endpoint(text, AF_UNSPEC, IPPROTO_TCP, &rule->service);
+	return service_endpoint(rule, text, IPPROTO_TCP);
 }
 
 int take_udp(struct rule *rule, const char *text)
 {
-	rule->protocol = IPPROTO_UDP;
-	return value_endpoint(text, AF_UNSPEC, IPPROTO_UDP, &rule->service);
+	return service_endpoint(rule, text, IPPROTO_UDP);
 }
 
 int take_sctp(struct rule *rule, const char *text)
@@ -136,9 +157,7 @@ int take_other_service(struct rule *rule, const char *text)
 
 int take_mark(struct rule *rule, const char *text)
 {
-	unsigned int mark;
-
-	return value_number(text, 1, UINT32_MAX, &mark);
+	return value_number(text, 1, UINT32_MAX, &rule->mark);
 }
 
 /* "P1" or "P1-P2" */
@@ -248,7 +267,8 @@ int take_server(struct rule *rule, const char *text)
 	int family = rule->service.addr.family ? rule->service.addr.family : AF_UNSPEC;
 	int status = value_endpoint(text, family, rule->protocol, &rule->server);
 
-	if (status == 0 && !rule->server.port_given)
+	// Of a service on several ports the real server keeps the one that the client asked for.
+	if (status == 0 && !rule->server.port_given && !rule->service.port_end)
 		rule->server.port = rule->service.port;
 	return status;
 }

@@ -26,16 +26,56 @@ static enum exit_code endpoint_append(const struct arguments *arguments, unsigne
 	return EXIT_OK;
 }
 
+/* The same of a service, which may be on a range of ports: "10.0.0.100:8000-8010". */
+static enum exit_code ports_append(const struct arguments *arguments, unsigned int position,
+				   char path[static PLACE_TEXT])
+{
+	const char *word = arguments->positional[position], *dash = strrchr(word, '-');
+	char first[ENDPOINT_TEXT], text[ADDR_TEXT];
+	size_t length = strlen(path);
+	struct addr addr;
+	uint16_t port;
+	bool good;
+
+	snprintf(first, sizeof(first), "%.*s", dash ? (int)(dash - word) : (int)strlen(word), word);
+	good = endpoint_parse(first, &addr, &port) == 0;
+	if (dash)
+		good = good && dash[1] && dash[1 + strspn(dash + 1, "0123456789")] == '\0';
+	if (!good)
+		return usage_error(arguments->command,
+				   "\"%s\" is not ADDRESS:PORT (IPv6: [ADDRESS]:PORT)", word);
+	snprintf(path + length, PLACE_TEXT - length, "/%s/%u%.8s", addr_format(&addr, text), port,
+		 dash ? dash : "");
+	return EXIT_OK;
+}
+
+static enum exit_code mark_append(const struct arguments *arguments, unsigned int position,
+				  bool ipv6, char path[static PLACE_TEXT])
+{
+	const char *word = arguments->positional[position];
+
+	if (!*word || word[strspn(word, "0123456789")] || strlen(word) > 10)
+		return usage_error(arguments->command, "\"%s\" is not a firewall mark, a number",
+				   word);
+	snprintf(path, PLACE_TEXT, "/v1/services/fwmark/%s/%s", ipv6 ? "ipv6" : "ipv4", word);
+	return EXIT_OK;
+}
+
 enum exit_code place_service(const struct arguments *arguments, unsigned int first,
 			     char path[static PLACE_TEXT])
 {
 	const char *protocol = arguments->positional[first];
+	bool mark6 = !strcmp(protocol, "fwmark6");
 
+	if (mark6 || !strcmp(protocol, "fwmark"))
+		return mark_append(arguments, first + 1, mark6, path);
 	if (protocol_parse(protocol) < 0)
-		return usage_error(arguments->command, "\"%s\" is not a protocol: " PROTOCOL_WORDS,
+		return usage_error(arguments->command,
+				   "\"%s\" is not a protocol: " PROTOCOL_WORDS
+				   ", nor fwmark or fwmark6",
 				   protocol);
 	snprintf(path, PLACE_TEXT, "/v1/services/%s", protocol);
-	return endpoint_append(arguments, first + 1, path);
+	return ports_append(arguments, first + 1, path);
 }
 
 enum exit_code place_server(const struct arguments *arguments, unsigned int position,

@@ -5,6 +5,7 @@
 #include "client.h"
 #include "command.h"
 #include "place.h"
+#include "service_name.h"
 #include "table.h"
 
 static const struct option list_options[] = {
@@ -27,7 +28,7 @@ static const struct option server_options[] = {
 
 static const struct column server_columns[] = {
 	{"PROTOCOL", "protocol", false, 0},
-	{"SERVICE", "vip+vip_port", false, 0},
+	{"SERVICE", "service", false, 0},
 	{"SERVER", "address+port", false, 0},
 	{"WEIGHT", "weight", true, 0},
 	{"HEALTH", "health", false, 0},
@@ -48,10 +49,13 @@ static void server_rows_append(json_t *rows, const json_t *service)
 	json_t *server;
 
 	json_array_foreach (json_object_get(service, "servers"), i, server) {
-		json_t *row = json_pack("{s:O, s:O, s:O}", "protocol",
-					json_object_get(service, "protocol"), "vip",
-					json_object_get(service, "vip"), "vip_port",
-					json_object_get(service, "port"));
+		char name[SERVICE_PATH];
+		json_t *row = json_pack("{s:O, s:s}", "protocol",
+					json_object_get(service, "protocol"), "service",
+					service_endpoint(service, name));
+		// What the rows of services have, under names that no server has.
+		json_object_set(row, "vip", json_object_get(service, "vip"));
+		json_object_set(row, "vip_port", json_object_get(service, "port"));
 		json_object_update(row, server);
 		json_array_append_new(rows, row);
 	}

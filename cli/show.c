@@ -6,6 +6,7 @@
 #include "client.h"
 #include "command.h"
 #include "place.h"
+#include "service_name.h"
 #include "table.h"
 
 /*
@@ -212,18 +213,13 @@ static void counter_append(json_t *rows, const json_t *counted, const json_t *se
 			   const char *server)
 {
 	json_t *row = json_copy((json_t *)counted);
-	const char *vip = json_string_value(json_object_get(service, "vip"));
-	char *text;
+	char text[SERVICE_PATH];
 
-	if (asprintf(&text, vip && strchr(vip, ':') ? "[%s]:%lld" : "%s:%lld", vip ? vip : "-",
-		     (long long)json_integer_value(json_object_get(service, "port"))) < 0)
-		abort();
-	json_object_set_new(row, "service", json_string(text));
+	json_object_set_new(row, "service", json_string(service_endpoint(service, text)));
 	json_object_set(row, "protocol", json_object_get(service, "protocol"));
 	json_object_set_new(row, "server", json_string(server));
 	json_object_del(row, "servers");
 	json_array_append_new(rows, row);
-	free(text);
 }
 
 static enum exit_code counter_list(struct client *client, const struct arguments *arguments)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "table.h"
+#include "service_name.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -74,6 +75,10 @@ static char *endpoint_cell(const json_t *row, const char *field, const char *plu
 	const char *address = json_string_value(json_object_get(row, name));
 	const json_t *port = json_object_get(row, plus + 1);
 
+	if (!strcmp(field, "vip+port")) {
+		char service[SERVICE_PATH];
+		return strdup(service_endpoint(row, service));
+	}
 	if (!address)
 		return strdup("-");
 	if (!port)

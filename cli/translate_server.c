@@ -13,6 +13,7 @@
 struct key {
 	struct addr vip;
 	unsigned int port;
+	unsigned long mark; // instead of both, of a service by firewall mark
 	const struct block *block;
 };
 
@@ -37,7 +38,8 @@ struct service {
 	const struct block *locals_block;
 	unsigned int established; // seconds; 0: not given
 	const char *scheduler;	  // that stock keepalived does not know, or NULL
-	struct block *device;	  // vip_bind_dev
+	bool expire_quiescent, quic_target;
+	struct block *device; // vip_bind_dev
 	const struct block *vague;
 	struct key *keys;
 	unsigned int key_count, key_room;
@@ -52,16 +54,11 @@ static const struct refused {
 	{"syn_proxy", "the SYN proxy", NULL},
 	{"proxy_protocol", "the PROXY protocol", "disable"},
 	{"quic", "routing by QUIC connection ID", NULL},
-	{"expire_quiescent_conn", "ending the connections of a server that has gone", NULL},
-	{"hash_target", "hashing by anything but the client's address", "sip"},
 	{"daddr_group_name", "an access list", NULL},
 	{"waddr_group_name", "an access list", NULL},
 	{"bps", "limiting a service", NULL},
 	{"limit_proportion", "limiting a service", "100"},
-	{"persistence_timeout", "persistence", NULL},
-	{"persistence_granularity", "persistence", NULL},
 	{"persistence_engine", "persistence", NULL},
-	{"ops", "one-packet scheduling", NULL},
 	{"uthreshold", "limiting the connections of a real server", NULL},
 	{"lthreshold", "limiting the connections of a real server", NULL},
 };
@@ -156,6 +153,25 @@ static void take_scheduler(struct translation *t, struct service *service, struc
 		service->own_words = true;
 		block_set_word(t->blocks, block, 1, "wlc");
 	}
+}
+
+static void take_quiescent(struct translation *t, struct service *service, struct block *block)
+{
+	service->expire_quiescent = service->own_words = true;
+	block_remove(block);
+}
+
+static void take_hash_target(struct translation *t, struct service *service, struct block *block)
+{
+	const char *name = value_of(t, block);
+
+	block_remove(block);
+	if (!name)
+		return;
+	if (!strcasecmp(name, "qid"))
+		service->quic_target = service->own_words = true;
+	else if (strcasecmp(name, "sip"))
+		finding_error(t->findings, block, "hash_target %s: there is sip and qid", name);
 }
 
 static void take_protocol(struct translation *t, struct service *service, struct block *block)
@@ -325,6 +341,8 @@ static const struct {
 	{"laddr_group_name", take_locals},
 	{"establish_timeout", take_established},
 	{"vip_bind_dev", take_device},
+	{"expire_quiescent_conn", take_quiescent},
+	{"hash_target", take_hash_target},
 	{"real_server", take_server},
 	{"sorry_server", take_server},
 };
@@ -366,11 +384,7 @@ static void key_add(struct translation *t, struct service *service, const struct
 		return;
 	}
 	unsigned long number = port ? strtoul(port, &end, 10) : 0;
-	if (!number && (!port || !*end)) {
-		finding_error(t->findings, block, "a service on any port (0) is not available yet");
-		return;
-	}
-	if (*end || number > 65535) {
+	if (port && (*end || number > 65535)) {
 		finding_error(t->findings, block, "\"%s\" is no port, which is 1 to 65535", port);
 		return;
 	}
@@ -380,6 +394,41 @@ static void key_add(struct translation *t, struct service *service, const struct
 		service->keys[service->key_count] = key;
 		service->keys[service->key_count++].vip = addr_plus(&key.vip, i);
 	}
+}
+
+/* IPv4, unless a real server or ip_family says otherwise. */
+static uint8_t mark_family(struct translation *t, const struct service *service)
+{
+	for (const struct block *b = service->block->first; b; b = b->next) {
+		const char *text = block_word(t->blocks, b, 1);
+
+		if (text && block_is(b, "ip_family"))
+			return strcasecmp(text, "inet6") ? AF_INET : AF_INET6;
+		if (text && block_is(b, "real_server") && strchr(text, ':'))
+			return AF_INET6;
+	}
+	return AF_INET;
+}
+
+static void key_add_mark(struct translation *t, struct service *service, const struct block *block,
+			 const char *text)
+{
+	struct key key = {.block = block};
+	char *end = NULL;
+
+	if (!text || is_vague(text)) {
+		service->vague = block;
+		return;
+	}
+	key.mark = strtoul(text, &end, 10);
+	if (*end || *text == '-' || key.mark == 0 || key.mark > UINT32_MAX) {
+		finding_error(t->findings, block, "\"%s\" is no firewall mark, a number above 0",
+			      text);
+		return;
+	}
+	key.vip.family = mark_family(t, service);
+	keys_reserve(t, service, 1);
+	service->keys[service->key_count++] = key;
 }
 
 static void key_add_group(struct translation *t, struct service *service, const char *name)
@@ -393,8 +442,7 @@ static void key_add_group(struct translation *t, struct service *service, const 
 	}
 	for (const struct block *b = group->block->first; b; b = b->next) {
 		if (block_is(b, "fwmark"))
-			finding_error(t->findings, b,
-				      "a service by firewall mark is not available yet");
+			key_add_mark(t, service, b, block_word(t->blocks, b, 1));
 		else if (b->words[0][0] == '@')
 			service->vague = b;
 		else
@@ -413,8 +461,7 @@ static void keys_read(struct translation *t, struct service *service)
 		finding_error(t->findings, block,
 			      "virtual_server takes ADDRESS PORT or group NAME");
 	else if (!strcmp(first, "fwmark"))
-		finding_error(t->findings, block,
-			      "a service by firewall mark is not available yet");
+		key_add_mark(t, service, block, second);
 	else if (strcmp(first, "group"))
 		key_add(t, service, block, first, second);
 	else if (!second)
@@ -428,8 +475,12 @@ static void key_note(struct translation *t, const struct service *service, const
 {
 	char endpoint[ENDPOINT_TEXT], text[ENDPOINT_TEXT + 8];
 
-	snprintf(text, sizeof(text), "%s %s", service->protocol,
-		 endpoint_format(&key->vip, (uint16_t)key->port, endpoint));
+	if (key->mark)
+		snprintf(text, sizeof(text), "fwmark%s %lu", key->vip.family == AF_INET6 ? "6" : "",
+			 key->mark);
+	else
+		snprintf(text, sizeof(text), "%s %s", service->protocol,
+			 endpoint_format(&key->vip, (uint16_t)key->port, endpoint));
 	struct named *named = blocks_take(t->blocks, sizeof(*named));
 	named->name = strcpy(blocks_take(t->blocks, strlen(text) + 1), text);
 	named->block = service->block;
@@ -493,7 +544,7 @@ static void service_place(struct translation *t, struct service *service)
 		if (n->vague)
 			vague_refuse(t, n->vague);
 	for (unsigned int i = 0; i < service->key_count && !instance; i++)
-		instance = vrrp_owner(t, &service->keys[i].vip);
+		instance = service->keys[i].mark ? NULL : vrrp_owner(t, &service->keys[i].vip);
 	for (unsigned int i = 0; instance && i < service->locals->local_count; i++) {
 		struct local *local = service->locals->locals[i];
 
@@ -576,7 +627,13 @@ static json_t *timeouts_json(const struct service *service)
 static void key_settle(struct translation *t, const struct service *service, const struct key *key)
 {
 	char text[ADDR_TEXT];
-	json_t *object = json_pack("{s:s, s:s, s:i}", "protocol", service->protocol, "vip",
+	json_t *object;
+
+	if (key->mark)
+		object = json_pack("{s:I, s:s}", "fwmark", (json_int_t)key->mark, "family",
+				   key->vip.family == AF_INET6 ? "ipv6" : "ipv4");
+	else
+		object = json_pack("{s:s, s:s, s:i}", "protocol", service->protocol, "vip",
 				   addr_format(&key->vip, text), "port", (int)key->port);
 
 	if (service->fullnat)
@@ -587,6 +644,10 @@ static void key_settle(struct translation *t, const struct service *service, con
 		json_object_set_new(object, "scheduler", json_string(service->scheduler));
 	if (service->established)
 		json_object_set_new(object, "timeouts", timeouts_json(service));
+	if (service->expire_quiescent)
+		json_object_set_new(object, "expire_quiescent", json_true());
+	if (service->quic_target)
+		json_object_set_new(object, "hash_target", json_string("qid"));
 	json_array_append_new(t->settings, object);
 }
 
@@ -597,7 +658,7 @@ static void key_bind(struct translation *t, const struct service *service, const
 	const char *tap = device_tap(t, service->device, block_word(t->blocks, service->device, 1));
 	char address[ADDR_TEXT], line[256];
 
-	if (!tap || vrrp_owner(t, &key->vip))
+	if (!tap || key->mark || vrrp_owner(t, &key->vip))
 		return; // the vrrp_instance puts it there
 	snprintf(line, sizeof(line), "%s/%d dev %.64s", addr_format(&key->vip, address),
 		 key->vip.family == AF_INET ? 32 : 128, tap);
@@ -617,7 +678,8 @@ static void service_settle(struct translation *t, const struct service *service)
 		finding_note(t->findings, service->locals_block,
 			     "laddr_group_name has no effect without lb_kind FNAT");
 	for (unsigned int i = 0; i < service->key_count && !service->vague; i++) {
-		if (service->fullnat || service->established || service->scheduler)
+		if (service->fullnat || service->established || service->scheduler ||
+		    service->expire_quiescent || service->quic_target)
 			key_settle(t, service, &service->keys[i]);
 		if (service->device)
 			key_bind(t, service, &service->keys[i]);

@@ -4,6 +4,8 @@
 #include <stdint.h>
 
 #include "balance/counts.h"
+#include "balance/mark.h"
+#include "balance/persistence.h"
 #include "balance/ports.h"
 #include "io/batch.h"
 #include "session/table.h"
@@ -24,9 +26,11 @@ struct balancer {
 	unsigned int workers;
 	struct table *table;
 	struct ports ports;
+	struct persistence persistence;
 	struct server_count *server_counts;
 	struct service_count *service_counts;
 	struct service_state *service_states; // by service number
 	uint16_t seconds;
-	uint64_t ports_exhausted; // counts connections refused for want of a local port
+	uint64_t mark_hits[MARK_RULES_MAX]; // by the place of the rule's counter
+	uint64_t ports_exhausted;	    // counts connections refused for want of a local port
 };

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Which service is a first packet for? Services by address are asked before those by mark and
- * those by match, the more specific before the less: known packets never come here, so a few
- * lookups one after the other do no harm.
+ * Which service is a first packet for? The more specific before the less: a service on the very
+ * port, one on a range of ports, one on any port of the address; then by firewall mark, which
+ * weir's own rules give (balance/mark.c). Known packets never come here, so a few lookups one
+ * after the other do no harm.
  */
 #include "balance/classify.h"
 
 #include <rte_byteorder.h>
 
+#include "balance/balancer.h"
+#include "balance/mark.h"
 #include "balance/matches.h"
 
-const struct service *service_classify(const struct pkt *p)
+static const struct service *classify_address(const struct pkt *p)
 {
 	struct service_key key = {.protocol = pkt_protocol(p)};
 	const struct service *service;
@@ -26,5 +29,31 @@ const struct service *service_classify(const struct pkt *p)
 	}
 	key.port = rte_be_to_cpu_16(port);
 	service = service_find(&key);
+	if (service || !service_has_wide())
+		return service;
+	service = service_find_range(&key);
+	if (service)
+		return service;
+	key.port = 0;
+	return service_find(&key);
+}
+
+static const struct service *classify_mark(struct balancer *b, const struct pkt *p)
+{
+	struct service_key key = {
+		.kind = SERVICE_MARK,
+		.vip.family = p->flags & PKT_IPV6 ? AF_INET6 : AF_INET,
+		.mark = mark_of_packet(b->mark_hits, p),
+	};
+
+	return key.mark ? service_find(&key) : NULL;
+}
+
+const struct service *service_classify(struct balancer *b, const struct pkt *p)
+{
+	const struct service *service = classify_address(p);
+
+	if (!service)
+		service = classify_mark(b, p);
 	return service ? service : matches_find(p);
 }

@@ -4,8 +4,10 @@
 #include "balance/service_data.h"
 #include "io/batch.h"
 
+struct balancer;
+
 /*
  * Worker: the service that the first packet of a connection is for, or NULL. Valid until the
  * worker's next quiescent state.
  */
-const struct service *service_classify(const struct pkt *p);
+const struct service *service_classify(struct balancer *b, const struct pkt *p);

@@ -12,7 +12,7 @@ struct server_count {
 	uint32_t active;    // sessions in state ESTABLISHED or UDP_NORMAL
 	uint32_t inactive;  // all others
 	uint32_t elsewhere; // control writes: active * 256 + inactive of the other workers, for wlc
-	uint32_t spare;
+	uint32_t persistent;  // templates of persistence that name it
 	uint64_t connections; // ever made
 	uint64_t packets[2];  // by direction; as of the last fold
 	uint64_t bytes[2];

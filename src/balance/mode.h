@@ -4,13 +4,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/server.h"
 #include "base/drops.h"
 #include "io/batch.h"
 #include "session/session.h"
 
 struct balancer;
 struct service;
-struct server;
 
 /*
  * A forwarding mode: one file mode_NAME.c that defines `mode_NAME`, and one word in meson.build.
@@ -25,5 +25,13 @@ struct mode {
 	enum drop (*bind)(struct balancer *b, const struct service *service,
 			  const struct server *server, const struct pkt *p, struct session *s);
 };
+
+/* The port that a first packet is to have at its server, network byte order. */
+static inline uint16_t mode_server_port(const struct server *server, const struct pkt *p)
+{
+	if (server->port)
+		return server->port;
+	return p->flags & PKT_IPV6 ? p->key6.destination_port : p->key4.destination_port;
+}
 
 const struct mode *mode_find(const char *name); // NULL when there is none

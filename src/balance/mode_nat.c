@@ -26,7 +26,7 @@ static bool nat_bind6(struct balancer *b, const struct server *server, const str
 {
 	memcpy(key->source, server->addr.bytes, 16);
 	memcpy(key->destination, p->key6.source, 16);
-	key->source_port = server->port;
+	key->source_port = mode_server_port(server, p);
 	key->destination_port = p->key6.source_port;
 	key->zone_protocol = p->key6.zone_protocol;
 	return table_find6(b->table, key, key6_hash(key)) == 0;
@@ -35,8 +35,8 @@ static bool nat_bind6(struct balancer *b, const struct server *server, const str
 static bool nat_bind4(struct balancer *b, const struct server *server, const struct pkt *p,
 		      struct key4 *key)
 {
-	*key = key4_make(server->addr.v4, p->key4.source, server->port, p->key4.source_port,
-			 p->key4.zone_protocol);
+	*key = key4_make(server->addr.v4, p->key4.source, mode_server_port(server, p),
+			 p->key4.source_port, p->key4.zone_protocol);
 	return table_find4(b->table, key, key4_hash(key)) == 0;
 }
 

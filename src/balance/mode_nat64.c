@@ -19,13 +19,13 @@ int nat64_bind(struct balancer *b, const struct server *server, const struct ser
 
 		memcpy(key->source, server->addr.bytes, 16);
 		memcpy(key->destination, local->addr.bytes, 16);
-		key->source_port = server->port;
+		key->source_port = mode_server_port(server, p);
 		key->zone_protocol = p->key4.zone_protocol;
 		return ports_choose6(&b->ports, b->table, key, b->seconds, history);
 	} else {
 		struct key4 *key = session_key(s, true, 1);
 
-		*key = key4_make(server->addr.v4, local->addr.v4, server->port, 0,
+		*key = key4_make(server->addr.v4, local->addr.v4, mode_server_port(server, p), 0,
 				 p->key6.zone_protocol);
 		return ports_choose4(&b->ports, b->table, key, b->seconds, history);
 	}

@@ -82,7 +82,8 @@ static uint32_t conhash_choose(struct balancer *b, const struct service *service
 			       const struct pkt *p)
 {
 	const struct ring *ring = service->scheduler_data;
-	uint64_t hash = scheduler_hash_source(service, p);
+	uint64_t hash = service->hash_target == HASH_QUIC ? scheduler_hash_quic(service, p)
+							  : scheduler_hash_source(service, p);
 	uint32_t low = 0, high = ring->count;
 
 	while (low < high) {

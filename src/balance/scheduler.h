@@ -33,6 +33,8 @@ const struct scheduler *scheduler_find(const char *name); // NULL when there is 
  */
 uint64_t scheduler_hash_source(const struct service *service, const struct pkt *p);
 uint64_t scheduler_hash_destination(const struct pkt *p);
+/* Of the QUIC connection ID in a UDP packet; of the client's address when it has none. */
+uint64_t scheduler_hash_quic(const struct service *service, const struct pkt *p);
 
 /* The usable servers in an order, and with a hash, that depend on nothing but their addresses. */
 struct scheduler_server {

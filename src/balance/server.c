@@ -14,6 +14,7 @@
 #include "net/nexthop.h"
 #include "tunnel/source.h"
 #include "tunnel/template.h"
+#include "net/retire.h"
 
 /*
  * A number goes through three states: in use by a service; leaving, while sessions of it live or a
@@ -83,6 +84,7 @@ void server_stop(void)
 uint32_t server_create(const struct addr *addr, uint16_t port, uint8_t protocol, uint32_t service)
 {
 	uint32_t path = path_watch(addr), number;
+	uint16_t generation;
 
 	if (path == 0)
 		return 0;
@@ -96,7 +98,10 @@ uint32_t server_create(const struct addr *addr, uint16_t port, uint8_t protocol,
 	}
 	for (unsigned int i = 0; i < counts_workers(); i++)
 		memset(&counts_servers(i)[number], 0, sizeof(struct server_count));
+	generation = server_table[number].generation + 1;
 	server_table[number] = (struct server){
+		.generation = generation,
+		.sticky = 1,
 		.addr = *addr,
 		.port = port,
 		.protocol = protocol,
@@ -114,9 +119,36 @@ void server_set_tunnel(uint32_t server, const struct tunnel_settings *settings,
 	template_make(server, settings, &server_table[server].addr, source);
 }
 
+void server_set_removed(uint32_t server, enum removed_action action)
+{
+	__atomic_store_n(&server_table[server].removed, action, __ATOMIC_RELAXED);
+}
+
+/*
+ * Sessions notice it where they ask for their next hop, which costs the others nothing: towards the
+ * server there is none any more, and towards their clients all look again.
+ */
+void server_set_gone(uint32_t server, enum removed_action action)
+{
+	struct server *s = &server_table[server];
+
+	if (s->gone == action)
+		return;
+	__atomic_store_n(&s->gone, action, __ATOMIC_RELEASE);
+	__atomic_store_n(&server_path[server], action == REMOVED_KEEP ? s->path : PATH_NONE,
+			 __ATOMIC_RELEASE);
+	route_changed();
+}
+
+void server_set_sticky(uint32_t server, bool sticky)
+{
+	__atomic_store_n(&server_table[server].sticky, sticky, __ATOMIC_RELAXED);
+}
+
 void server_remove(uint32_t server)
 {
 	assert(server_table[server].in_use);
+	server_set_gone(server, server_table[server].removed);
 	if (leaving_count == leaving_room) {
 		uint32_t room = leaving_room ? leaving_room * 2 : 64;
 		struct leaving *more = realloc(leaving, room * sizeof(*more));
@@ -165,11 +197,12 @@ unsigned int server_reap(void)
 			leaving[kept++] = leaving[i];
 			continue;
 		}
-		path_release(server_path[number]);
+		path_release(server_table[number].path);
 		template_clear(number);
 		if (server_table[number].held)
 			address_set_remove(ADDRESS_LOCAL, &server_table[number].addr);
-		memset(&server_table[number], 0, sizeof(server_table[number]));
+		server_table[number] =
+			(struct server){.generation = server_table[number].generation};
 		free_numbers[free_count++] = number;
 	}
 	leaving_count = kept;

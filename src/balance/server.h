@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/service.h"
 #include "base/addr.h"
 #include "base/error.h"
 #include "tunnel/tunnel.h"
@@ -20,14 +22,17 @@ struct mode;
 
 struct server {
 	struct addr addr;
-	uint16_t port; // network byte order
+	uint16_t port; // network byte order; 0: that which the client asks for
 	uint8_t protocol;
 	uint8_t in_use : 1;
-	uint8_t held : 1; // its address counts as a local one (SNAT)
-	uint32_t path;	  // how to reach it (net/nexthop.h); constant while in use
-	uint32_t service; // number of its service, for the service's own counters
-	uint16_t mss;	  // of its service: clamp both sides' SYN to this, 0: path MTU only
-	uint16_t spare;
+	uint8_t held : 1;	 // its address counts as a local one (SNAT)
+	uint32_t path;		 // how to reach it (net/nexthop.h); constant while in use
+	uint32_t service;	 // number of its service, for the service's own counters
+	uint16_t mss;		 // of its service: clamp both sides' SYN to this, 0: path MTU only
+	uint16_t generation;	 // changes with each use of the number
+	uint8_t removed;	 // enum removed_action: what its service wants when it is removed
+	uint8_t gone;		 // enum removed_action: not REMOVED_KEEP: its sessions end
+	uint8_t sticky;		 // persistent clients may go on to be sent to it
 	const struct mode *mode; // how new sessions reach it; old ones keep theirs
 };
 
@@ -43,6 +48,13 @@ void server_set_tunnel(uint32_t server, const struct tunnel_settings *settings,
 void server_remove(uint32_t server);
 /* Let its address, a WAN address of SNAT, count as a local one until it is freed. 0 or -ENOSPC. */
 int server_hold_address(uint32_t server);
+/*
+ * Control: what its service wants when it is removed, and whether its sessions end already now, at
+ * their next packet. Both are single words that workers read.
+ */
+void server_set_removed(uint32_t server, enum removed_action action);
+void server_set_gone(uint32_t server, enum removed_action action);
+void server_set_sticky(uint32_t server, bool sticky);
 /* About once a second: free what is no longer used. Returns how many are still leaving. */
 unsigned int server_reap(void);
 

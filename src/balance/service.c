@@ -16,6 +16,8 @@
 #include "balance/address_set.h"
 #include "balance/counts.h"
 #include "balance/matches.h"
+#include "balance/mark.h"
+#include "balance/ranges.h"
 #include "balance/server.h"
 #include "balance/service_data.h"
 #include "io/rcu.h"
@@ -23,6 +25,7 @@
 static struct rte_hash *services;
 static uint32_t *free_numbers;
 static uint32_t free_count, high;
+static uint32_t wide_count; // services on more than one port; atomic
 
 int service_start(void)
 {
@@ -40,7 +43,7 @@ int service_start(void)
 	if (!free_numbers)
 		return -ENOMEM;
 	services = rte_hash_create(&parameters);
-	if (!services || address_set_start() < 0) {
+	if (!services || address_set_start() < 0 || ranges_start() < 0) {
 		service_stop();
 		return -ENOMEM;
 	}
@@ -69,6 +72,9 @@ void service_stop(void)
 	rte_hash_free(services);
 	services = NULL;
 	matches_stop();
+	wide_count = 0;
+	ranges_stop();
+	mark_stop();
 	address_set_stop();
 	free(free_numbers);
 	free_numbers = NULL;
@@ -105,6 +111,16 @@ const struct service *service_find(const struct service_key *key)
 	void *service;
 
 	return rte_hash_lookup_data(services, key, &service) < 0 ? NULL : service;
+}
+
+static bool key_is_wide(const struct service_key *key)
+{
+	return key->kind == SERVICE_ADDRESS && (key->port == 0 || key->port_end != 0);
+}
+
+bool service_has_wide(void)
+{
+	return __atomic_load_n(&wide_count, __ATOMIC_RELAXED) > 0;
 }
 
 static uint32_t gcd(uint32_t a, uint32_t b)
@@ -189,6 +205,11 @@ static struct service *service_build(const struct service_spec *spec)
 	s->timeouts = spec->timeouts;
 	s->unknown_tcp = spec->unknown_tcp;
 	s->mss = spec->mss;
+	s->hash_target = spec->hash_target;
+	s->one_packet = spec->one_packet;
+	s->symmetric_return = spec->symmetric_return;
+	s->persistent = spec->persistent;
+	s->persistent_bits = spec->persistent_bits;
 	s->weight_max = s->server_count ? servers[0].weight : 0;
 	s->servers = servers;
 	s->locals = locals;
@@ -259,10 +280,26 @@ static void service_retire(struct service *s)
 	rcu_defer(service_free, s);
 }
 
+static int service_enter_range(const struct service *s, struct error *error)
+{
+	struct service_key other = {0};
+	int status = ranges_put(&s->key, s, &other);
+
+	if (status == -EEXIST)
+		return error_set(error, -EINVAL, "port_end",
+				 "the ports %u-%u overlap those of another service, %u-%u",
+				 s->key.port, s->key.port_end, other.port, other.port_end);
+	if (status < 0)
+		return error_set(error, status, NULL,
+				 "there is no room for more services on ranges of ports");
+	return 0;
+}
+
 int service_publish(const struct service_spec *spec, struct error *error)
 {
 	void *old = NULL;
 	struct service *s;
+	int status;
 
 	if (!scheduler_exists(spec->scheduler))
 		return error_set(error, -EINVAL, "scheduler", "there is no scheduler \"%s\"",
@@ -288,16 +325,30 @@ int service_publish(const struct service_spec *spec, struct error *error)
 				 MATCHES_MAX);
 	}
 	rte_hash_lookup_data(services, &spec->key, &old);
+	if (spec->key.port_end) {
+		status = service_enter_range(s, error);
+		if (status < 0)
+			goto forget_addresses;
+	}
 	if (rte_hash_add_key_data(services, &spec->key, s) < 0)
-		goto forget_addresses;
+		goto leave_range;
+	if (key_is_wide(&spec->key) && !old)
+		__atomic_store_n(&wide_count, wide_count + 1, __ATOMIC_RELAXED);
 	if (old)
 		service_retire(old);
 	return 0;
 
+leave_range: // only a new one can fail
+	if (spec->key.port_end)
+		ranges_put(&spec->key, NULL, NULL);
+	status = error_set(error, -ENOSPC, NULL, "the table of services (%d) is full", SERVICE_MAX);
 forget_addresses:
 	if (spec->match)
 		matches_remove(spec->key.mark);
 	service_forget(s);
+	rcu_defer(service_free, s); // a worker may have seen its range
+	return status;
+
 free_service:
 	service_free(s);
 	return error_set(error, -ENOSPC, NULL, "the table of services (%d) is full", SERVICE_MAX);
@@ -319,6 +370,10 @@ int service_withdraw(const struct service_key *key)
 		matches_remove(key->mark);
 	position = rte_hash_del_key(services, key);
 	assert(position >= 0);
+	if (key->port_end)
+		ranges_put(key, NULL, NULL);
+	if (key_is_wide(key))
+		__atomic_store_n(&wide_count, wide_count - 1, __ATOMIC_RELAXED);
 	rcu_defer(position_free, (void *)(intptr_t)position);
 	service_retire(old);
 	return 0;

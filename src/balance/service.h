@@ -23,12 +23,14 @@ enum service_kind {
 
 /* Compared as a whole: what a kind has no use for is zero. */
 struct service_key {
-	struct addr vip;       // of a match or a mark: none, but of the family that it is for
-	uint32_t zone;	       // 0: the underlay, else a VNI
-	uint16_t port;	       // host byte order; 0: all that no other service has
-	uint8_t protocol;      // IPPROTO_TCP, IPPROTO_UDP
-	uint8_t kind;	       // enum service_kind
-	uint32_t mark;	       // the firewall mark, or the number of the match
+	struct addr vip;   // of a match or a mark: none, but of the family that it is for
+	uint32_t zone;	   // 0: the underlay, else a VNI
+	uint16_t port;	   // host byte order; 0: all that no other service has
+	uint16_t port_end; // the last one of a range that begins with `port`, 0: no range
+	uint32_t mark;	   // the firewall mark, or the number of the match
+	uint8_t protocol;  // IPPROTO_TCP, IPPROTO_UDP
+	uint8_t kind;	   // enum service_kind
+	uint8_t zero[6];
 } __attribute__((aligned(8))); // hashed in words of eight bytes
 
 /* A server of a service: its number from server_create() and its weight (0: drain). */
@@ -52,6 +54,16 @@ enum scheduler_flag { SCHEDULER_PORT = 1, SCHEDULER_FALLBACK = 2 };
  */
 enum unknown_action { UNKNOWN_RESET, UNKNOWN_DROP, UNKNOWN_HASH };
 
+/* What conhash hashes: the client's address, or the connection ID of QUIC. */
+enum hash_target { HASH_SOURCE, HASH_QUIC };
+
+/* What becomes of the sessions of a server that was removed, at their next packet. */
+enum removed_action {
+	REMOVED_KEEP,	    // they go on
+	REMOVED_RESET,	    // both sides are told that the connection is over
+	REMOVED_RESCHEDULE, // the packet is treated as the first of a new session
+};
+
 /* What the control thread asks for. It is copied; nothing in it is kept. */
 struct service_spec {
 	struct service_key key;
@@ -62,6 +74,11 @@ struct service_spec {
 	int timeouts;			 // from timeout_acquire()
 	uint8_t scheduler_flags;	 // enum scheduler_flag
 	enum unknown_action unknown_tcp; // what a TCP packet that begins nothing gets
+	enum hash_target hash_target;
+	bool one_packet;	 // each datagram is scheduled alone
+	bool symmetric_return;	 // answers leave by the way by which the client came
+	uint8_t persistent_bits; // how much of the client's address counts
+	uint32_t persistent;	 // seconds, 0: not persistent
 	uint16_t mss; // clamp the MSS option of SYN and SYN-ACK to this; 0: path MTU only
 	const struct service_server *servers;
 	unsigned int server_count;

@@ -19,6 +19,10 @@ struct service {
 	uint8_t scheduler_flags;
 	uint8_t timeouts;
 	uint8_t unknown_tcp;
+	uint8_t hash_target;
+	bool one_packet, symmetric_return;
+	uint8_t persistent_bits;
+	uint32_t persistent; // seconds, 0: not persistent
 	uint16_t mss;
 	uint32_t server_count; // those with a weight above zero, heaviest first
 	uint32_t weight_max;
@@ -30,3 +34,7 @@ struct service {
 
 /* Worker: NULL when there is none. Valid until the worker's next quiescent state. */
 const struct service *service_find(const struct service_key *key);
+/* Worker: the service on a range of ports that holds the key's port; NULL when there is none. */
+const struct service *service_find_range(const struct service_key *key);
+/* Worker: is there any service on a range of ports, or on any port? */
+bool service_has_wide(void);

@@ -195,6 +195,39 @@ static void describe_announcing(struct describe *d, const char *prefix,
 			 is->hysteresis);
 }
 
+static const char *yes(bool value)
+{
+	return value ? "true" : "false";
+}
+
+static void describe_sessions(struct describe *d, const char *prefix,
+			      const struct model_service *was, const struct model_service *is)
+{
+	if (was->persistent != is->persistent)
+		line_add(d, &d->changed, "~ %spersistent %u -> %u", prefix, was->persistent,
+			 is->persistent);
+	if (was->persistent_bits != is->persistent_bits)
+		line_add(d, &d->changed, "~ %snetmask %u -> %u", prefix,
+			 model_service_persistent_bits(was), model_service_persistent_bits(is));
+	if (was->one_packet != is->one_packet)
+		line_add(d, &d->changed, "~ %sone_packet %s -> %s", prefix, yes(was->one_packet),
+			 yes(is->one_packet));
+	if (was->hash_target != is->hash_target)
+		line_add(d, &d->changed, "~ %shash_target %s -> %s", prefix,
+			 document_hash_targets[was->hash_target],
+			 document_hash_targets[is->hash_target]);
+	if (was->removed_servers != is->removed_servers)
+		line_add(d, &d->changed, "~ %sremoved_servers %s -> %s", prefix,
+			 document_removed_words[was->removed_servers],
+			 document_removed_words[is->removed_servers]);
+	if (was->expire_quiescent != is->expire_quiescent)
+		line_add(d, &d->changed, "~ %sexpire_quiescent %s -> %s", prefix,
+			 yes(was->expire_quiescent), yes(is->expire_quiescent));
+	if (was->symmetric_return != is->symmetric_return)
+		line_add(d, &d->changed, "~ %ssymmetric_return %s -> %s", prefix,
+			 yes(was->symmetric_return), yes(is->symmetric_return));
+}
+
 static void describe_scheduler_flags(struct describe *d, const char *prefix, uint8_t was,
 				     uint8_t is)
 {
@@ -225,6 +258,7 @@ static void describe_service(struct describe *d, const struct model_service *was
 			 unknown_name(was->unknown_tcp), unknown_name(is->unknown_tcp));
 	if (was->mss != is->mss)
 		line_add(d, &d->changed, "~ %smss %u -> %u", prefix, was->mss, is->mss);
+	describe_sessions(d, prefix, was, is);
 	describe_announcing(d, prefix, was, is);
 	describe_check(d, prefix, was->check, is->check);
 	describe_timeouts(d, prefix, &was->timeouts, &is->timeouts);

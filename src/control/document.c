@@ -11,10 +11,49 @@
 #include "control/document_fields.h"
 #include "control/keyed.h"
 #include "control/match_number.h"
+#include "control/service_key.h"
 
 enum { DOCUMENT_SERVICES = SERVICE_MAX };
 
 /* Whole documents */
+
+static int range_compare(const void *a, const void *b)
+{
+	const struct service_key *x = &(*(struct model_service *const *)a)->key;
+	const struct service_key *y = &(*(struct model_service *const *)b)->key;
+	int order = addr_compare(&x->vip, &y->vip);
+
+	if (order == 0)
+		order = (int)x->protocol - (int)y->protocol;
+	return order != 0 ? order : (int)x->port - (int)y->port;
+}
+
+/* Services on ranges of ports of one address must not overlap; others are more or less specific. */
+static int ranges_check(struct decode *d, const struct document *document)
+{
+	struct model_service **ranges = calloc(document->service_count + 1, sizeof(*ranges));
+	unsigned int count = 0;
+	int status = 0;
+
+	if (ranges == NULL)
+		return decode_fail(d, -ENOMEM, "out of memory");
+	for (unsigned int i = 0; i < document->service_count; i++)
+		if (document->services[i]->key.port_end != 0)
+			ranges[count++] = document->services[i];
+	qsort(ranges, count, sizeof(*ranges), range_compare);
+	for (unsigned int i = 1; i < count && status == 0; i++) {
+		const struct service_key *one = &ranges[i - 1]->key, *two = &ranges[i]->key;
+		char name[SERVICE_TEXT], other[SERVICE_TEXT];
+
+		if (addr_equal(&one->vip, &two->vip) && one->protocol == two->protocol &&
+		    two->port <= one->port_end)
+			status = decode_fail(d, -EINVAL, "the ports of %s and %s overlap",
+					     model_service_format(one, name),
+					     model_service_format(two, other));
+	}
+	free(ranges);
+	return status;
+}
 
 static int services_decode(struct decode *d, const json_t *list, struct document *document)
 {
@@ -53,7 +92,7 @@ static int services_decode(struct decode *d, const json_t *list, struct document
 		decode_leave(d, length);
 	}
 	keyed_free(&seen);
-	return status;
+	return status < 0 ? status : ranges_check(d, document);
 }
 
 /* The defaults of all services, which have defaults themselves. */
@@ -157,7 +196,7 @@ int document_patch_service(const json_t *body, enum origin origin, struct model_
 			   struct error *error)
 {
 	const struct document_source source = {.origin = origin};
-	struct document_context context = {.source = &source};
+	struct document_context context = {.source = &source, .key_given = true};
 	struct decode d = {.error = error, .context = &context};
 	const struct service_key key = service->key;
 	int status = 0;
@@ -286,6 +325,12 @@ int document_decode_address(const char *text, struct addr *addr, struct error *e
 	return path_address(text, "address", addr, error);
 }
 
+int document_decode_server_port(const char *text, uint16_t *port, struct error *error)
+{
+	*port = 0;
+	return strcmp(text, "0") == 0 ? 0 : document_decode_port(text, port, error);
+}
+
 int document_decode_port(const char *text, uint16_t *port, struct error *error)
 {
 	char *end;
@@ -333,10 +378,12 @@ int document_decode_key(const char *protocol, const char *vip, const char *port,
 	if (strcmp(protocol, "match") == 0)
 		return path_match(vip, port, key, error);
 	memset(key, 0, sizeof(*key));
+	if (strcasecmp(protocol, "fwmark") == 0)
+		return service_key_decode_mark(vip, port, key, error);
 	status = document_decode_protocol(protocol, &key->protocol, error);
 	if (status == 0)
 		status = path_address(vip, "vip", &key->vip, error);
 	if (status == 0)
-		status = document_decode_port(port, &key->port, error);
+		status = service_key_decode_ports(port, key, error);
 	return status;
 }

@@ -61,6 +61,8 @@ int document_decode_key(const char *protocol, const char *vip, const char *port,
 int document_decode_protocol(const char *text, uint8_t *protocol, struct error *error);
 int document_decode_address(const char *text, struct addr *addr, struct error *error);
 int document_decode_port(const char *text, uint16_t *port, struct error *error);
+/* The same of a real server, which may have none of its own: 0. */
+int document_decode_server_port(const char *text, uint16_t *port, struct error *error);
 
 /*
  * The other way: objects as a file has them, and with `marks` the fields that say where they came
@@ -77,6 +79,8 @@ json_t *document_check_json(const struct check *check);
 json_t *document_timeouts_json(const struct timeouts *timeouts);
 /* Bit i of a service's scheduler_flags is the word i; NULL at the end. */
 extern const char *const document_scheduler_flags[];
+/* In the order of enum hash_target and of enum removed_action; NULL at the end. */
+extern const char *const document_hash_targets[], *const document_removed_words[];
 /* "established"; NULL for a state that has no timeout. */
 const char *document_timeout_name(enum session_state state);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "balance/persistence.h"
 #include "control/decode.h"
 #include "control/mode_check.h"
 
@@ -15,9 +16,9 @@
  * that are still to come are known, so that a file written for them is refused with the reason;
  * a value that only says "off" is taken.
  */
-static const char *const protocol_words[] = {"tcp", "udp", "sctp", NULL};
-static const uint8_t protocol_numbers[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
 const char *const document_scheduler_flags[] = {"port", "fallback", NULL};
+const char *const document_hash_targets[] = {"sip", "qid", NULL};
+const char *const document_removed_words[] = {"keep", "reset", "reschedule", NULL};
 static const char *const unknown_words[] = {
 	[UNKNOWN_RESET] = "reset",
 	[UNKNOWN_DROP] = "drop",
@@ -403,12 +404,11 @@ int document_judge_server(struct decode *d, struct model_server *server)
 	struct error inner;
 	int status;
 
-	if (server->port == 0 && one_way)
+	if (server->port == 0 && one_way && service->key.port_end == 0)
 		server->port = service->key.port;
-	if (server->port == 0 && service->key.port != 0) {
-		decode_enter(d, ".port");
-		return decode_fail(d, -EINVAL, "is missing, or 0; it is 1 to 65535");
-	}
+	status = document_check_port(d, server);
+	if (status < 0)
+		return status;
 	status = mode_check_server(service, server, &inner);
 	if (status < 0) {
 		decode_enter(d, ".%s", inner.field);
@@ -454,32 +454,6 @@ static int decode_servers(struct decode *d, const json_t *value, const struct fi
 }
 
 /* Services */
-
-static int decode_protocol(struct decode *d, const json_t *value, const struct field *field,
-			   void *target)
-{
-	const char *text = json_string_value(value);
-	struct service_key *key = &((struct model_service *)target)->key;
-	struct field place = {.size = 1, .more = protocol_words};
-	uint8_t index;
-	int status;
-
-	if (text != NULL && strcasecmp(text, "icmp") == 0)
-		return decode_fail(d, -EOPNOTSUPP, "balancing %s is not available yet", text);
-	status = decode_word(d, value, &place, &index);
-	if (status == 0)
-		key->protocol = protocol_numbers[index];
-	return status;
-}
-
-static int decode_service_port(struct decode *d, const json_t *value, const struct field *field,
-			       void *target)
-{
-	if (json_is_integer(value) && json_integer_value(value) == 0)
-		return decode_fail(d, -EOPNOTSUPP,
-				   "a service on any port (0) is not available yet");
-	return decode_integer(d, value, field, target);
-}
 
 static int decode_scheduler(struct decode *d, const json_t *value, const struct field *field,
 			    void *target)
@@ -568,7 +542,12 @@ static int decode_conn_timeout(struct decode *d, const json_t *value, const stru
 
 	if (status < 0)
 		return status;
-	if (service->key.protocol == IPPROTO_TCP) {
+	if (service->key.kind == SERVICE_MARK) {
+		service->timeouts.seconds[STATE_ESTABLISHED] = number;
+		service->timeouts.seconds[STATE_SCTP_ESTABLISHED] = number;
+		service->timeouts.seconds[STATE_UDP_ONE_WAY] = number;
+		service->timeouts.seconds[STATE_UDP_NORMAL] = number;
+	} else if (service->key.protocol == IPPROTO_TCP) {
 		service->timeouts.seconds[STATE_ESTABLISHED] = number;
 	} else if (service->key.protocol == IPPROTO_SCTP) {
 		service->timeouts.seconds[STATE_SCTP_ESTABLISHED] = number;
@@ -583,9 +562,13 @@ static int decode_conn_timeout(struct decode *d, const json_t *value, const stru
 
 static const struct field service_fields[] = {
 	{"vip", decode_unicast, FIELD_OF(struct model_service, key.vip)},
-	{"port", decode_service_port, FIELD_OF(struct model_service, key.port), .minimum = 1,
+	{"port", decode_integer, FIELD_OF(struct model_service, key.port), .maximum = 65535},
+	{"port_end", decode_integer, FIELD_OF(struct model_service, key.port_end),
 	 .maximum = 65535},
-	{"protocol", decode_protocol},
+	{"protocol", document_decode_protocol_field},
+	{"fwmark", document_decode_mark, FIELD_OF(struct model_service, key.mark), .minimum = 1,
+	 .maximum = UINT32_MAX},
+	{"family", document_decode_family},
 	{"scheduler", decode_scheduler, FIELD_OF(struct model_service, scheduler), .minimum = 1},
 	{"scheduler_flags", decode_scheduler_flags},
 	{"mode", decode_mode, FIELD_OF(struct model_service, mode), .minimum = 1},
@@ -605,11 +588,10 @@ static const struct field service_fields[] = {
 	{"overridden", decode_overridden, FIELD_OF(struct model_service, overridden)},
 	{"keepalived", decode_overridden, FIELD_OF(struct model_service, keepalived)},
 	COUNTERS_IGNORED,
-	{"persistent", decode_later, .more = "persistence"},
-	{"netmask", decode_later, .more = "persistence"},
-	{"one_packet", decode_later, .more = "one-packet scheduling"},
-	{"fwmark", decode_later, .more = "a service by firewall mark"},
-	{"port_end", decode_later, .more = "a service on a range of ports"},
+	{"persistent", document_decode_persistent, FIELD_OF(struct model_service, persistent),
+	 .maximum = PERSISTENCE_SECONDS_MAX},
+	{"netmask", document_decode_netmask},
+	{"one_packet", decode_boolean, FIELD_OF(struct model_service, one_packet)},
 	{"match", document_decode_match},
 	{"vni", decode_later, .more = "a service in a VNI"},
 	{"zone", decode_later, .more = "a service in a zone"},
@@ -617,9 +599,11 @@ static const struct field service_fields[] = {
 	{"proxy_protocol", decode_later},
 	{"client_address", decode_later, .more = "telling real servers the client's address"},
 	{"quic", decode_later, .more = "routing by QUIC connection ID"},
-	{"hash_target", decode_later},
-	{"expire_quiescent", decode_later},
-	{"removed_servers", decode_later},
+	{"hash_target", decode_word, FIELD_OF(struct model_service, hash_target),
+	 .more = document_hash_targets},
+	{"expire_quiescent", decode_boolean, FIELD_OF(struct model_service, expire_quiescent)},
+	{"removed_servers", decode_word, FIELD_OF(struct model_service, removed_servers),
+	 .more = document_removed_words},
 	{"dest_check", decode_later},
 	{"check", document_decode_check},
 	{"allow", decode_later, .more = "an access list"},
@@ -627,7 +611,7 @@ static const struct field service_fields[] = {
 	{"limits", decode_later, .more = "limiting a service"},
 	{"bps", decode_later, .more = "limiting a service"},
 	{"limit_proportion", decode_later},
-	{"symmetric_return", decode_later},
+	{"symmetric_return", decode_boolean, FIELD_OF(struct model_service, symmetric_return)},
 	{NULL},
 };
 
@@ -653,7 +637,8 @@ static int field_decode_early(struct decode *d, const json_t *json, const struct
 int document_fields_service(struct decode *d, const json_t *json, struct model_service *service)
 {
 	// The settings of checks depend on the protocol, and those of servers on the service's.
-	static const char *const early[] = {"vip", "port", "protocol", "match", "mode", "check"};
+	static const char *const early[] = {"vip",    "port",  "port_end", "protocol", "fwmark",
+					    "family", "match", "mode",	   "check"};
 	struct document_context *context = d->context;
 	int status;
 
@@ -675,13 +660,5 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 		return decode_fail(d, -EINVAL, "must be less than the quorum, which is %u",
 				   service->quorum);
 	}
-	if (service->key.kind == SERVICE_MATCH)
-		return 0;
-	if (service->key.vip.family == AF_UNSPEC)
-		decode_enter(d, ".vip");
-	else if (service->key.port == 0)
-		decode_enter(d, ".port");
-	else
-		return 0;
-	return decode_fail(d, -EINVAL, "is missing");
+	return document_judge_key(d, json, service);
 }

@@ -11,6 +11,7 @@ enum { DOCUMENT_LOCALS = 65536 };
 struct document_context {
 	const struct document_source *source;
 	const struct model_service *service; // whose servers are being decoded
+	bool key_given;			     // the key of a service stands in the path
 };
 
 extern const struct field document_local_fields[];   // of a struct model_local
@@ -42,6 +43,20 @@ int document_decode_match(struct decode *d, const json_t *value, const struct fi
 int document_judge_match(struct decode *d, const json_t *json, const struct model_service *service);
 int document_check_wan(struct decode *d, const struct service_key *key,
 		       const struct model_server *server);
+/* The parts of a key, and settings of sessions, whole; see document_key.c. */
+int document_decode_protocol_field(struct decode *d, const json_t *value, const struct field *field,
+				   void *target);
+int document_decode_mark(struct decode *d, const json_t *value, const struct field *field,
+			 void *target);
+int document_decode_family(struct decode *d, const json_t *value, const struct field *field,
+			   void *target);
+int document_decode_persistent(struct decode *d, const json_t *value, const struct field *field,
+			       void *target);
+int document_decode_netmask(struct decode *d, const json_t *value, const struct field *field,
+			    void *target);
+int document_judge_key(struct decode *d, const json_t *json, const struct model_service *service);
+/* A real server without a port of its own. */
+int document_check_port(struct decode *d, const struct model_server *server);
 /* Of another family than the context's service, a real server needs a mode that can reach it. */
 int document_check_family(struct decode *d, const struct model_server *server);
 /* Does it go with its mode? Fills in the port that a mode implies. */

@@ -2,8 +2,7 @@
 #include "control/document.h"
 
 #include "control/match_number.h"
-
-#include "base/protocol.h"
+#include "control/service_key.h"
 
 /*
  * Objects of the model as JSON. What has its default value is written all the same where people
@@ -127,15 +126,41 @@ static json_t *scheduler_flags_json(uint8_t flags)
 	return list;
 }
 
-/* What names a service. */
+/* The key as a file has it. */
 static json_t *key_json(const struct service_key *key)
 {
-	char text[ADDR_TEXT];
+	json_t *object;
 
 	if (key->kind == SERVICE_MATCH)
 		return json_pack("{s:o}", "match", document_match_json(match_of_key(key)));
-	return json_pack("{s:s, s:s, s:i}", "protocol", protocol_name(key->protocol), "vip",
-			 addr_format(&key->vip, text), "port", key->port);
+	if (key->kind == SERVICE_MARK)
+		return json_pack("{s:s, s:I, s:s}", "protocol", "fwmark", "fwmark",
+				 (json_int_t)key->mark, "family",
+				 key->vip.family == AF_INET6 ? "ipv6" : "ipv4");
+	object = json_object();
+	service_key_add(object, key);
+	return object;
+}
+
+/* How its sessions begin and end, where that is not as usual. */
+static void sessions_add(json_t *object, const struct model_service *service)
+{
+	if (service->persistent)
+		json_object_set_new(object, "persistent", json_integer(service->persistent));
+	if (service->persistent_bits)
+		json_object_set_new(object, "netmask", json_integer(service->persistent_bits));
+	if (service->one_packet)
+		json_object_set_new(object, "one_packet", json_true());
+	if (service->hash_target != HASH_SOURCE)
+		json_object_set_new(object, "hash_target",
+				    json_string(document_hash_targets[service->hash_target]));
+	if (service->removed_servers != REMOVED_KEEP)
+		json_object_set_new(object, "removed_servers",
+				    json_string(document_removed_words[service->removed_servers]));
+	if (service->expire_quiescent)
+		json_object_set_new(object, "expire_quiescent", json_true());
+	if (service->symmetric_return)
+		json_object_set_new(object, "symmetric_return", json_true());
 }
 
 json_t *document_service_json(const struct model_service *service, bool marks)
@@ -151,6 +176,7 @@ json_t *document_service_json(const struct model_service *service, bool marks)
 	if (service->scheduler_flags)
 		json_object_set_new(object, "scheduler_flags",
 				    scheduler_flags_json(service->scheduler_flags));
+	sessions_add(object, service);
 	if (service->announce)
 		json_object_set_new(object, "announce", json_true());
 	if (service->quorum != 1)

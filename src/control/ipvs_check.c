@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "balance/persistence.h"
 #include "balance/service.h"
 #include "control/document.h"
 #include "control/document_fields.h"
 #include "control/ipvs_settings.h"
 #include "control/mode_check.h"
+#include "control/service_key.h"
 
 int ipvs_check_address(const struct addr *addr, struct error *error)
 {
@@ -18,13 +20,32 @@ int ipvs_check_address(const struct addr *addr, struct error *error)
 	return document_check_unicast(&d, addr);
 }
 
+uint8_t ipvs_check_netmask(const struct ipvs_service *asked)
+{
+	uint32_t mask = ntohl(asked->netmask);
+
+	if (!asked->has_netmask)
+		return asked->family == AF_INET ? 32 : 128;
+	if (asked->family == AF_INET6)
+		return asked->netmask <= 128 ? (uint8_t)asked->netmask : 0;
+	return (~mask & (~mask + 1)) == 0 ? (uint8_t)__builtin_popcount(mask) : 0;
+}
+
 static int flags_check(const struct ipvs_service *asked, struct error *error)
 {
-	if (asked->flags & IP_VS_SVC_F_PERSISTENT)
-		return error_set(error, -EOPNOTSUPP, "", "persistence is not available yet");
-	if (asked->flags & IP_VS_SVC_F_ONEPACKET)
-		return error_set(error, -EOPNOTSUPP, "",
-				 "one-packet scheduling is not available yet");
+	bool persistent = asked->flags & IP_VS_SVC_F_PERSISTENT;
+
+	if (persistent && (asked->timeout < 1 || asked->timeout > PERSISTENCE_SECONDS_MAX))
+		return error_set(error, -EINVAL, "",
+				 "the time of persistence is %u seconds, out of range, 1 to %d",
+				 asked->timeout, PERSISTENCE_SECONDS_MAX);
+	if (persistent && asked->has_netmask && ipvs_check_netmask(asked) == 0)
+		return error_set(error, -EINVAL, "",
+				 "the netmask of persistence is no mask that leaves anything");
+	if ((asked->flags & IP_VS_SVC_F_ONEPACKET) && !asked->has_fwmark &&
+	    asked->protocol != IPPROTO_UDP)
+		return error_set(error, -EINVAL, "",
+				 "one-packet scheduling is only for UDP and for firewall marks");
 	if (asked->flags & IP_VS_SVC_F_SCHED3)
 		return error_set(error, -EINVAL, "",
 				 "no scheduler has a third flag; sh and mh know fallback and port");
@@ -139,7 +160,7 @@ int ipvs_check_server(const struct model_service *service, const struct ipvs_ser
 
 	if (status < 0)
 		return status;
-	if (asked->port == 0)
+	if (asked->port == 0 && !service_key_is_wide(&service->key))
 		return error_set(error, -EINVAL, "", "the real server's port must not be 0");
 	status = method_check(asked->method, error);
 	if (status == 0)

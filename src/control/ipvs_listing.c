@@ -46,6 +46,18 @@ static const char *method_name(const struct model_service *service,
 	}
 }
 
+/* The kernel writes the mask in hexadecimal, and the time in thousandths. */
+static void persistence_add(struct text *text, const struct model_service *service)
+{
+	unsigned int bits = model_service_persistent_bits(service);
+
+	text_add(text, "persistent %u ", service->persistent * 1000);
+	if (service->key.vip.family == AF_INET)
+		text_add(text, "%08X", UINT32_MAX << (32 - bits));
+	else
+		text_add(text, "%08X", bits);
+}
+
 /* ip_vs: services with their servers. */
 static bool table_more(struct ipvs_listing *listing)
 {
@@ -59,9 +71,18 @@ static bool table_more(struct ipvs_listing *listing)
 	service = model_next(&listing->cursor);
 	if (service == NULL)
 		return false;
-	text_add(text, "%s  ", protocol_title(service->key.protocol));
-	address_add(text, &service->key.vip, true);
-	text_add(text, ":%04X %s  \n", service->key.port, service->scheduler);
+	if (service->key.kind == SERVICE_MARK) {
+		text_add(text, "FWM  %08X %s ", service->key.mark, service->scheduler);
+	} else {
+		text_add(text, "%s  ", protocol_title(service->key.protocol));
+		address_add(text, &service->key.vip, true);
+		text_add(text, ":%04X %s ", service->key.port, service->scheduler);
+	}
+	if (service->one_packet)
+		text_add(text, "ops ");
+	if (service->persistent)
+		persistence_add(text, service);
+	text_add(text, "\n");
 	for (unsigned int i = 0; i < service->server_count; i++) {
 		const struct model_server *server = &service->servers[i];
 		struct traffic traffic;
@@ -173,7 +194,8 @@ static bool services_next(struct ipvs_listing *listing, struct ipvs_reply *reply
 
 		if (service == NULL)
 			return false;
-		ipvs_reply_service(reply, service, true);
+		if (service->key.port_end == 0) // IPVS has no word for a range of ports
+			ipvs_reply_service(reply, service, true);
 	}
 	return true;
 }

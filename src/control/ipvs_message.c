@@ -148,6 +148,7 @@ static int service_take_key(const struct attributes *a, struct ipvs_service *ser
 	if (status == 0)
 		status = value_take(a, IPVS_SVC_ATTR_FWMARK, "firewall mark", &service->fwmark, 4,
 				    error);
+	service->family = family;
 	service->has_fwmark = a->by_type[IPVS_SVC_ATTR_FWMARK] != NULL;
 	if (status < 0 || service->has_fwmark)
 		return status;
@@ -181,6 +182,13 @@ static int service_take(const struct nlattr *nest, struct ipvs_service *service,
 				   sizeof(service->engine), error);
 	if (status == 0)
 		status = value_take(&a, IPVS_SVC_ATTR_FLAGS, "flags", &flags, sizeof(flags), error);
+	if (status == 0)
+		status = value_take(&a, IPVS_SVC_ATTR_TIMEOUT, "timeout", &service->timeout, 4,
+				    error);
+	if (status == 0)
+		status = value_take(&a, IPVS_SVC_ATTR_NETMASK, "netmask", &service->netmask, 4,
+				    error);
+	service->has_netmask = a.by_type[IPVS_SVC_ATTR_NETMASK] != NULL;
 	if (status == 0)
 		service->flags = flags.flags & flags.mask;
 	return status;

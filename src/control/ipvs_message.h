@@ -23,12 +23,16 @@ struct ipvs_service {
 	bool given;
 	bool has_fwmark;
 	uint32_t fwmark;
+	uint16_t family;
 	uint16_t protocol;
 	struct addr addr;
 	uint16_t port;
 	char scheduler[IP_VS_SCHEDNAME_MAXLEN];
 	char engine[IP_VS_PENAME_MAXLEN]; // persistence engine
 	uint32_t flags;			  // those that the sender's mask covers
+	uint32_t timeout;		  // of persistence, seconds
+	uint32_t netmask; // of persistence: IPv4 in network byte order, IPv6 a prefix length
+	bool has_netmask;
 };
 
 struct ipvs_server {

@@ -122,8 +122,10 @@ static void address_put(struct nlmsghdr *message, uint16_t type, const struct ad
 void ipvs_reply_service(struct ipvs_reply *reply, const struct model_service *service, bool listed)
 {
 	bool wide = service->key.vip.family == AF_INET6;
+	unsigned int bits = model_service_persistent_bits(service);
 	const struct ip_vs_flags flags = {
-		.flags = IP_VS_SVC_F_HASHED |
+		.flags = IP_VS_SVC_F_HASHED | (service->persistent ? IP_VS_SVC_F_PERSISTENT : 0) |
+			 (service->one_packet ? IP_VS_SVC_F_ONEPACKET : 0) |
 			 (service->scheduler_flags & SCHEDULER_FALLBACK ? IP_VS_SVC_F_SCHED1 : 0) |
 			 (service->scheduler_flags & SCHEDULER_PORT ? IP_VS_SVC_F_SCHED2 : 0),
 		.mask = UINT32_MAX,
@@ -139,13 +141,18 @@ void ipvs_reply_service(struct ipvs_reply *reply, const struct model_service *se
 	rates_service(service->number, &rate);
 	counters = counters_make(&traffic, &rate);
 	mnl_attr_put_u16(message, IPVS_SVC_ATTR_AF, service->key.vip.family);
-	mnl_attr_put_u16(message, IPVS_SVC_ATTR_PROTOCOL, service->key.protocol);
-	address_put(message, IPVS_SVC_ATTR_ADDR, &service->key.vip);
-	mnl_attr_put_u16(message, IPVS_SVC_ATTR_PORT, htons(service->key.port));
+	if (service->key.kind == SERVICE_MARK) {
+		mnl_attr_put_u32(message, IPVS_SVC_ATTR_FWMARK, service->key.mark);
+	} else {
+		mnl_attr_put_u16(message, IPVS_SVC_ATTR_PROTOCOL, service->key.protocol);
+		address_put(message, IPVS_SVC_ATTR_ADDR, &service->key.vip);
+		mnl_attr_put_u16(message, IPVS_SVC_ATTR_PORT, htons(service->key.port));
+	}
 	mnl_attr_put_strz(message, IPVS_SVC_ATTR_SCHED_NAME, service->scheduler);
 	mnl_attr_put(message, IPVS_SVC_ATTR_FLAGS, sizeof(flags), &flags);
-	mnl_attr_put_u32(message, IPVS_SVC_ATTR_TIMEOUT, 0);
-	mnl_attr_put_u32(message, IPVS_SVC_ATTR_NETMASK, wide ? 128 : UINT32_MAX);
+	mnl_attr_put_u32(message, IPVS_SVC_ATTR_TIMEOUT, service->persistent);
+	mnl_attr_put_u32(message, IPVS_SVC_ATTR_NETMASK,
+			 wide ? bits : htonl(UINT32_MAX << (32 - bits)));
 	counters_put(message, &counters, IPVS_SVC_ATTR_STATS, IPVS_SVC_ATTR_STATS64);
 	mnl_attr_nest_end(message, nest);
 	message_end(reply, message);
@@ -197,7 +204,8 @@ void ipvs_reply_server(struct ipvs_reply *reply, const struct model_service *ser
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_L_THRESH, 0);
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_ACTIVE_CONNS, (uint32_t)traffic.active);
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_INACT_CONNS, (uint32_t)traffic.inactive);
-	mnl_attr_put_u32(message, IPVS_DEST_ATTR_PERSIST_CONNS, 0);
+	mnl_attr_put_u32(message, IPVS_DEST_ATTR_PERSIST_CONNS,
+			 workers_server_templates(server->number));
 	counters_put(message, &counters, IPVS_DEST_ATTR_STATS, IPVS_DEST_ATTR_STATS64);
 	mnl_attr_put_u16(message, IPVS_DEST_ATTR_ADDR_FAMILY, server->addr.family);
 	tunnel_put(message, &server->tunnel);

@@ -29,7 +29,8 @@ struct ipvs_settings {
 
 static struct ipvs_settings *in_use;
 
-static const char *const key_fields[] = {"protocol", "vip", "port", NULL};
+static const char *const key_fields[] = {"protocol", "vip",    "port", "port_end",
+					 "fwmark",   "family", NULL};
 
 /* What makes no sense as a setting, and why. */
 static const struct {

@@ -126,19 +126,19 @@ static int key_make(const struct ipvs_service *asked, struct service_key *key, s
 {
 	if (!asked->given)
 		return error_set(error, -EINVAL, "", "the message names no service");
-	if (asked->has_fwmark)
-		return error_set(error, -EOPNOTSUPP, "",
-				 "a service by firewall mark (%u) is not available yet",
-				 asked->fwmark);
+	if (asked->has_fwmark && asked->fwmark == 0)
+		return error_set(error, -EINVAL, "", "the firewall mark must not be 0");
+	if (asked->has_fwmark) {
+		*key = (struct service_key){.kind = SERVICE_MARK, .mark = asked->fwmark};
+		key->vip.family = (uint8_t)asked->family;
+		return 0;
+	}
 	if (asked->protocol != IPPROTO_TCP && asked->protocol != IPPROTO_UDP &&
 	    asked->protocol != IPPROTO_SCTP)
 		return error_set(
 			error, -EPROTONOSUPPORT, "",
 			"balancing protocol %u is not available; there is: " PROTOCOL_WORDS,
 			asked->protocol);
-	if (asked->port == 0)
-		return error_set(error, -EOPNOTSUPP, "",
-				 "a service on any port (0) is not available yet");
 	*key = (struct service_key){
 		.vip = asked->addr, .port = asked->port, .protocol = (uint8_t)asked->protocol};
 	return 0;
@@ -171,6 +171,9 @@ static int service_fill(struct model_service *service, const struct ipvs_service
 	snprintf(service->scheduler, sizeof(service->scheduler), "%s", asked->scheduler);
 	service->scheduler_flags = (asked->flags & IP_VS_SVC_F_SCHED1 ? SCHEDULER_FALLBACK : 0) |
 				   (asked->flags & IP_VS_SVC_F_SCHED2 ? SCHEDULER_PORT : 0);
+	service->one_packet = (asked->flags & IP_VS_SVC_F_ONEPACKET) != 0;
+	service->persistent = asked->flags & IP_VS_SVC_F_PERSISTENT ? asked->timeout : 0;
+	service->persistent_bits = service->persistent ? ipvs_check_netmask(asked) : 0;
 	// A service of the file or of REST is complete; the settings are not about it.
 	return service->origin == ORIGIN_IPVS ? ipvs_settings_complete(service, error) : 0;
 }
@@ -203,7 +206,7 @@ static int service_new(const struct ipvs_request *request, const struct ipvs_pee
 	char name[SERVICE_TEXT];
 	int status = key_make(&request->service, &key, error);
 
-	if (status == 0)
+	if (status == 0 && key.kind == SERVICE_ADDRESS)
 		status = ipvs_check_address(&key.vip, error);
 	if (status < 0)
 		return status;

@@ -15,6 +15,7 @@
 #include "control/port_stats.h"
 #include "control/remains.h"
 #include "control/rest.h"
+#include "control/service_key.h"
 #include "control/version.h"
 #include "control/vip_device.h"
 #include "io/pool.h"
@@ -218,11 +219,11 @@ static unsigned long long traffic_value(const struct traffic *traffic,
 
 static void service_labels(struct text *text, const struct model_service *service)
 {
-	struct service_words words;
+	char vip[SERVICE_VIP_TEXT], ports[SERVICE_PORTS_TEXT];
 
-	model_service_words(&service->key, &words);
-	text_add(text, "protocol=\"%s\",vip=\"%s\",port=\"%u\"", words.protocol, words.vip,
-		 words.port);
+	text_add(text, "protocol=\"%s\",vip=\"%s\",port=\"%s\"",
+		 service_key_protocol(&service->key), service_key_vip(&service->key, vip),
+		 service_key_ports(&service->key, ports));
 }
 
 static void service_add(struct text *text, const struct model_service *service,

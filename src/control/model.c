@@ -10,6 +10,7 @@
 #include "base/protocol.h"
 #include "control/keyed.h"
 #include "control/match_number.h"
+#include "control/service_key.h"
 
 /*
  * The model holds what was asked for; what the workers run is made from it by publish.c. Both are
@@ -18,6 +19,8 @@
  * Services are found by key in a hash table and by number in an array: the number is what the
  * counters go by, and walking by number stands changes between two steps of a long listing.
  */
+enum { ONE_PACKET_SECONDS = 3 };
+
 static struct {
 	struct keyed services;
 	struct model_service **by_number;
@@ -119,7 +122,11 @@ static bool service_differs(const struct model_service *a, const struct model_se
 	return a->unknown_tcp != b->unknown_tcp || a->mss != b->mss || a->check != b->check ||
 	       a->announce != b->announce || a->quorum != b->quorum ||
 	       a->hysteresis != b->hysteresis || strcmp(a->scheduler, b->scheduler) != 0 ||
-	       a->scheduler_flags != b->scheduler_flags || strcmp(a->mode, b->mode) != 0 ||
+	       a->scheduler_flags != b->scheduler_flags || a->hash_target != b->hash_target ||
+	       a->removed_servers != b->removed_servers || a->one_packet != b->one_packet ||
+	       a->persistent != b->persistent || a->persistent_bits != b->persistent_bits ||
+	       a->expire_quiescent != b->expire_quiescent ||
+	       a->symmetric_return != b->symmetric_return || strcmp(a->mode, b->mode) != 0 ||
 	       memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) != 0 ||
 	       !model_locals_equal(a->locals, a->local_count, b->locals, b->local_count);
 }
@@ -127,13 +134,14 @@ static bool service_differs(const struct model_service *a, const struct model_se
 /* Is the same server configured in another way? */
 static bool server_differs(const struct model_server *a, const struct model_server *b)
 {
-	return a->weight != b->weight || a->check != b->check || strcmp(a->mode, b->mode) != 0 ||
+	return a->weight != b->weight || a->check != b->check || a->drain != b->drain ||
+	       a->drain_until != b->drain_until || strcmp(a->mode, b->mode) != 0 ||
 	       memcmp(&a->tunnel, &b->tunnel, sizeof(a->tunnel)) != 0;
 }
 
 uint32_t model_server_weight(const struct model_server *server)
 {
-	return server->health == HEALTH_DOWN ? 0 : server->weight;
+	return server->health == HEALTH_DOWN || server->drain != DRAIN_NONE ? 0 : server->weight;
 }
 
 bool model_server_is_checked(const struct model_service *service, const struct model_server *server)
@@ -169,6 +177,8 @@ void model_service_carry_health(const struct model_service *before, struct model
 		const struct model_server *old = model_service_find_server(before, &server->addr,
 									   server->port);
 
+		server->drain = old ? old->drain : DRAIN_NONE;
+		server->drain_until = old ? old->drain_until : 0;
 		if (old == NULL)
 			server->health = HEALTH_UNCHECKED;
 		else if (model_server_is_checked(before, old) &&
@@ -254,29 +264,29 @@ void model_service_mark(const struct model_service *before, struct model_service
 	}
 }
 
-void model_service_words(const struct service_key *key, struct service_words *words)
-{
-	if (key->kind == SERVICE_MATCH) {
-		words->protocol = "match";
-		match_format(match_of_key(key), words->vip);
-	} else {
-		words->protocol = protocol_name(key->protocol);
-		addr_format(&key->vip, words->vip);
-	}
-	words->port = key->port;
-}
-
 char *model_service_format(const struct service_key *key, char text[static SERVICE_TEXT])
 {
-	char endpoint[ENDPOINT_TEXT], match[MATCH_TEXT];
+	char vip[SERVICE_VIP_TEXT], ports[SERVICE_PORTS_TEXT];
 
-	if (key->kind == SERVICE_MATCH) {
-		snprintf(text, SERVICE_TEXT, "match %s", match_format(match_of_key(key), match));
-		return text;
-	}
-	snprintf(text, SERVICE_TEXT, "%s %s", protocol_name(key->protocol),
-		 endpoint_format(&key->vip, key->port, endpoint));
+	service_key_vip(key, vip);
+	service_key_ports(key, ports);
+	if (key->kind == SERVICE_MATCH)
+		snprintf(text, SERVICE_TEXT, "match %s", vip);
+	else if (key->kind == SERVICE_MARK)
+		snprintf(text, SERVICE_TEXT, "fwmark%s %s", key->vip.family == AF_INET6 ? "6" : "",
+			 ports);
+	else
+		snprintf(text, SERVICE_TEXT,
+			 key->vip.family == AF_INET6 ? "%s [%s]:%s" : "%s %s:%s",
+			 service_key_protocol(key), vip, ports);
 	return text;
+}
+
+unsigned int model_service_persistent_bits(const struct model_service *service)
+{
+	if (service->persistent_bits)
+		return service->persistent_bits;
+	return service->key.vip.family == AF_INET6 ? 128 : 32;
 }
 
 struct timeouts model_service_timeouts(const struct model_service *service,
@@ -288,6 +298,9 @@ struct timeouts model_service_timeouts(const struct model_service *service,
 		if (service->timeouts.seconds[i] != 0)
 			effective.seconds[i] = service->timeouts.seconds[i];
 	}
+	// Nothing of a datagram remains, but for the time in which its answer may come.
+	if (service->one_packet && service->timeouts.seconds[STATE_UDP_ONE_WAY] == 0)
+		effective.seconds[STATE_UDP_ONE_WAY] = ONE_PACKET_SECONDS;
 	return effective;
 }
 

@@ -25,6 +25,9 @@ enum { MODEL_WORD = 16 };
 /* What the last health checks said. A server that nobody checks counts as up. */
 enum health { HEALTH_UNCHECKED, HEALTH_UP, HEALTH_DOWN };
 
+/* Draining one server: no new sessions; when the time is over its last ones are ended. */
+enum drain { DRAIN_NONE, DRAIN_WAITING, DRAIN_OVER };
+
 /* A real server of a service. */
 struct model_server {
 	struct addr addr;
@@ -33,6 +36,8 @@ struct model_server {
 	bool overridden;	       // from the file, then changed through another door
 	bool keepalived;	       // it made it, through the IPVS door (ipvs_keeper.c)
 	uint8_t health;		       // enum health; found out, never configured
+	uint8_t drain;		       // enum drain; asked for by a person, never configured
+	uint64_t drain_until;	       // while it waits: by loop_now(), 0: without a deadline
 	uint32_t weight;	       // as configured; workers see model_server_weight()
 	uint32_t number;	       // from server_create(); 0 until published
 	const struct check *check;     // over the service's; NULL: as that, &check_none: none
@@ -61,6 +66,11 @@ struct model_service {
 	uint32_t hysteresis; // less than the quorum
 	char scheduler[MODEL_WORD];
 	uint8_t scheduler_flags; // enum scheduler_flag
+	uint8_t hash_target;	 // enum hash_target
+	uint8_t removed_servers; // enum removed_action
+	uint8_t persistent_bits; // prefix length of its clients' networks; 0: whole addresses
+	bool one_packet, expire_quiescent, symmetric_return;
+	uint32_t persistent; // seconds, 0: not persistent
 	char mode[MODEL_WORD];
 	struct timeouts timeouts;  // 0: as the default of the whole model
 	const struct check *check; // NULL: its servers are not checked
@@ -88,18 +98,8 @@ bool model_service_same_origins(const struct model_service *a, const struct mode
  * they had; what is the file's and now differs is marked as overridden.
  */
 void model_service_mark(const struct model_service *before, struct model_service *after);
-/* "tcp 10.0.0.100:80", "match tcp,from=..." */
+/* "tcp 10.0.0.100:80", "udp [2001:db8::1]:8000-8010", "fwmark 5", of IPv6 "fwmark6 5", "match tcp,from=..." */
 enum { SERVICE_TEXT = MATCH_TEXT + 24 };
-/*
- * The three words that name a service in paths, listings and metrics: "tcp", "10.0.0.100" and 80,
- * or "match", its text and 0.
- */
-struct service_words {
-	const char *protocol;
-	char vip[MATCH_TEXT];
-	unsigned int port;
-};
-void model_service_words(const struct service_key *key, struct service_words *words);
 char *model_service_format(const struct service_key *key, char text[static SERVICE_TEXT]);
 
 /*
@@ -151,6 +151,8 @@ unsigned int model_service_count(void);
 unsigned int model_server_count(void);
 const struct model_local *model_pool(unsigned int *count);
 const struct timeouts *model_timeouts(void);
+/* How many bits of a client's address a persistent service looks at. */
+unsigned int model_service_persistent_bits(const struct model_service *service);
 /* The timeouts that a service runs with. */
 struct timeouts model_service_timeouts(const struct model_service *service,
 				       const struct timeouts *defaults);

@@ -266,6 +266,30 @@ static uint16_t iface_number(const char *name)
 	return name[0] == '\0' ? 0 : iface ? iface->index : UINT16_MAX;
 }
 
+/* What becomes of the sessions that a server of this service has. */
+static enum removed_action sessions_action(const struct model_service *service,
+					   const struct model_server *server)
+{
+	enum removed_action action = service->removed_servers;
+
+	if (server->drain == DRAIN_OVER)
+		return action == REMOVED_KEEP ? REMOVED_RESET : action;
+	if (service->expire_quiescent && server->drain == DRAIN_NONE &&
+	    model_server_weight(server) == 0)
+		return action == REMOVED_KEEP ? REMOVED_RESCHEDULE : action;
+	return REMOVED_KEEP;
+}
+
+static void server_show(const struct model_service *service, const struct model_server *server)
+{
+	bool quiescent = model_server_weight(server) == 0 && service->expire_quiescent;
+
+	server_set_removed(server->number, service->removed_servers);
+	server_set_sticky(server->number, server->health != HEALTH_DOWN &&
+						  server->drain == DRAIN_NONE && !quiescent);
+	server_set_gone(server->number, sessions_action(service, server));
+}
+
 /* Show a service to the workers, with the pool's addresses when it has none of its own. */
 static int service_show(const struct model_service *service, const struct model_local *pool,
 			unsigned int pool_count, struct error *error)
@@ -294,6 +318,7 @@ static int service_show(const struct model_service *service, const struct model_
 	for (unsigned int i = 0; i < service->server_count; i++) {
 		const struct model_server *server = &service->servers[i];
 
+		server_show(service, server);
 		// Its number stays in use, so that its sessions go on as those of one that is down.
 		if (model_server_is_removed(service, server))
 			continue;
@@ -321,6 +346,11 @@ static int service_show(const struct model_service *service, const struct model_
 		.timeouts = service->timeout_set,
 		.unknown_tcp = service->unknown_tcp,
 		.mss = service->mss,
+		.hash_target = service->hash_target,
+		.one_packet = service->one_packet,
+		.symmetric_return = service->symmetric_return,
+		.persistent = service->persistent,
+		.persistent_bits = (uint8_t)model_service_persistent_bits(service),
 		.servers = publish.servers,
 		.server_count = server_count,
 		.locals = publish.locals,

@@ -11,6 +11,7 @@
 #include "control/model.h"
 #include "control/persist.h"
 #include "control/rest.h"
+#include "control/service_key.h"
 #include "control/rest_service.h"
 
 /*
@@ -31,11 +32,13 @@ struct check_stream {
 
 static json_t *row_json(const struct service_key *service, const struct addr *addr, uint16_t port)
 {
-	char vip[ADDR_TEXT], address[ADDR_TEXT];
+	char address[ADDR_TEXT];
+	json_t *row = json_object();
 
-	return json_pack("{s:s, s:s, s:i, s:s, s:i}", "protocol", protocol_name(service->protocol),
-			 "vip", addr_format(&service->vip, vip), "port", service->port, "address",
-			 addr_format(addr, address), "server_port", port);
+	service_key_add(row, service);
+	json_object_set_new(row, "address", json_string(addr_format(addr, address)));
+	json_object_set_new(row, "server_port", json_integer(port));
+	return row;
 }
 
 static void change_add(json_t *row, const struct health_entry *entry)
@@ -195,26 +198,27 @@ static int reason_decode(const json_t *json, const char **reason, struct error *
 static int result_decode(const json_t *json, struct result *result, struct error *error)
 {
 	const char *protocol = NULL, *vip = NULL, *address = NULL, *state = NULL;
-	json_int_t port = 0, server_port = 0, streak = 0;
+	json_int_t port = 0, port_end = 0, server_port = 0, streak = 0;
 	json_t *reason = NULL;
-	char text[16];
+	char text[48];
 	int status;
 
 	memset(result, 0, sizeof(*result));
-	if (json_unpack((json_t *)json, "{s:s, s:s, s:I, s:s, s:I, s:s, s:o, s?s, s?I}", "protocol",
-			&protocol, "vip", &vip, "port", &port, "address", &address, "server_port",
-			&server_port, "state", &state, "reason", &reason, "result", &result->said,
-			"streak", &streak) < 0)
+	if (json_unpack((json_t *)json, "{s:s, s:s, s:I, s?I, s:s, s:I, s:s, s:o, s?s, s?I}",
+			"protocol", &protocol, "vip", &vip, "port", &port, "port_end", &port_end,
+			"address", &address, "server_port", &server_port, "state", &state, "reason",
+			&reason, "result", &result->said, "streak", &streak) < 0)
 		return error_set(error, -EINVAL, "",
 				 "must have protocol, vip, port, address, server_port, state and "
 				 "reason");
-	snprintf(text, sizeof(text), "%lld", (long long)port);
+	snprintf(text, sizeof(text), port_end ? "%lld-%lld" : "%lld", (long long)port,
+		 (long long)port_end);
 	status = document_decode_key(protocol, vip, text, &result->service, error);
 	if (status == 0)
 		status = document_decode_address(address, &result->addr, error);
 	snprintf(text, sizeof(text), "%lld", (long long)server_port);
 	if (status == 0)
-		status = document_decode_port(text, &result->port, error);
+		status = document_decode_server_port(text, &result->port, error);
 	if (status == 0)
 		status = state_decode(state, &result->health, error);
 	if (status == 0)

@@ -7,6 +7,7 @@
 #include "control/model.h"
 #include "control/rates.h"
 #include "control/rest.h"
+#include "control/service_key.h"
 
 /*
  * Rates, a row for each service followed by rows for its servers. The first who asks waits for
@@ -21,12 +22,14 @@ static void row_add(struct rate_stream *stream, struct text *text,
 		    const struct model_service *service, const struct model_server *server,
 		    const struct rate *rate)
 {
-	struct service_words words;
-	char address[ADDR_TEXT];
+	const struct service_key *key = &service->key;
+	char vip[SERVICE_VIP_TEXT], address[ADDR_TEXT];
 
-	model_service_words(&service->key, &words);
 	text_add(text, "%s{\"protocol\":\"%s\",\"vip\":\"%s\",\"port\":%u,",
-		 stream->begun ? ",\n" : "\n", words.protocol, words.vip, words.port);
+		 stream->begun ? ",\n" : "\n", service_key_protocol(key), service_key_vip(key, vip),
+		 service_key_number(key));
+	if (key->port_end)
+		text_add(text, "\"port_end\":%u,", key->port_end);
 	if (server != NULL)
 		text_add(text, "\"server\":\"%s\",\"server_port\":%u,",
 			 addr_format(&server->addr, address), server->port);

@@ -298,7 +298,8 @@ static int server_key(const struct request *request, bool by_match, struct model
 	if (status == 0 && by_match && strcmp(request_part(request, 4), "0") == 0)
 		return 0;
 	return status < 0 ? status
-			  : document_decode_port(request_part(request, 4), &server->port, error);
+			  : document_decode_server_port(request_part(request, 4), &server->port,
+							error);
 }
 
 /* The service and the server of a path; `*server` is NULL when the service has no such server. */

@@ -86,7 +86,8 @@ struct batch {
 	struct lane miss;	 // of the flow lane: no session found
 	struct lane known;	 // of the flow lane: with a session
 	uint16_t nexthop[BATCH]; // of packets with FATE_SEND
-	uint16_t owner[BATCH];	 // of packets with FATE_HAND; in the upper byte path/lend.c's count
+	uint8_t owner[BATCH];	 // of packets with FATE_HAND: to whom,
+	uint32_t hand[BATCH];	 // and why (io/handoff.h)
 	uint16_t seconds;	 // the clock that sessions are stamped with
 	uint64_t tsc;		 // when the batch was received
 };

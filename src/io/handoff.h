@@ -7,13 +7,20 @@
 
 #include "base/error.h"
 
-/* Why a packet was handed over, in its mbuf's hash.usr. */
+/*
+ * Why a packet was handed over, in its mbuf's hash.usr, some with an argument in the lower bits. The
+ * home of a persistent client's template is asked for a real server, and hands the packet back with
+ * it.
+ */
 enum hand {
 	HAND_OWNER,
 	HAND_READY,
 	HAND_FOLLOW,   // a fragment; the ports of its datagram are in the mbuf's hash.fdir.hi
 	HAND_RELEASED, // a fragment that this worker itself has held
 	HAND_LENT,     // and how often before
+	HAND_ARGUMENT = (1 << 24) - 1,
+	HAND_ASK = 1 << 24,    // to the home of a template; argument: the worker that asks
+	HAND_CHOSEN = 1 << 25, // back; argument: the number of the server, 0: there is none
 };
 
 /*

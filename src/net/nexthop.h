@@ -22,9 +22,11 @@ enum {
 	NEXTHOP_UNRESOLVED = 1, // on link or by a gateway whose MAC is not known (yet)
 	NEXTHOP_BLACKHOLE = 2,	// the route says blackhole, unreachable or prohibit
 	NEXTHOP_LOCAL = 3,	// the address is Linux's own: punt
+	NEXTHOP_SYMMETRIC = 4,	// of a session: the neighbour that its client comes by
 	NEXTHOP_FIRST = 16,	// first real one
 	NEXTHOP_MAX = 65536,
 	PATH_SLOTS = 16,
+	PATH_NONE = 0, // a path of nobody, which leads nowhere
 	PATH_MAX_COUNT = 1 << 20,
 };
 

@@ -14,6 +14,7 @@
 #include <rte_tcp.h>
 
 #include "base/csum.h"
+#include "path/odd.h"
 #include "path/worker.h"
 #include "session/l4_tcp.h"
 
@@ -147,6 +148,74 @@ void answer_reset(struct worker *w, struct batch *b, unsigned int at)
 	answer_send(w, b, at, DROP_tcp_reset_sent);
 }
 
+/* Towards the other end of a session: in no batch, so it waits among the parked for its route. */
+static void answer_park(struct worker *w, const struct batch *b, const struct pkt *p,
+			struct rte_mbuf *m)
+{
+	if (w->parked_count == PARKED) {
+		rte_pktmbuf_free(m);
+		return;
+	}
+	w->stats.answered++;
+	w->parked[w->parked_count++] = (struct parked){
+		.mbuf = m,
+		.deadline = b->tsc + w->hz,
+		.hash = p->hash,
+		.l3 = sizeof(struct rte_ether_hdr),
+		.ipv6 = p->flags & PKT_IPV6,
+	};
+}
+
+void answer_reset_other(struct worker *w, struct batch *b, const struct pkt *p, struct session *s,
+			unsigned int direction)
+{
+	bool ipv6 = p->flags & PKT_IPV6;
+	unsigned int header = ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
+	unsigned int length = header + sizeof(struct rte_tcp_hdr);
+	const struct rte_tcp_hdr *seen = (const struct rte_tcp_hdr *)pkt_l4(p);
+	struct rte_tcp_hdr *tcp;
+	struct rte_mbuf *m;
+	uint64_t pseudo;
+	uint8_t *l3;
+
+	if ((s->form & FORM_KIND) != FORM_REWRITE || !answer_allowed(w, b->tsc))
+		return;
+	m = rte_pktmbuf_alloc(p->mbuf->pool);
+	if (!m)
+		return;
+	l3 = (uint8_t *)rte_pktmbuf_append(m, sizeof(struct rte_ether_hdr) + length) +
+	     sizeof(struct rte_ether_hdr);
+	tcp = (struct rte_tcp_hdr *)(l3 + header);
+	// What the packet would have been, with nothing of it but its place in the stream.
+	*tcp = (struct rte_tcp_hdr){
+		.sent_seq = seen->sent_seq,
+		.data_off = 5 << 4,
+		.tcp_flags = TCP_RST,
+	};
+	if ((s->flags & SESSION_EXTRA) && direction == 0)
+		tcp->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(seen->sent_seq) +
+						 table_extra(&w->table, s)->sequence_shift);
+	if (ipv6) {
+		const struct key6 *image = session_key6(s, direction ^ 1);
+
+		ipv6_fill((struct rte_ipv6_hdr *)l3, image->destination, image->source, IPPROTO_TCP,
+			  length);
+		tcp->src_port = image->destination_port;
+		tcp->dst_port = image->source_port;
+		pseudo = csum_pseudo6(l3 + 8, IPPROTO_TCP, sizeof(*tcp));
+	} else {
+		const struct key4 *image = &s->key4[direction ^ 1];
+
+		ipv4_fill((struct rte_ipv4_hdr *)l3, image->destination, image->source, IPPROTO_TCP,
+			  length);
+		tcp->src_port = image->destination_port;
+		tcp->dst_port = image->source_port;
+		pseudo = csum_pseudo4(image->destination, image->source, IPPROTO_TCP, sizeof(*tcp));
+	}
+	tcp->cksum = ~csum_fold(pseudo + csum_bytes(tcp, sizeof(*tcp)));
+	answer_park(w, b, p, m);
+}
+
 /*
  * Whom an error comes from: the address that was asked, which is weir's own, but of SNAT weir's WAN
  * address, because weir is no more than a hop on the way to the other.
@@ -244,4 +313,19 @@ void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at)
 	}
 	icmp[0] = p->flags & PKT_IPV6 ? ICMP6_TIME_EXCEEDED : ICMP_TIME_EXCEEDED;
 	icmp_finish(w, b, at, icmp, DROP_ttl_exceeded);
+}
+
+void answer_unreachable(struct worker *w, struct batch *b, unsigned int at)
+{
+	struct pkt *p = &b->pkt[at];
+	bool ipv6 = p->flags & PKT_IPV6;
+	uint8_t *icmp = icmp_wrap(w, b, p);
+
+	if (!icmp) {
+		pkt_drop(p, DROP_server_gone);
+		return;
+	}
+	icmp[0] = ipv6 ? ICMP6_DST_UNREACH : ICMP_DEST_UNREACH;
+	icmp[1] = ipv6 ? ICMP6_DST_UNREACH_NOPORT : ICMP_PORT_UNREACH;
+	icmp_finish(w, b, at, icmp, DROP_server_gone);
 }

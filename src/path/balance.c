@@ -203,6 +203,61 @@ static void tags_begin(struct worker *w, const struct pkt *p, struct session *s)
 }
 
 /*
+ * The real server of a first packet, 0: there is none. Of a persistent service the home of the
+ * client's template chooses (balance/persistence.c); then the packet may have to go there and come
+ * back, and `*handed` says that it is on its way.
+ */
+static uint32_t server_choose(struct worker *w, struct batch *b, unsigned int at,
+			      const struct service *service, const struct service *chooser,
+			      bool *handed)
+{
+	struct pkt *p = &b->pkt[at];
+	uint32_t why = p->flags & PKT_HANDED ? p->mbuf->hash.usr : HAND_OWNER, server;
+	unsigned int home;
+
+	*handed = false;
+	if (likely(!service->persistent || chooser != service))
+		return service->server_count ? chooser->scheduler->choose(&w->balancer, chooser, p)
+					     : 0;
+	if (why & HAND_CHOSEN) {
+		server = why & HAND_ARGUMENT;
+		return persistence_is_current(service, server) ? server : 0;
+	}
+	home = persistence_home(service, p, w->count);
+	if (home == w->index) {
+		server = persistence_choose(&w->balancer, service, p);
+		if (!(why & HAND_ASK))
+			return server;
+		b->owner[at] = why & HAND_ARGUMENT;
+		b->hand[at] = HAND_CHOSEN | server;
+	} else if (p->flags & PKT_LOCAL) {
+		return persistence_by_hash(service, p); // a fragment has found its way already
+	} else {
+		b->owner[at] = home;
+		b->hand[at] = HAND_ASK | w->index;
+	}
+	p->fate = FATE_HAND;
+	*handed = true;
+	return 0;
+}
+
+/* Answers are to leave by the interface and the neighbour that this packet came by. */
+static void balance_symmetric(struct worker *w, const struct pkt *p, struct session *s)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->mbuf, const struct rte_ether_hdr *);
+	struct session_extra *extra;
+
+	if ((s->form & FORM_ROUTED) || (s->form & FORM_KIND) == FORM_FAMILY)
+		return;
+	extra = s->flags & SESSION_EXTRA ? table_extra(&w->table, s)
+					 : table_extra_allocate(&w->table, s);
+	if (!extra)
+		return; // no room: by the routes, as without the setting
+	memcpy(extra->client_mac, &ether->src_addr, sizeof(extra->client_mac));
+	extra->client_iface = p->iface;
+}
+
+/*
  * No room for a session, but the service's hash gives all packets of the flow to one server: it
  * goes there without. Only where the server answers by itself.
  */
@@ -231,12 +286,15 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	struct session *s;
 	enum drop reason;
 	uint32_t number, chosen;
+	bool handed;
 
-	if (service->server_count == 0) {
+	chosen = server_choose(w, b, at, service, chooser, &handed);
+	if (handed)
+		return;
+	if (chosen == 0) {
 		pkt_drop(p, DROP_no_server);
 		return;
 	}
-	chosen = chooser->scheduler->choose(balancer, chooser, p);
 	server = &server_table[chosen];
 	mode = __atomic_load_n(&server->mode, __ATOMIC_RELAXED);
 	wide = ipv6 || (mode->translates && server->addr.family == AF_INET6);
@@ -265,6 +323,12 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	}
 	if (pkt_protocol(p) == IPPROTO_SCTP)
 		tags_begin(w, p, s);
+	// The later fragments of a datagram have to find it.
+	if (unlikely(service->one_packet && pkt_protocol(p) == IPPROTO_UDP) &&
+	    !(p->flags & PKT_LOCAL))
+		s->form |= FORM_ONE_PACKET;
+	if (unlikely(service->symmetric_return && session_is_two_way(s)))
+		balance_symmetric(w, p, s);
 	if (pkt_protocol(p) == IPPROTO_TCP && mode->one_way)
 		state = tcp_next_state_one_way(STATE_NONE, p->tcp_flags);
 	session_enter_state(s, state);
@@ -369,7 +433,7 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 		pkt_drop(p, p->flags & PKT_IPV6 ? DROP_ipv6_source : DROP_ipv4_source);
 		return;
 	}
-	service = service_classify(p);
+	service = service_classify(&w->balancer, p);
 	if (echo_is_for_linux(p, service)) {
 		balance_local(w, b, at);
 		return;
@@ -451,6 +515,7 @@ static void balance_miss(struct worker *w, struct batch *b, unsigned int at)
 	if (owner != w->index && !(p->flags & PKT_HANDED)) {
 		p->fate = FATE_HAND;
 		b->owner[at] = owner;
+		b->hand[at] = HAND_OWNER;
 		return;
 	}
 	if (w->made)

@@ -78,14 +78,12 @@ void forward_event(struct worker *w, struct batch *b, struct pkt *p, struct sess
 		session_set_state(w, s, state);
 }
 
-void forward_shift(struct worker *w, struct pkt *p, struct session *s, unsigned int direction)
+/* Sequence numbers of a session that stands beyond an older one on the same port. */
+static void event_shift(struct pkt *p, uint32_t shift, unsigned int direction)
 {
-	uint32_t shift = table_extra(&w->table, s)->sequence_shift;
 	uint8_t *tcp = pkt_l4(p);
 	unsigned int header = (tcp[12] >> 4) * 4;
 
-	if (pkt_protocol(p) != IPPROTO_TCP)
-		return;
 	if (direction == 1) {
 		tcp_shift_acknowledgement(tcp, header, -shift);
 		return;
@@ -94,4 +92,17 @@ void forward_shift(struct worker *w, struct pkt *p, struct session *s, unsigned 
 	// A server refuses a SYN whose timestamp is older than the old connection's.
 	if (p->tcp_flags & TCP_SYN)
 		tcp_remove_timestamp(tcp, header);
+}
+
+void forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction)
+{
+	struct session_extra *extra = table_extra(&w->table, s);
+
+	if (pkt_protocol(p) == IPPROTO_TCP && extra->sequence_shift)
+		event_shift(p, extra->sequence_shift, direction);
+	// The client may come by another neighbour from now on.
+	if (extra->client_iface && direction == 0) {
+		memcpy(extra->client_mac, rte_pktmbuf_mtod_offset(p->mbuf, uint8_t *, 6), 6);
+		extra->client_iface = p->iface;
+	}
 }

@@ -14,6 +14,7 @@
 #include "path/echo.h"
 #include "path/family.h"
 #include "path/fragment.h"
+#include "path/odd.h"
 #include "path/room.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
@@ -34,6 +35,9 @@ static __attribute__((noinline)) bool forward_again(struct worker *w, struct bat
 {
 	struct pkt *p = &b->pkt[at];
 
+	// A session of one datagram is not in the index: nobody but its packet knows it.
+	if ((p->flags & PKT_NEW) && (table_session(&w->table, p->session)->form & FORM_ONE_PACKET))
+		return true;
 	p->session = p->flags & PKT_IPV6 ? table_find6(&w->table, &p->key6, p->hash)
 					 : table_find4(&w->table, &p->key4, p->hash);
 	if (p->session && !(p->session & ENTRY_REVERSE) &&
@@ -91,6 +95,8 @@ __attribute__((noinline)) void forward_local(struct worker *w, struct batch *b, 
 	p->fate = direction == 0 ? FATE_BARE : FATE_PUNT;
 }
 
+static void forward_one(struct worker *w, struct batch *b, unsigned int at);
+
 /* To a server of the other IP version, and back. */
 static void forward_family(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 			   uint16_t nexthop, unsigned int length)
@@ -103,7 +109,7 @@ static void forward_family(struct worker *w, struct batch *b, unsigned int at, s
 	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
 		forward_event(w, b, p, s, direction);
 	if (unlikely(s->flags & SESSION_EXTRA))
-		forward_shift(w, p, s, direction);
+		forward_extra(w, p, s, direction);
 	if (!family_rewrite(w, p, s, direction))
 		return;
 	forward_count(w, s, direction, length);
@@ -129,11 +135,56 @@ __attribute__((noinline)) void forward_form(struct worker *w, struct batch *b, u
 	}
 }
 
+static inline void forward_plain(struct worker *w, struct batch *b, unsigned int at,
+				 struct session *s, unsigned int direction, uint16_t nexthop,
+				 unsigned int length)
+{
+	struct pkt *p = &b->pkt[at];
+	uint8_t *l3 = pkt_l3(p);
+
+	if (unlikely(!forward_allowed(w, b, at, l3, length, nexthop)))
+		return;
+	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
+		forward_event(w, b, p, s, direction);
+	if (unlikely(s->flags & SESSION_EXTRA))
+		forward_extra(w, p, s, direction);
+	forward_rewrite(p, l3, s, direction);
+	forward_count(w, s, direction, length);
+	b->nexthop[at] = nexthop;
+	p->fate = FATE_SEND;
+}
+
+/* What is not simply rewritten, or has no ordinary next hop. */
+static __attribute__((noinline)) void forward_odd(struct worker *w, struct batch *b,
+						  unsigned int at, struct session *s,
+						  unsigned int direction, uint16_t nexthop,
+						  unsigned int length)
+{
+	struct pkt *p = &b->pkt[at];
+	uint32_t entry = p->session & ~ENTRY_REVERSE;
+	bool last = (s->form & FORM_ONE_PACKET) && (direction == 1 || !session_is_two_way(s));
+
+	if (nexthop == NEXTHOP_NONE && server_table[s->server].gone) {
+		if (odd_gone(w, b, at, s, direction))
+			forward_one(w, b, at); // it is the first packet of a new session
+		return;
+	}
+	if (nexthop == NEXTHOP_SYMMETRIC && !odd_symmetric_allowed(w, b, at, s, length))
+		return;
+	if (s->form & (FORM_KIND | FORM_ECHO))
+		forward_form(w, b, at, s, nexthop, length);
+	else
+		forward_plain(w, b, at, s, direction, nexthop, length);
+	if (nexthop == NEXTHOP_SYMMETRIC && p->fate == FATE_SEND)
+		odd_symmetric(w, p, s);
+	if (last)
+		session_end(w, entry);
+}
+
 static inline void forward_one(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
 	struct session *s = table_session(&w->table, p->session);
-	uint8_t *l3 = pkt_l3(p);
 	unsigned int direction, length;
 	uint16_t nexthop;
 
@@ -152,6 +203,8 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 			lend_forward(w, b, at, s);
 		else
 			one_way_icmp_error(w, b, at, s);
+		if (p->fate == FATE_SEND && b->nexthop[at] == NEXTHOP_SYMMETRIC)
+			odd_symmetric(w, p, s);
 		return;
 	}
 	s->stamp = b->seconds;
@@ -163,21 +216,13 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 		return;
 	}
 	nexthop = route_of_session(w, p, s, direction);
-	length = forward_length(p, l3);
-	if (unlikely(s->form & (FORM_KIND | FORM_ECHO))) {
-		forward_form(w, b, at, s, nexthop, length);
+	length = forward_length(p, pkt_l3(p));
+	if (unlikely(nexthop < NEXTHOP_FIRST ||
+		     (s->form & (FORM_KIND | FORM_ECHO | FORM_ONE_PACKET)))) {
+		forward_odd(w, b, at, s, direction, nexthop, length);
 		return;
 	}
-	if (unlikely(!forward_allowed(w, b, at, l3, length, nexthop)))
-		return;
-	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
-		forward_event(w, b, p, s, direction);
-	if (unlikely(s->flags & SESSION_EXTRA))
-		forward_shift(w, p, s, direction);
-	forward_rewrite(p, l3, s, direction);
-	forward_count(w, s, direction, length);
-	b->nexthop[at] = nexthop;
-	p->fate = FATE_SEND;
+	forward_plain(w, b, at, s, direction, nexthop, length);
 }
 
 /*

@@ -32,8 +32,8 @@ static inline void forward_count(struct worker *w, struct session *s, unsigned i
 /* event.c: the session's state after the packet, and what else its event asks for. */
 void forward_event(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 		   unsigned int direction);
-/* event.c: sequence numbers of a session that stands beyond an older one on the same port. */
-void forward_shift(struct worker *w, struct pkt *p, struct session *s, unsigned int direction);
+/* event.c: what the session's extra line asks for: sequence numbers, the way back to the client. */
+void forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction);
 
 /* forward.c: between Linux and a local address; what is not simply rewritten. */
 void forward_local(struct worker *w, struct batch *b, struct pkt *p, struct session *s,

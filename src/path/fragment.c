@@ -141,7 +141,7 @@ static void fragment_change(struct worker *w, struct batch *b, struct pkt *p, st
 		if ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE))
 			forward_event(w, b, p, s, direction);
 		if (s->flags & SESSION_EXTRA)
-			forward_shift(w, p, s, direction);
+			forward_extra(w, p, s, direction);
 		forward_rewrite(p, l3, s, direction);
 	}
 	forward_count(w, s, direction, length);

@@ -19,7 +19,8 @@
 /* How often it has been passed on. */
 static unsigned int lend_hops(const struct pkt *p)
 {
-	if (!(p->flags & PKT_HANDED) || p->mbuf->hash.usr < HAND_LENT)
+	if (!(p->flags & PKT_HANDED) || p->mbuf->hash.usr < HAND_LENT ||
+	    p->mbuf->hash.usr >= HAND_ASK)
 		return 0;
 	return p->mbuf->hash.usr - HAND_LENT + 1;
 }
@@ -56,5 +57,6 @@ void lend_forward(struct worker *w, struct batch *b, unsigned int at, struct ses
 		return;
 	}
 	p->fate = FATE_HAND;
-	b->owner[at] = s->nexthop | (hops + 1) << 8;
+	b->owner[at] = s->nexthop;
+	b->hand[at] = HAND_LENT + hops;
 }

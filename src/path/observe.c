@@ -217,7 +217,7 @@ static void record_fate(struct worker *w, struct batch *b, unsigned int at, stru
 	if (p->fate == FATE_SEND || p->fate == FATE_CUT)
 		r->nexthop = b->nexthop[at];
 	else if (p->fate == FATE_HAND || p->fate == FATE_FOLLOW)
-		r->nexthop = b->owner[at] & UINT8_MAX;
+		r->nexthop = b->owner[at];
 	r->session = p->session;
 	r->server = 0;
 	r->state = STATE_NONE;

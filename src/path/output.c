@@ -45,7 +45,7 @@ static void hand_flush(struct worker *w, unsigned int to)
  * that it has and this worker has not.
  */
 static void hand_add(struct worker *w, unsigned int to, struct rte_mbuf *m, uint16_t iface,
-		     unsigned int why)
+		     uint32_t why)
 {
 	struct transmit *t = &w->hand[to];
 
@@ -327,9 +327,7 @@ void output(struct worker *w, struct batch *b)
 			break;
 		case FATE_HAND:
 			output_strip_tags(p);
-			hand_add(w, b->owner[i] & UINT8_MAX, p->mbuf, p->iface,
-				 b->owner[i] >> 8 ? HAND_LENT + (b->owner[i] >> 8) - 1
-						  : HAND_OWNER);
+			hand_add(w, b->owner[i], p->mbuf, p->iface, b->hand[i]);
 			break;
 		case FATE_FOLLOW:
 			output_strip_tags(p);

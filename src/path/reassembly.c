@@ -344,6 +344,7 @@ bool reassembly_take(struct worker *w, struct batch *b, unsigned int at)
 		if (owner != w->index) {
 			p->fate = FATE_HAND;
 			b->owner[at] = owner;
+			b->hand[at] = HAND_OWNER;
 			return true;
 		}
 	}

@@ -14,8 +14,27 @@ static uint16_t route_of_end(struct session *s, unsigned int direction, bool wid
 				session_key_is_ipv6(s, wide, direction), hash);
 }
 
+/* The client's own neighbour, of a symmetric session whose interface works. */
+static bool route_is_symmetric(const struct worker *w, const struct session *s)
+{
+	const struct iface *iface;
+
+	if (!(s->flags & SESSION_EXTRA) || table_extra(&w->table, s)->client_iface == 0)
+		return false;
+	iface = iface_get(table_extra(&w->table, s)->client_iface);
+	return iface && iface->up;
+}
+
 uint16_t route_of_client(struct worker *w, struct session *s, bool wide, uint32_t hash)
 {
+	// Not remembered: the server may come back before another route changes.
+	if (unlikely(server_table[s->server].gone))
+		return NEXTHOP_NONE;
+	if (unlikely(route_is_symmetric(w, s))) {
+		s->nexthop = NEXTHOP_SYMMETRIC;
+		s->epoch = w->epoch;
+		return s->nexthop;
+	}
 	s->nexthop = route_of_end(s, 0, wide, hash);
 	s->epoch = w->epoch;
 	return s->nexthop;
@@ -27,6 +46,8 @@ uint16_t route_of_destination(struct worker *w, struct session *s, bool wide, ui
 		return route_of_end(s, 1, wide, hash); // no room to remember it
 	if (likely(s->out.known && s->out.epoch == w->epoch))
 		return s->out.nexthop;
+	if (unlikely(server_table[s->server].gone))
+		return NEXTHOP_NONE;
 	s->out.nexthop = route_of_end(s, 1, wide, hash);
 	s->out.epoch = w->epoch;
 	s->out.known = s->out.nexthop != NEXTHOP_UNRESOLVED;

@@ -133,4 +133,5 @@ void sweep(struct worker *w, uint64_t tsc)
 		sweep_pass_over(w);
 	w->sweep_debt -= RTE_MIN(w->sweep_debt, RTE_MAX(done, 1u) * w->hz);
 	ports_tidy(&w->balancer.ports, w->batch.seconds, 4);
+	persistence_tidy(&w->balancer.persistence, 4);
 }

@@ -53,6 +53,7 @@ void worker_clock(struct worker *w, uint64_t tsc)
 	while (tsc >= w->next_second) {
 		w->next_second += w->hz;
 		w->batch.seconds++;
+		w->balancer.persistence.now++;
 	}
 	w->balancer.seconds = w->batch.seconds;
 }
@@ -230,9 +231,12 @@ int worker_prepare(struct worker *w, unsigned int index, const struct workers_co
 			    SERVICE_MAX * sizeof(struct service_state), MEMORY_SMALL);
 	if (result < 0)
 		goto destroy_ports;
-	result = idle_start(&w->idle);
+	result = persistence_create(&w->balancer.persistence, index, counts_servers(index));
 	if (result < 0)
 		goto unmap_states;
+	result = idle_start(&w->idle);
+	if (result < 0)
+		goto destroy_persistence;
 	w->balancer.ports.home = owner_home;
 	w->balancer.worker = index;
 	w->balancer.workers = config->count;
@@ -246,6 +250,8 @@ int worker_prepare(struct worker *w, unsigned int index, const struct workers_co
 	worker_queues(w);
 	return 0;
 
+destroy_persistence:
+	persistence_destroy(&w->balancer.persistence);
 unmap_states:
 	memory_unmap(&w->service_state_memory);
 destroy_ports:
@@ -263,6 +269,7 @@ void worker_release(struct worker *w)
 	for (unsigned int i = 0; i < w->parked_count; i++)
 		rte_pktmbuf_free(w->parked[i].mbuf);
 	idle_stop(&w->idle);
+	persistence_destroy(&w->balancer.persistence);
 	memory_unmap(&w->service_state_memory);
 	ports_destroy(&w->balancer.ports);
 	frag_destroy(&w->frag);

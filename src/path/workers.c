@@ -173,6 +173,47 @@ void workers_service_share(unsigned int worker, uint32_t service, struct traffic
 	service_add(worker, service, out);
 }
 
+uint32_t workers_server_templates(uint32_t server)
+{
+	uint32_t templates = 0;
+
+	for (unsigned int i = 0; i < worker_total; i++)
+		templates += read32(&counts_servers(i)[server].persistent);
+	return templates;
+}
+
+/* The cursor: worker in the upper half, then the number. */
+bool workers_template_next(uint64_t *cursor, unsigned int budget, struct persistence_view *out,
+			   bool *found)
+{
+	*found = false;
+	for (; budget > 0; budget--) {
+		unsigned int index = *cursor >> 32;
+		uint32_t number = *cursor;
+
+		if (index >= worker_total)
+			return false;
+		if (number >= read32(&workers[index]->balancer.persistence.high)) {
+			*cursor = (uint64_t)(index + 1) << 32;
+			continue;
+		}
+		(*cursor)++;
+		*found = persistence_view(&workers[index]->balancer.persistence, number + 1, out);
+		if (*found)
+			return true;
+	}
+	return true;
+}
+
+uint64_t workers_mark_hits(unsigned int counter)
+{
+	uint64_t hits = 0;
+
+	for (unsigned int i = 0; i < worker_total; i++)
+		hits += read64(&workers[i]->balancer.mark_hits[counter]);
+	return hits;
+}
+
 void workers_service_traffic(uint32_t service, struct traffic *out)
 {
 	memset(out, 0, sizeof(*out));

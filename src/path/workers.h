@@ -42,6 +42,14 @@ struct traffic {
 };
 void workers_server_traffic(uint32_t server, struct traffic *out);
 void workers_service_traffic(uint32_t service, struct traffic *out);
+/* How many templates of persistent clients name it. */
+uint32_t workers_server_templates(uint32_t server);
+/* Walk all templates, as workers_session_next() does sessions. */
+struct persistence_view;
+bool workers_template_next(uint64_t *cursor, unsigned int budget, struct persistence_view *out,
+			   bool *found);
+/* How often the rule with this counter has given its mark (balance/mark.h). */
+uint64_t workers_mark_hits(unsigned int counter);
 /* What one worker has of it. */
 void workers_server_share(unsigned int worker, uint32_t server, struct traffic *out);
 void workers_service_share(unsigned int worker, uint32_t service, struct traffic *out);

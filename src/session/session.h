@@ -58,10 +58,12 @@ enum session_form {
 	FORM_TUNNEL,  // an outer header towards the server
 	FORM_FAMILY,  // as FORM_REWRITE, with the header of the other IP version
 	FORM_KIND = 3,
-	FORM_PORT = 1 << 2,   // its local port is from the port allocator
-	FORM_LENT = 1 << 4,   // with FORM_DIRECT: another worker's, whose number is in nexthop
-	FORM_ROUTED = 1 << 3, // direction 0 goes to key[1]'s source, not by the server's path
-	FORM_ECHO = 1 << 4,   // ICMP echoes: the identifier stands for the port of its sender
+	FORM_PORT = 1 << 2,	  // its local port is from the port allocator
+	FORM_ROUTED = 1 << 3,	  // direction 0 goes to key[1]'s source, not by the server's path
+	FORM_LENT = 1 << 4,	  // with FORM_DIRECT: another worker's, whose number is in nexthop
+	FORM_ONE_PACKET = 1 << 5, // of one datagram: key[0] is not in the index, it ends with
+				  // the answer
+	FORM_ECHO = 1 << 6,	  // ICMP echoes: the identifier stands for the port of its sender
 };
 
 struct session {
@@ -106,6 +108,8 @@ struct session_extra {
 		uint32_t sequence_shift; // TCP: added to the client's sequence numbers, host order
 		uint32_t server_tag;
 	};
+	uint8_t client_mac[6]; // symmetric return: the neighbour that the client comes by,
+	uint16_t client_iface; // and the interface; 0: answers are routed
 };
 
 /* A key4 as two words, which is how it is compared and hashed; and where a port stands in them. */

@@ -405,7 +405,8 @@ void table_insert(struct table *t, bool wide, uint32_t number)
 	uint32_t entry = number | (wide ? ENTRY_WIDE : 0);
 	struct session *s = table_session(t, entry);
 
-	entry_insert(t, entry, session_hash(s, wide, 0));
+	if (!(s->form & FORM_ONE_PACKET))
+		entry_insert(t, entry, session_hash(s, wide, 0));
 	if (session_is_two_way(s))
 		entry_insert(t, entry | ENTRY_REVERSE, session_hash(s, wide, 1));
 }
@@ -415,7 +416,8 @@ void table_remove(struct table *t, bool wide, uint32_t number)
 	uint32_t entry = number | (wide ? ENTRY_WIDE : 0);
 	struct session *s = table_session(t, entry);
 
-	entry_remove(t, entry, session_hash(s, wide, 0));
+	if (!(s->form & FORM_ONE_PACKET))
+		entry_remove(t, entry, session_hash(s, wide, 0));
 	if (session_is_two_way(s))
 		entry_remove(t, entry | ENTRY_REVERSE, session_hash(s, wide, 1));
 	table_free(t, wide, number);

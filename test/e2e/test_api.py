@@ -145,7 +145,7 @@ def test_config_can_be_applied_again(two_arm):
 WRONG = [
     (lambda c: c["services"][0]["servers"][1].update(weight=70000), "services[0].servers[1].weight"),
     (lambda c: c["services"][0].update(vip="10.0.0.300"), "services[0].vip"),
-    (lambda c: c["services"][0].update(port=0), "services[0].port"),
+    (lambda c: c["services"][0].update(port=70000), "services[0].port"),
     (lambda c: c["services"][0].update(protocol="icmp"), "services[0].protocol"),
     (lambda c: c["services"][0].update(scheduler="best"), "services[0].scheduler"),
     (lambda c: c["services"][0].update(mode="teleport"), "services[0].mode"),

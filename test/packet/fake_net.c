@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "net/kernel.h"
+#include "net/retire.h"
 #include "net/route.h"
 #include "net/vlan.h"
 
@@ -161,6 +162,11 @@ void fake_routes_changed(void)
 	for (unsigned int i = 1; i < PATHS; i++)
 		if (watched[i].users)
 			path_fill(i);
+	route_epoch++;
+}
+
+void route_changed(void)
+{
 	route_epoch++;
 }
 

@@ -73,6 +73,21 @@ static struct service_key service_key(const char *vip, uint8_t protocol)
 	return key;
 }
 
+/* The key of what a test describes. */
+static struct service_key spec_key(const struct lab_service *spec)
+{
+	struct service_key key = service_key(spec->vip, spec->protocol);
+
+	key.port_end = spec->port_end;
+	if (spec->mark) {
+		struct service_key mark = {.kind = SERVICE_MARK, .mark = spec->mark};
+
+		mark.vip.family = key.vip.family;
+		return mark;
+	}
+	return key;
+}
+
 /* The number of a server that the service has already, or a new one. */
 static uint32_t service_server(unsigned int place, const char *endpoint,
 			       const struct lab_service *spec)
@@ -126,7 +141,7 @@ static unsigned int locals_fill(const struct lab_service *spec, bool ipv6,
 
 uint32_t lab_service(const struct lab_service *spec)
 {
-	struct service_key key = service_key(spec->vip, spec->protocol);
+	struct service_key key = spec_key(spec);
 	unsigned int place = service_place(&key), count = 0;
 	bool ipv6 = key.vip.family == AF_INET6;
 	struct service_server servers[LAB_LIST];
@@ -162,6 +177,13 @@ uint32_t lab_service(const struct lab_service *spec)
 			       : spec->hash_unknown ? UNKNOWN_HASH
 						    : UNKNOWN_RESET,
 		.mss = spec->mss,
+		.hash_target = spec->qid ? HASH_QUIC : HASH_SOURCE,
+		.one_packet = spec->one_packet,
+		.symmetric_return = spec->symmetric,
+		.persistent = spec->persistent,
+		.persistent_bits = spec->persistent_bits ? spec->persistent_bits
+				   : ipv6		 ? 128
+							 : 32,
 		.servers = servers,
 		.server_count = count,
 		.locals = locals,
@@ -175,6 +197,8 @@ uint32_t lab_service(const struct lab_service *spec)
 		published.match_out = match_iface(match.out);
 		published.local_count = 0;
 	}
+	for (unsigned int i = 0; i < count; i++)
+		server_set_removed(servers[i].server, spec->removed);
 	assert_int_equal(service_publish(&published, &error), 0);
 	servers_leave(services[place].servers, services[place].server_count, servers, count);
 	memcpy(services[place].servers, servers, sizeof(servers));

@@ -137,18 +137,11 @@ static void test_later(void **state)
 {
 	static const char *const lines[] = {
 		"-At 10.0.0.1:80 -j enable",
-		"-At 10.0.0.1:80 -p",
-		"-At 10.0.0.1:80 -p 300 -M 255.255.255.0",
-		"-At [fd00::1]:80 -p 300 -M 64",
-		"-Au 10.0.0.1:80 --ops",
 		"-Au 10.0.0.1:443 -s conhash --hash-target qid --quic",
-		"-At 10.0.0.1:80 --expire-quiescent",
 		"-At 10.0.0.1:80 --proxy-protocol V2-insecure",
 		"-At 10.0.0.1:80 --dest-check default --dest-check tcp",
 		"-At 10.0.0.1:80 --dest-check 1,3s",
 		"-At 10.0.0.1:80 --pe sip",
-		"-Af 7 -s rr",
-		"-Af 7 -6",
 		"-Aq 10.0.0.1:0",
 		"-A -1 [fd00::1]:0",
 		"-A -s rr -H proto=tcp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1",

@@ -43,10 +43,32 @@ static const struct {
 	{"{'services':[{'vip':'ff02::1','port':80}]}", "services[0].vip", "unicast", -EINVAL},
 	{"{'services':[{'vip':'255.255.255.255','port':80}]}", "services[0].vip", "unicast",
 	 -EINVAL},
-	{"{'services':[{'vip':'10.0.0.1','port':0}]}", "services[0].port", "any port", -EOPNOTSUPP},
-	{"{'services':[{'vip':'10.0.0.1','port':65536}]}", "services[0].port", "1 to 65535",
+	{"{'services':[{'vip':'10.0.0.1'}]}", "services[0].port", "is missing", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':80,'port_end':80}]}", "services[0].port_end",
+	 "must be above", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':80,'port_end':79}]}", "services[0].port_end",
+	 "must be above", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':0,'port_end':79}]}", "services[0].port",
+	 "must not be 0", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':80,'port_end':90},"
+	 "{'vip':'10.0.0.1','port':90,'port_end':99}]}",
+	 "services", "tcp 10.0.0.1:80-90 and tcp 10.0.0.1:90-99 overlap", -EINVAL},
+	{"{'services':[{'fwmark':0}]}", "services[0].fwmark", "1 to", -EINVAL},
+	{"{'services':[{'fwmark':7,'family':'ipv5'}]}", "services[0].family", "ipv4, ipv6",
 	 -EINVAL},
-	{"{'services':[{'vip':'10.0.0.1','port':-1}]}", "services[0].port", "1 to 65535", -EINVAL},
+	{"{'services':[{'fwmark':7,'port':80}]}", "services[0].port", "no address of its own",
+	 -EINVAL},
+	{"{'services':[{'fwmark':7,'announce':true}]}", "services[0].announce",
+	 "no address of its own", -EINVAL},
+	{"{'services':[{'protocol':'fwmark'}]}", "services[0].fwmark", "is missing", -EINVAL},
+	{SERVICE(",'family':'ipv6'"), "services[0].family", "by firewall mark", -EINVAL},
+	{SERVICE(",'fwmark':7"), "services[0].fwmark", "no address of its own", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':0,'check':{'type':'tcp'},"
+	 "'servers':[{'address':'10.1.0.1','port':0}]}]}",
+	 "services[0].servers[0].check.port", "is missing", -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':65536}]}", "services[0].port", "0 to 65535",
+	 -EINVAL},
+	{"{'services':[{'vip':'10.0.0.1','port':-1}]}", "services[0].port", "0 to 65535", -EINVAL},
 	{"{'services':[{'vip':'10.0.0.1','port':'80'}]}", "services[0].port", "not the text",
 	 -EINVAL},
 	{"{'services':[{'vip':'10.0.0.1','port':80.5}]}", "services[0].port", "a fraction",
@@ -112,19 +134,24 @@ static const struct {
 	{SERVICE(",'shceduler':'rr'"), "services[0].shceduler", "did you mean \"scheduler\"?",
 	 -EINVAL},
 	{SERVICE(",'colour':'red'"), "services[0].colour", "unknown field", -EINVAL},
-	{SERVICE(",'persistent':360"), "services[0].persistent", "persistence is not available",
-	 -EOPNOTSUPP},
-	{SERVICE(",'netmask':32"), "services[0].netmask", "not available", -EOPNOTSUPP},
-	{SERVICE(",'one_packet':true"), "services[0].one_packet", "not available", -EOPNOTSUPP},
+	{SERVICE(",'persistent':2678401"), "services[0].persistent", "0 to 2678400", -EINVAL},
+	{SERVICE(",'netmask':24"), "services[0].netmask", "only for persistent", -EINVAL},
+	{SERVICE(",'persistent':9,'netmask':0"), "services[0].netmask", "1 to 32", -EINVAL},
+	{SERVICE(",'persistent':9,'netmask':33"), "services[0].netmask", "1 to 32", -EINVAL},
+	{SERVICE(",'persistent':9,'netmask':'255.0.255.0'"), "services[0].netmask", "is no mask",
+	 -EINVAL},
+	{SERVICE(",'persistent':9,'netmask':'0.0.0.0'"), "services[0].netmask", "is no mask",
+	 -EINVAL},
+	{SERVICE(",'one_packet':true"), "services[0].one_packet", "only for UDP", -EINVAL},
 	{SERVICE(",'syn_proxy':true"), "services[0].syn_proxy", "syn_proxy is not available yet",
 	 -EOPNOTSUPP},
 	{SERVICE(",'proxy_protocol':'v2'"), "services[0].proxy_protocol", "not available",
 	 -EOPNOTSUPP},
 	{SERVICE(",'quic':true"), "services[0].quic", "not available", -EOPNOTSUPP},
-	{SERVICE(",'expire_quiescent':true"), "services[0].expire_quiescent", "not available",
-	 -EOPNOTSUPP},
+	{SERVICE(",'removed_servers':'drop'"), "services[0].removed_servers",
+	 "keep, reset, reschedule", -EINVAL},
 	{SERVICE(",'dest_check':true"), "services[0].dest_check", "not available", -EOPNOTSUPP},
-	{SERVICE(",'hash_target':'qid'"), "services[0].hash_target", "not available", -EOPNOTSUPP},
+	{SERVICE(",'hash_target':'qid'"), "services[0].hash_target", "conhash", -EINVAL},
 	{SERVICE(",'allow':['10.0.0.0/8']"), "services[0].allow", "not available", -EOPNOTSUPP},
 	{SERVICE(",'deny':['10.0.0.0/8']"), "services[0].deny", "not available", -EOPNOTSUPP},
 	{SERVICE(",'limits':{'connections':5}"), "services[0].limits", "not available",
@@ -137,7 +164,6 @@ static const struct {
 	{SERVICE(",'quorum':2,'hysteresis':2"), "services[0].hysteresis",
 	 "must be less than the quorum, which is 2", -EINVAL},
 	{SERVICE(",'announce':'yes'"), "services[0].announce", "must be true or false", -EINVAL},
-	{"{'services':[{'fwmark':7}]}", "services[0].fwmark", "not available", -EOPNOTSUPP},
 	{SERVICE(",'servers':'all'"), "services[0].servers", "must be a list", -EINVAL},
 	{SERVER("'port':80"), "services[0].servers[1].address", "is missing", -EINVAL},
 	{SERVER("'address':'10.1.0.2'"), "services[0].servers[1].port", "is missing", -EINVAL},
@@ -346,7 +372,18 @@ static void test_keys_of_paths(void **state)
 	assert_memory_equal(&key, &expected, sizeof(key));
 	assert_int_equal(document_decode_key("UDP", "[fd00::1]", "53", &key, &error), 0);
 	assert_memory_equal(&key, &expected, sizeof(key));
-	assert_int_equal(document_decode_key("tcp", "fd00::1", "0", &key, &error), -EINVAL);
+	assert_int_equal(document_decode_key("tcp", "fd00::1", "0", &key, &error), 0);
+	assert_int_equal(document_decode_key("tcp", "fd00::1", "80-90", &key, &error), 0);
+	assert_int_equal(key.port_end, 90);
+	assert_int_equal(document_decode_key("tcp", "fd00::1", "80-80", &key, &error), -EINVAL);
+	assert_int_equal(document_decode_key("tcp", "fd00::1", "80-", &key, &error), -EINVAL);
+	assert_int_equal(document_decode_key("tcp", "fd00::1", "0-80", &key, &error), -EINVAL);
+	assert_int_equal(document_decode_key("fwmark", "ipv6", "7", &key, &error), 0);
+	assert_int_equal(key.kind, SERVICE_MARK);
+	assert_int_equal(key.mark, 7);
+	assert_int_equal(key.vip.family, AF_INET6);
+	assert_int_equal(document_decode_key("fwmark", "ipv6", "0", &key, &error), -EINVAL);
+	assert_int_equal(document_decode_key("fwmark", "10.0.0.1", "5", &key, &error), -EINVAL);
 	assert_int_equal(document_decode_key("tcp", "fd00::1", "65536", &key, &error), -EINVAL);
 	assert_int_equal(document_decode_key("tcp", "fd00::1", "80x", &key, &error), -EINVAL);
 	assert_int_equal(document_decode_key("tcp", "fd00::1", " 80", &key, &error), -EINVAL);

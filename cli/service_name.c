@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "service_name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *text_of(const json_t *object, const char *field)
+{
+	const char *text = json_string_value(json_object_get(object, field));
+
+	return text ? text : "";
+}
+
+static long long number_of(const json_t *object, const char *field)
+{
+	return (long long)json_integer_value(json_object_get(object, field));
+}
+
+/* Rows have the mark in the place of the port, services have it by its name. */
+long long service_mark(const json_t *service)
+{
+	if (strcmp(text_of(service, "protocol"), "fwmark"))
+		return 0;
+	return json_object_get(service, "fwmark") ? number_of(service, "fwmark")
+						  : number_of(service, "port");
+}
+
+bool service_mark_is_ipv6(const json_t *service)
+{
+	return !strcmp(text_of(service, "family"), "ipv6") ||
+	       !strcmp(text_of(service, "vip"), "ipv6");
+}
+
+char *service_ports(const json_t *service, char text[static SERVICE_PATH])
+{
+	long long end = number_of(service, "port_end");
+	int length = snprintf(text, SERVICE_PATH, "%lld", number_of(service, "port"));
+
+	if (end)
+		snprintf(text + length, (size_t)(SERVICE_PATH - length), "-%lld", end);
+	return text;
+}
+
+char *service_path(const json_t *service, char path[static SERVICE_PATH])
+{
+	char ports[SERVICE_PATH];
+	long long mark = service_mark(service);
+
+	if (mark)
+		snprintf(path, SERVICE_PATH, "/v1/services/fwmark/%s/%lld",
+			 service_mark_is_ipv6(service) ? "ipv6" : "ipv4", mark);
+	else
+		snprintf(path, SERVICE_PATH, "/v1/services/%s/%.60s/%.20s",
+			 text_of(service, "protocol"), text_of(service, "vip"),
+			 service_ports(service, ports));
+	return path;
+}
+
+char *service_endpoint(const json_t *service, char text[static SERVICE_PATH])
+{
+	const char *vip = json_string_value(json_object_get(service, "vip"));
+	long long mark = service_mark(service);
+	char ports[SERVICE_PATH];
+
+	if (mark)
+		snprintf(text, SERVICE_PATH, "%lld%s", mark,
+			 service_mark_is_ipv6(service) ? " IPv6" : "");
+	else if (!vip)
+		snprintf(text, SERVICE_PATH, "-");
+	else
+		snprintf(text, SERVICE_PATH, strchr(vip, ':') ? "[%.60s]:%.20s" : "%.60s:%.20s",
+			 vip, service_ports(service, ports));
+	return text;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What few sessions need of forward(): answers that go back to the neighbour that the client came
+ * by (symmetric return), and the end of sessions whose server is gone. Neither costs the others
+ * anything: both are found out where a session has no ordinary next hop.
+ *
+ * A server that is gone leads nowhere (server_set_gone()), and its sessions look again for the way
+ * to their clients; the next packet of either side ends the session as its service wants it.
+ */
+#include "path/odd.h"
+
+#include <string.h>
+
+#include <rte_ether.h>
+
+#include "balance/server.h"
+#include "net/nexthop.h"
+#include "session/l4_tcp.h"
+
+bool odd_symmetric_allowed(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+			   unsigned int length)
+{
+	const struct iface *iface = iface_get(table_extra(&w->table, s)->client_iface);
+
+	if (!iface) {
+		s->epoch = w->epoch - 1; // taken away: by the routes from now on
+		pkt_drop(&b->pkt[at], DROP_iface_down);
+		return false;
+	}
+	if (length > iface->mtu) {
+		answer_too_big(w, b, at, iface->mtu);
+		return false;
+	}
+	return true;
+}
+
+/* Back to the neighbour that the client came by: its Ethernet header is written here. */
+void odd_symmetric(struct worker *w, struct pkt *p, const struct session *s)
+{
+	const struct session_extra *extra = table_extra(&w->table, s);
+	const struct iface *iface = iface_get(extra->client_iface);
+	struct rte_ether_hdr *ether;
+
+	if (!iface) {
+		pkt_drop(p, DROP_iface_down);
+		return;
+	}
+	p->mbuf->data_off += p->l3 - sizeof(*ether);
+	p->mbuf->data_len -= p->l3 - sizeof(*ether);
+	p->mbuf->pkt_len -= p->l3 - sizeof(*ether);
+	p->l3 = sizeof(*ether);
+	ether = rte_pktmbuf_mtod(p->mbuf, struct rte_ether_hdr *);
+	memcpy(&ether->dst_addr, extra->client_mac, sizeof(ether->dst_addr));
+	ether->src_addr = iface->mac;
+	ether->ether_type = p->flags & PKT_IPV6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6)
+						: RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	p->iface = extra->client_iface;
+	p->fate = FATE_BARE;
+}
+
+/* The server is gone: end the session as the service wants it. */
+bool odd_gone(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+	      unsigned int direction)
+{
+	struct pkt *p = &b->pkt[at];
+	bool reset = server_table[s->server].gone == REMOVED_RESET;
+	uint32_t entry = p->session & ~ENTRY_REVERSE;
+
+	if (!reset && (direction == 1 || (p->flags & PKT_NEW))) {
+		pkt_drop(p, DROP_server_gone); // the client's next packet chooses
+		return false;
+	}
+	if (reset && pkt_protocol(p) == IPPROTO_TCP)
+		answer_reset_other(w, b, p, s, direction);
+	session_end(w, entry);
+	p->session = 0;
+	if (!reset) {
+		balance_first(w, b, at);
+	} else if (p->tcp_flags & TCP_RST) {
+		pkt_drop(p, DROP_server_gone);
+	} else if (pkt_protocol(p) == IPPROTO_TCP) {
+		answer_reset(w, b, at);
+	} else {
+		answer_unreachable(w, b, at);
+	}
+	return p->session != 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "path/worker.h"
+
+/* A packet with NEXTHOP_SYMMETRIC: may it leave by that interface? False: its fate is settled. */
+bool odd_symmetric_allowed(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+			   unsigned int length);
+/* Write the Ethernet header that leads back to where the client came from. */
+void odd_symmetric(struct worker *w, struct pkt *p, const struct session *s);
+/* A packet of a session whose server is gone. True: it has a new session and is to be forwarded. */
+bool odd_gone(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+	      unsigned int direction);
+
+/* answer.c: turn a packet into the answer that its port cannot be reached. */
+void answer_unreachable(struct worker *w, struct batch *b, unsigned int at);
+/* answer.c: a reset towards the end of the session that this packet would have gone to. */
+void answer_reset_other(struct worker *w, struct batch *b, const struct pkt *p, struct session *s,
+			unsigned int direction);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What workers have of persistence, marks and servers that are gone: nothing. */
+#include "balance/mark.h"
+#include "balance/persistence.h"
+#include "balance/server.h"
+#include "path/workers.h"
+
+void server_set_removed(uint32_t server, enum removed_action action)
+{
+}
+
+void server_set_gone(uint32_t server, enum removed_action action)
+{
+}
+
+void server_set_sticky(uint32_t server, bool sticky)
+{
+}
+
+uint32_t workers_server_templates(uint32_t server)
+{
+	return 0;
+}
+
+bool workers_template_next(uint64_t *cursor, unsigned int budget, struct persistence_view *out,
+			   bool *found)
+{
+	*found = false;
+	return false;
+}
+
+uint64_t workers_mark_hits(unsigned int counter)
+{
+	return counter;
+}
+
+int mark_publish(const struct mark_rule *rules, unsigned int count)
+{
+	return 0;
+}
