@@ -63,7 +63,7 @@ static int help_print(void)
 static int clear_run(struct client *client)
 {
 	json_t *answer = NULL, *service;
-	char path[128];
+	char path[SERVICE_PATH];
 	size_t i;
 	int code = client_get(client, "/v1/services", &answer), worst = EXIT_OK;
 
@@ -79,7 +79,7 @@ static int clear_run(struct client *client)
 
 static int zero_run(struct client *client, const struct rule *rule)
 {
-	char path[160] = "/v1";
+	char path[CHANGE_PATH + 8] = "/v1";
 
 	if (rule_has(rule, SLOT_SERVICE))
 		change_service_path(rule, path);

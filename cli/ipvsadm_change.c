@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "face.h"
+#include "match_words.h"
 
 /* Interfaces */
 
@@ -141,7 +142,8 @@ static json_t *service_body(const struct rule *rule)
 		timeouts = rule->protocol == IPPROTO_UDP
 				   ? json_pack("{s:n, s:n}", "udp_one_way", "udp_normal")
 			   : rule->protocol == IPPROTO_SCTP ? json_pack("{s:n}", "sctp_established")
-							    : json_pack("{s:n}", "established");
+			   : rule->protocol == IPPROTO_TCP  ? json_pack("{s:n}", "established")
+							    : json_pack("{s:n}", "icmp");
 		json_object_set_new(body, "timeouts", timeouts);
 	}
 	return body;
@@ -200,18 +202,23 @@ static json_t *server_body(const struct rule *rule)
 
 /* Requests */
 
-void change_service_path(const struct rule *rule, char path[static 128])
+void change_service_path(const struct rule *rule, char path[static CHANGE_PATH])
 {
-	char vip[ADDR_TEXT], end[8] = "";
+	char vip[ADDR_TEXT], end[8] = "", match[MATCH_TEXT], piece[MATCH_PATH];
 
+	if (rule->match.protocol) {
+		match_escape(match_format(&rule->match, match), piece);
+		snprintf(path, CHANGE_PATH, "/v1/services/match/%s/0", piece);
+		return;
+	}
 	if (rule->mark) {
-		snprintf(path, 128, "/v1/services/fwmark/%s/%u",
+		snprintf(path, CHANGE_PATH, "/v1/services/fwmark/%s/%u",
 			 rule_has(rule, SLOT_IPV6) ? "ipv6" : "ipv4", rule->mark);
 		return;
 	}
 	if (rule->service.port_end)
 		snprintf(end, sizeof(end), "-%u", rule->service.port_end);
-	snprintf(path, 128, "/v1/services/%s/%s/%u%s", rule_protocol_name(rule->protocol),
+	snprintf(path, CHANGE_PATH, "/v1/services/%s/%s/%u%s", rule_protocol_name(rule->protocol),
 		 addr_format(&rule->service.addr, vip), rule->service.port, end);
 }
 

@@ -7,6 +7,7 @@
 
 #include "client.h"
 #include "ipvsadm_rule.h"
+#include "match_words.h"
 
 /* From rules to requests of the REST API, and the restoring of many at once. */
 
@@ -19,13 +20,15 @@ struct interfaces {
 
 void interfaces_free(struct interfaces *interfaces);
 
+enum { CHANGE_PATH = MATCH_PATH + 32 };
+
 /* A rule as a request. */
 struct change {
-	const char *method; // NULL: the rule changes nothing (it is a listing)
-	bool create;	    // refused when it is there already
-	char service[128];  // "/v1/services/tcp/10.0.0.1/80"
-	char below[96];	    // what follows of the path: "/servers/..." or ""
-	json_t *body;	    // or NULL
+	const char *method;	   // NULL: the rule changes nothing (it is a listing)
+	bool create;		   // refused when it is there already
+	char service[CHANGE_PATH]; // "/v1/services/tcp/10.0.0.1/80"
+	char below[96];		   // what follows of the path: "/servers/..." or ""
+	json_t *body;		   // or NULL
 };
 
 /*
@@ -36,7 +39,7 @@ int change_make(struct change *change, const struct rule *rule, struct interface
 enum exit_code change_send(const struct change *change, struct client *client);
 
 /* "/v1/services/tcp/10.0.0.1/80" of the service that a rule names. */
-void change_service_path(const struct rule *rule, char path[static 128]);
+void change_service_path(const struct rule *rule, char path[static CHANGE_PATH]);
 
 /*
  * Carry out all lines of a file. `run` does what is no change of the model (listings, -C). Lines

@@ -4,6 +4,7 @@
 
 #include "base/protocol.h"
 #include "ipvsadm_format.h"
+#include "match_words.h"
 #include "service_name.h"
 
 /*
@@ -75,11 +76,13 @@ void list_titles(const struct list *list)
 static unsigned int service_conn_timeout(const json_t *service)
 {
 	const json_t *timeouts = json_object_get(service, "timeouts");
-	const char *protocol = protocol_of(service);
+	const json_t *match = match_of_service(service);
+	const char *protocol = protocol_of(match ? match : service);
 
 	return (unsigned int)number_of(timeouts, !strcmp(protocol, "udp")    ? "udp_normal"
 						 : !strcmp(protocol, "sctp") ? "sctp_established"
-									     : "established");
+						 : !strncmp(protocol, "icmp", 4) ? "icmp"
+										 : "established");
 }
 
 static char *service_name(struct list *list, const json_t *service, char text[static FORMAT_NAME])
@@ -88,6 +91,10 @@ static char *service_name(struct list *list, const json_t *service, char text[st
 	char endpoint[FORMAT_NAME];
 	unsigned long long end = number_of(service, "port_end");
 
+	if (match_of_service(service)) {
+		snprintf(text, FORMAT_NAME, "MATCH %s", vip);
+		return text;
+	}
 	if (service_mark(service)) {
 		snprintf(text, FORMAT_NAME, "FWM  %lld%s", service_mark(service),
 			 service_mark_is_ipv6(service) ? " IPv6" : "");
@@ -276,6 +283,8 @@ static int row_compare(const void *a, const void *b)
 	if (x->protocol != y->protocol)
 		return x->protocol - y->protocol;
 	int order = addr_compare(&x->addr, &y->addr);
+	if (order == 0 && match_of_service(x->object))
+		return strcmp(text_of(x->object, "vip"), text_of(y->object, "vip"));
 	return order ? order : (x->port > y->port) - (x->port < y->port);
 }
 

@@ -90,10 +90,8 @@ const struct rule_option rule_options[] = {
 	 endpoint_right, "balancing ICMPv6", .help = "an ICMPv6 service"},
 	{SLOT_SERVICE, "fwmark-service", 'f', "MARK", ANY_SERVICE, take_mark,
 	 "is no mark, a whole number above 0", .help = "a service by firewall mark"},
-	{SLOT_SERVICE, "match", 'H', "MATCH", ANY_SERVICE, take_match,
-	 "is no list of proto=tcp|udp|icmp|..., af=ipv4|ipv6, src-range=A-B:P-Q, dst-range=A-B:P-Q,"
-	 " iif=DEVICE, oif=DEVICE with at least a range or af",
-	 "SNAT for what matches", .help = "what SNAT is done for"},
+	{SLOT_SERVICE, "match", 'H', "MATCH", ANY_SERVICE, take_match, "is no match",
+	 .help = "SNAT for what matches: proto=..,src-range=..,dst-range=..,iif=..,oif=.."},
 	{SLOT_IPV6, "ipv6", '6', NULL, ANY_SERVICE, .help = "the firewall mark is one of IPv6"},
 
 	/* Of a service */
@@ -150,7 +148,8 @@ const struct rule_option rule_options[] = {
 	{SLOT_TUN_SUM, "tun-remcsum", 0, NULL, SERVER_CHANGES,
 	 .help = "of type gue: remote checksum offload"},
 	{SLOT_FORWARD, "masquerading", 'm', NULL, SERVER_CHANGES, .help = "NAT"},
-	{SLOT_FORWARD, "snat", 'J', NULL, SERVER_CHANGES, .later = "SNAT", .help = "SNAT"},
+	{SLOT_FORWARD, "snat", 'J', NULL, SERVER_CHANGES,
+	 .help = "SNAT: the real server is a WAN address (-H)"},
 	{SLOT_WEIGHT, "weight", 'w', "NUMBER", SERVER_CHANGES, take_weight,
 	 "is no weight, 0 to 65535", .help = "weight (1); 0 drains"},
 	{SLOT_UPPER, "u-threshold", 'x', "NUMBER", SERVER_CHANGES, take_threshold, threshold_right,

@@ -305,6 +305,9 @@ static int value_take(struct rule *rule, enum rule_slot slot)
 	if (status == -ENOENT)
 		return rule_fail("%s: \"%s\": no such host or service is known",
 				 option_text(option, name), text);
+	if (status < 0 && rule->why.code)
+		return rule_fail("%s: %s%s%s", option_text(option, name), rule->why.field,
+				 *rule->why.field ? ": " : "", rule->why.text);
 	if (status < 0)
 		return rule_fail("%s: \"%s\" %s", option_text(option, name), text, option->right);
 	return 0;
@@ -331,13 +334,36 @@ static int later_check(const struct rule *rule)
 	return 0;
 }
 
+/* Of a service by match the real servers are WAN addresses, and there is nothing else. */
+static int match_check(const struct rule *rule)
+{
+	enum rule_command_id id = rule->command->id;
+	char name[RULE_TEXT];
+
+	if (id == RULE_ADD_LOCAL || id == RULE_DELETE_LOCAL)
+		return rule_fail("%s: a service by match (-H) has WAN addresses (-r) and no local "
+				 "ones",
+				 command_text(rule->command, name));
+	if (id == RULE_LIST && rule_has(rule, SLOT_SUBJECT))
+		return rule_fail("-H (--match) is no filter of connections; leave it out");
+	if (rule_has(rule, SLOT_SERVER) && rule->server.port != 0)
+		return rule_fail("-r (--real-server): \"%s\" names a port, and SNAT chooses the "
+				 "ports of a WAN address; write 0 or none",
+				 rule->given[SLOT_SERVER].text);
+	if (rule_has(rule, SLOT_SERVER) && !given_is(rule, SLOT_FORWARD, "snat") &&
+	    (id == RULE_ADD_SERVER || rule_has(rule, SLOT_FORWARD)))
+		return rule_fail("a WAN address of a service by match (-H) needs -J (--snat)");
+	return 0;
+}
+
 /* What only some commands demand of their values. */
 static int rule_check(const struct rule *rule)
 {
 	const struct rule_option *service = rule->given[SLOT_SERVICE].option;
-
 	bool wide = service && (rule->mark || rule->service.port_end || rule->service.port == 0);
 
+	if (given_is(rule, SLOT_SERVICE, "match"))
+		return match_check(rule);
 	if (rule_has(rule, SLOT_SERVER) && rule->server.port == 0 && !wide)
 		return rule_fail("-r (--real-server): \"%s\" names port 0; leave the port out for "
 				 "that of the service",

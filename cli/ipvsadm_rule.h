@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/error.h"
+#include "base/match.h"
 
 /*
  * One command line of ipvsadm, taken apart: `-A -t 10.0.0.100:80 -s rr`. The same whether it is
@@ -134,7 +136,9 @@ struct rule {
 	const char *words[3];
 
 	/* What the values mean. */
-	uint8_t protocol; // of the service
+	uint8_t protocol;   // of the service
+	struct match match; // of -H
+	struct error why;   // what is wrong with a value, when `take` can say more than `right`
 	struct rule_endpoint service, server, local;
 	unsigned int mark; // of a service by firewall mark; 0: it is not
 	unsigned int weight, cpu, conn_timeout, tunnel_port;

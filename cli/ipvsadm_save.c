@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ipvsadm_format.h"
+#include "match_words.h"
 #include "service_name.h"
 
 /*
@@ -35,8 +36,19 @@ static const char *text_of(const json_t *object, const char *field)
 static void service_words(FILE *out, char command, const json_t *service)
 {
 	char endpoint[SERVICE_PATH];
-
 	const char *protocol = text_of(service, "protocol");
+	const json_t *match = match_of_service(service);
+	char text[MATCH_TEXT];
+
+	if (match) {
+		fprintf(out, "-%c -H ", command);
+		match_option_text(match, text);
+		if (strpbrk(text, "'\"\\#"))
+			word_print(out, text);
+		else
+			fputs(text, out);
+		return;
+	}
 
 	if (service_mark(service))
 		fprintf(out, "-%c -f %lld%s", command, service_mark(service),
@@ -73,14 +85,17 @@ static void default_drop(json_t *object, const char *field, json_t *value)
 static long long conn_timeout_take(json_t *left, const json_t *service)
 {
 	json_t *timeouts = json_deep_copy(json_object_get(service, "timeouts"));
+	const json_t *match = match_of_service(service);
+	const char *protocol = text_of(match ? match : service, "protocol");
 	long long seconds;
 
 	if (!timeouts)
 		return 0;
 	json_object_set_new(left, "timeouts", timeouts);
-	if (strcmp(text_of(service, "protocol"), "udp")) {
-		bool sctp = !strcmp(text_of(service, "protocol"), "sctp");
-		const char *field = sctp ? "sctp_established" : "established";
+	if (strcmp(protocol, "udp")) {
+		const char *field = !strcmp(protocol, "sctp")	    ? "sctp_established"
+				    : !strncmp(protocol, "icmp", 4) ? "icmp"
+								    : "established";
 
 		seconds = json_integer_value(json_object_get(timeouts, field));
 		json_object_del(timeouts, field);
@@ -137,14 +152,14 @@ static void sessions_words(FILE *out, json_t *left)
 
 static void service_line(FILE *out, const json_t *service)
 {
-	static const char *const said[] = {"protocol", "vip",	 "port",      "port_end",
-					   "fwmark",   "family", "scheduler", "servers"};
+	static const char *const said[] = {"protocol", "vip",	"port",	     "port_end", "fwmark",
+					   "family",   "match", "scheduler", "servers"};
 	json_t *left = json_copy((json_t *)service);
 	long long seconds = conn_timeout_take(left, service);
 
 	for (unsigned int i = 0; i < sizeof(said) / sizeof(*said); i++)
 		json_object_del(left, said[i]);
-	default_drop(left, "mode", json_string("fullnat"));
+	default_drop(left, "mode", json_string(match_of_service(service) ? "snat" : "fullnat"));
 	default_drop(left, "unknown_tcp", json_string("reset"));
 	default_drop(left, "mss", json_integer(0));
 	if (locals_are_plain(json_object_get(service, "local_addresses")))

@@ -16,8 +16,9 @@
 /* An array of all services, or of the one that the rule names. */
 static int services_get(struct client *client, const struct rule *rule, bool fresh, json_t **out)
 {
-	char service[128] = "/v1/services", path[192], worker[32] = "";
-	json_t *answer = NULL;
+	char service[CHANGE_PATH] = "/v1/services", path[CHANGE_PATH + 64], worker[32] = "";
+	json_t *answer = NULL, *entry;
+	size_t i;
 
 	*out = NULL;
 	if (rule_has(rule, SLOT_SERVICE))
@@ -30,10 +31,12 @@ static int services_get(struct client *client, const struct rule *rule, bool fre
 		return code;
 	if (rule_has(rule, SLOT_SERVICE)) {
 		*out = json_pack("[o]", answer);
-		return EXIT_OK;
+	} else {
+		*out = json_incref(json_object_get(answer, "services"));
+		json_decref(answer);
 	}
-	*out = json_incref(json_object_get(answer, "services"));
-	json_decref(answer);
+	json_array_foreach (*out, i, entry)
+		match_name_service(entry);
 	return EXIT_OK;
 }
 
@@ -188,7 +191,7 @@ static bool connection_bytes(const char *bytes, size_t size, void *arg)
 static int connections_walk(struct client *client, const char *query,
 			    struct connections *connections)
 {
-	char path[320];
+	char path[CHANGE_PATH + 128];
 
 	snprintf(path, sizeof(path), "/v1/sessions%s", query);
 	int code = client_stream(client, path, connection_bytes, connections);
@@ -199,9 +202,11 @@ static int connections_walk(struct client *client, const char *query,
 /* What belongs to one service. */
 static void service_query(const struct rule *rule, char *query, size_t room)
 {
-	char vip[ENDPOINT_TEXT], path[128];
+	char vip[ENDPOINT_TEXT], path[CHANGE_PATH];
 
 	*query = '\0';
+	if (rule->match.protocol)
+		return; // has none by which sessions could be found
 	if (rule->mark || rule->service.port_end ||
 	    (rule_has(rule, SLOT_SERVICE) && rule->service.port == 0)) {
 		change_service_path(rule, path);
@@ -214,7 +219,7 @@ static void service_query(const struct rule *rule, char *query, size_t room)
 static int connections_list(struct client *client, const struct rule *rule)
 {
 	struct connections connections = {.list = list_of(rule), .cpu = rule->cpu};
-	char query[256], endpoint[ENDPOINT_TEXT], vip[ENDPOINT_TEXT];
+	char query[CHANGE_PATH + 64], endpoint[ENDPOINT_TEXT], vip[ENDPOINT_TEXT];
 	int code = cpu_check(client, rule);
 
 	service_query(rule, query, sizeof(query));
@@ -292,7 +297,7 @@ int show_local(struct client *client, const struct rule *rule)
 {
 	struct connections connections = {.cpu = rule->cpu, .counts = json_object()};
 	json_t *services = NULL, *answer = NULL, *service;
-	char query[256];
+	char query[CHANGE_PATH + 64];
 	size_t i;
 	int code = cpu_check(client, rule);
 
@@ -306,6 +311,8 @@ int show_local(struct client *client, const struct rule *rule)
 	if (code == EXIT_OK) {
 		list_local_titles(stdout);
 		json_array_foreach (services, i, service) {
+			if (match_of_service(service))
+				continue; // has WAN addresses
 			json_t *own = json_incref(json_object_get(service, "local_addresses"));
 			if (json_array_size(own) == 0) {
 				json_decref(own);
@@ -324,7 +331,7 @@ int show_local(struct client *client, const struct rule *rule)
 /* Lists of clients: there are none yet, but a service that is named must exist. */
 int show_access(struct client *client, const struct rule *rule)
 {
-	char path[128] = "/v1/version";
+	char path[CHANGE_PATH] = "/v1/version";
 
 	if (rule_has(rule, SLOT_SERVICE))
 		change_service_path(rule, path);

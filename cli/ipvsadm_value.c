@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-enum { VALUE_TEXT = 256, DEVICE_NAME = 16, SECONDS_MAX = 64800 };
+enum { VALUE_TEXT = 256, SECONDS_MAX = 64800 };
 
 /* Numbers */
 
@@ -160,63 +160,6 @@ int take_mark(struct rule *rule, const char *text)
 	return value_number(text, 1, UINT32_MAX, &rule->mark);
 }
 
-/* "P1" or "P1-P2" */
-static int ports_check(const char *text)
-{
-	char first[VALUE_TEXT], *dash;
-	unsigned int low, high;
-
-	snprintf(first, sizeof(first), "%s", text);
-	dash = strchr(first, '-');
-	if (dash)
-		*dash = '\0';
-	if (value_number(first, 0, 65535, &low) < 0)
-		return -EINVAL;
-	if (dash && (value_number(dash + 1, 0, 65535, &high) < 0 || high < low))
-		return -EINVAL;
-	return 0;
-}
-
-/* "A" or "A-B", both of one family. */
-static int addresses_check(const char *text, int family)
-{
-	char first[VALUE_TEXT], *dash;
-	struct addr low, high;
-
-	snprintf(first, sizeof(first), "%s", text);
-	dash = strchr(first, '-');
-	if (dash)
-		*dash = '\0';
-	if (addr_parse(first, &low) < 0 || low.family != family)
-		return -EINVAL;
-	if (dash && (addr_parse(dash + 1, &high) < 0 || high.family != family ||
-		     addr_compare(&low, &high) > 0))
-		return -EINVAL;
-	return 0;
-}
-
-/* "A[-B][:P1[-P2]]", or "[A-B]:P1-P2" for IPv6. */
-static int range_check(const char *text)
-{
-	char addresses[VALUE_TEXT], *ports;
-
-	snprintf(addresses, sizeof(addresses), "%s", text);
-	if (*addresses != '[') {
-		ports = strchr(addresses, ':');
-		if (ports)
-			*ports++ = '\0';
-		return addresses_check(addresses, AF_INET) < 0 || (ports && ports_check(ports) < 0)
-			       ? -EINVAL
-			       : 0;
-	}
-	ports = strchr(addresses, ']');
-	if (!ports || ports[1] != ':')
-		return -EINVAL;
-	*ports = '\0';
-	return addresses_check(addresses + 1, AF_INET6) < 0 || ports_check(ports + 2) < 0 ? -EINVAL
-											  : 0;
-}
-
 static bool word_is_one_of(const char *word, const char *const *words)
 {
 	for (; *words; words++)
@@ -225,39 +168,14 @@ static bool word_is_one_of(const char *word, const char *const *words)
 	return false;
 }
 
-static int match_part_check(const char *name, const char *value, bool *any)
-{
-	static const char *const protocols[] = {"tcp", "udp", "sctp", "icmp", "icmpv6", NULL};
-	static const char *const families[] = {"ipv4", "ipv6", NULL};
-
-	if (!strcmp(name, "proto"))
-		return word_is_one_of(value, protocols) ? 0 : -EINVAL;
-	if (!strcmp(name, "iif") || !strcmp(name, "oif"))
-		return *value && strlen(value) < DEVICE_NAME ? 0 : -EINVAL;
-	*any = true;
-	if (!strcmp(name, "af"))
-		return word_is_one_of(value, families) ? 0 : -EINVAL;
-	if (!strcmp(name, "src-range") || !strcmp(name, "dst-range"))
-		return range_check(value);
-	return -EINVAL;
-}
-
 int take_match(struct rule *rule, const char *text)
 {
-	char copy[VALUE_TEXT], *next = copy, *part;
-	bool any = false;
+	int status = match_parse(text, &rule->match, &rule->why);
 
-	if (snprintf(copy, sizeof(copy), "%s", text) >= (int)sizeof(copy))
-		return -EINVAL;
-	while ((part = strsep(&next, ","))) {
-		char *equals = strchr(part, '=');
-		if (!equals)
-			return -EINVAL;
-		*equals = '\0';
-		if (match_part_check(part, equals + 1, &any) < 0)
-			return -EINVAL;
-	}
-	return any ? 0 : -EINVAL;
+	// Names of WAN addresses are looked up in the family of the match, ports are none of TCP's.
+	rule->protocol = rule->match.protocol;
+	rule->service.addr.family = rule->match.family;
+	return status;
 }
 
 /* Other endpoints */

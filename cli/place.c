@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/addr.h"
 #include "base/protocol.h"
@@ -61,18 +62,40 @@ static enum exit_code mark_append(const struct arguments *arguments, unsigned in
 	return EXIT_OK;
 }
 
+static enum exit_code place_match(const struct arguments *arguments, const char *word,
+				  char path[static PLACE_TEXT])
+{
+	char text[MATCH_TEXT], piece[MATCH_PATH];
+	struct match match;
+	struct error error = {0};
+
+	if (match_parse(word, &match, &error) < 0)
+		return usage_error(arguments->command, "%s%s%s", error.field,
+				   *error.field ? ": " : "", error.text);
+	snprintf(path, PLACE_TEXT, "/v1/services/match/%s/0",
+		 match_escape(match_format(&match, text), piece));
+	return EXIT_OK;
+}
+
+bool place_is_match(const struct arguments *arguments, unsigned int first)
+{
+	return !strcasecmp(arguments->positional[first], "match");
+}
+
 enum exit_code place_service(const struct arguments *arguments, unsigned int first,
 			     char path[static PLACE_TEXT])
 {
 	const char *protocol = arguments->positional[first];
 	bool mark6 = !strcmp(protocol, "fwmark6");
 
+	if (place_is_match(arguments, first))
+		return place_match(arguments, arguments->positional[first + 1], path);
 	if (mark6 || !strcmp(protocol, "fwmark"))
 		return mark_append(arguments, first + 1, mark6, path);
 	if (protocol_parse(protocol) < 0)
 		return usage_error(arguments->command,
 				   "\"%s\" is not a protocol: " PROTOCOL_WORDS
-				   ", nor fwmark or fwmark6",
+				   ", nor fwmark, fwmark6 or match",
 				   protocol);
 	snprintf(path, PLACE_TEXT, "/v1/services/%s", protocol);
 	return ports_append(arguments, first + 1, path);
@@ -81,7 +104,17 @@ enum exit_code place_service(const struct arguments *arguments, unsigned int fir
 enum exit_code place_server(const struct arguments *arguments, unsigned int position,
 			    char path[static PLACE_TEXT])
 {
+	const char *word = arguments->positional[position];
+	char text[ADDR_TEXT];
+	struct addr addr;
+
 	strcat(path, "/servers");
+	if (place_is_match(arguments, 0) && addr_parse(word, &addr) == 0) {
+		size_t length = strlen(path);
+
+		snprintf(path + length, PLACE_TEXT - length, "/%s/0", addr_format(&addr, text));
+		return EXIT_OK;
+	}
 	return endpoint_append(arguments, position, path);
 }
 

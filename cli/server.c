@@ -19,7 +19,7 @@ static const struct option server_options[] = {
 	 "share of new connections; 0 drains: nothing new, what is there goes on", NULL},
 	{"mode", 'm', OPTION_TEXT, "NAME", "mode",
 	 "forwarding mode, instead of the service's: fullnat, nat, dr or tunnel",
-	 "fullnat nat dr tunnel"},
+	 "fullnat nat dr tunnel snat"},
 	{"tunnel", 0, OPTION_TEXT, "TYPE[:PORT][+CHECKSUM]", "tunnel",
 	 "of mode tunnel: ipip, gre, gre+full, gue:6080, gue:6080+full or gue:6080+remote",
 	 "ipip gre gre+full gue:6080 gue:6080+full gue:6080+remote"},
@@ -43,11 +43,12 @@ static const struct column server_columns[] = {
 };
 
 /* The real servers of a service as rows that also name the service. */
-static void server_rows_append(json_t *rows, const json_t *service)
+static void server_rows_append(json_t *rows, json_t *service)
 {
 	size_t i;
 	json_t *server;
 
+	match_name_service(service);
 	json_array_foreach (json_object_get(service, "servers"), i, server) {
 		char name[SERVICE_PATH];
 		json_t *row = json_pack("{s:O, s:s}", "protocol",

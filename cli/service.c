@@ -29,8 +29,8 @@
 		 OPTION_TEXT,                                                                        \
 		 "NAME",                                                                             \
 		 "mode",                                                                             \
-		 "forwarding mode: fullnat, nat, dr or tunnel",                                      \
-		 "fullnat nat dr tunnel"},                                                           \
+		 "forwarding mode: fullnat, nat, dr or tunnel; snat of a service by match",          \
+		 "fullnat nat dr tunnel snat"},                                                      \
 		{"unknown-tcp",                                                                      \
 		 0,                                                                                  \
 		 OPTION_TEXT,                                                                        \
@@ -105,10 +105,23 @@ static const struct column service_columns[] = {
 static enum exit_code service_list(struct client *client, const struct arguments *arguments)
 {
 	char *query = arguments_query(arguments), path[PLACE_TEXT];
+	json_t *answer, *service;
+	size_t i;
 
 	snprintf(path, sizeof(path), "/v1/services%s", query);
 	free(query);
-	return place_list(client, arguments, path, "services", service_columns);
+	enum exit_code code = client_get(client, path, &answer);
+	if (code != EXIT_OK)
+		return code;
+	if (arguments->json) {
+		json_print(answer);
+	} else {
+		json_array_foreach (answer_array(answer, "services"), i, service)
+			match_name_service(service);
+		table_print(answer_array(answer, "services"), service_columns);
+	}
+	json_decref(answer);
+	return EXIT_OK;
 }
 
 static enum exit_code service_show(struct client *client, const struct arguments *arguments)
@@ -133,7 +146,7 @@ static enum exit_code service_show(struct client *client, const struct arguments
 	return EXIT_OK;
 }
 
-/* "192.168.1.2:80,100" as an entry of "servers". */
+/* "192.168.1.2:80,100" as an entry of "servers"; a WAN address of a match has no port. */
 static enum exit_code server_option_put(const struct arguments *arguments, json_t *body,
 					const char *value)
 {
@@ -141,11 +154,12 @@ static enum exit_code server_option_put(const struct arguments *arguments, json_
 	char endpoint[ENDPOINT_TEXT], text[ADDR_TEXT], *end = NULL;
 	long weight = comma ? strtol(comma + 1, &end, 10) : 1;
 	struct addr addr;
-	uint16_t port;
+	uint16_t port = 0;
 
 	snprintf(endpoint, sizeof(endpoint), "%.*s",
 		 comma ? (int)(comma - value) : (int)strlen(value), value);
-	if (endpoint_parse(endpoint, &addr, &port) < 0 || (comma && (!comma[1] || *end)))
+	bool bare = place_is_match(arguments, 0) && addr_parse(endpoint, &addr) == 0;
+	if ((!bare && endpoint_parse(endpoint, &addr, &port) < 0) || (comma && (!comma[1] || *end)))
 		return usage_error(arguments->command,
 				   "--server: \"%s\" is not ADDRESS:PORT or ADDRESS:PORT,WEIGHT",
 				   value);

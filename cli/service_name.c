@@ -16,6 +16,14 @@ static long long number_of(const json_t *object, const char *field)
 	return (long long)json_integer_value(json_object_get(object, field));
 }
 
+/* Rows have the text of a match in the place of the VIP, services have the match itself. */
+static const char *match_of(const json_t *service, char text[static MATCH_TEXT])
+{
+	if (match_of_service(service))
+		return match_text(match_of_service(service), text);
+	return strcmp(text_of(service, "protocol"), "match") ? NULL : text_of(service, "vip");
+}
+
 /* Rows have the mark in the place of the port, services have it by its name. */
 long long service_mark(const json_t *service)
 {
@@ -43,10 +51,13 @@ char *service_ports(const json_t *service, char text[static SERVICE_PATH])
 
 char *service_path(const json_t *service, char path[static SERVICE_PATH])
 {
-	char ports[SERVICE_PATH];
+	char ports[SERVICE_PATH], text[MATCH_TEXT], piece[MATCH_PATH];
+	const char *match = match_of(service, text);
 	long long mark = service_mark(service);
 
-	if (mark)
+	if (match)
+		snprintf(path, SERVICE_PATH, "/v1/services/match/%s/0", match_escape(match, piece));
+	else if (mark)
 		snprintf(path, SERVICE_PATH, "/v1/services/fwmark/%s/%lld",
 			 service_mark_is_ipv6(service) ? "ipv6" : "ipv4", mark);
 	else
@@ -60,9 +71,12 @@ char *service_endpoint(const json_t *service, char text[static SERVICE_PATH])
 {
 	const char *vip = json_string_value(json_object_get(service, "vip"));
 	long long mark = service_mark(service);
-	char ports[SERVICE_PATH];
+	char ports[SERVICE_PATH], room[MATCH_TEXT];
+	const char *match = match_of(service, room);
 
-	if (mark)
+	if (match)
+		snprintf(text, SERVICE_PATH, "%s", match);
+	else if (mark)
 		snprintf(text, SERVICE_PATH, "%lld%s", mark,
 			 service_mark_is_ipv6(service) ? " IPv6" : "");
 	else if (!vip)

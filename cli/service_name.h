@@ -5,15 +5,17 @@
 
 #include <jansson.h>
 
+#include "match_words.h"
+
 /*
  * What a service is called, from the JSON of the service or of a row that names one: a service on
- * a port, on a range of ports, on any port (0), or by firewall mark.
+ * a port, on a range of ports, on any port (0), by firewall mark, or by match.
  */
-enum { SERVICE_PATH = 128 };
+enum { SERVICE_PATH = MATCH_PATH + 64 };
 
 /* "/v1/services/tcp/10.0.0.100/80" */
 char *service_path(const json_t *service, char path[static SERVICE_PATH]);
-/* "10.0.0.100:80", "[fd00::1]:8000-8010"; the mark alone; "-" when there is none. */
+/* "10.0.0.100:80", "[fd00::1]:8000-8010"; the mark or the match alone; "-" when there is none. */
 char *service_endpoint(const json_t *service, char text[static SERVICE_PATH]);
 /* "80", "8000-8010" */
 char *service_ports(const json_t *service, char text[static SERVICE_PATH]);

@@ -233,6 +233,7 @@ static enum exit_code counter_list(struct client *client, const struct arguments
 		return code;
 	rows = json_array();
 	json_array_foreach (answer_array(answer, "services"), i, service) {
+		match_name_service(service);
 		counter_append(rows, service, service, "(all)");
 		json_array_foreach (json_object_get(service, "servers"), j, server) {
 			const char *address = json_string_value(json_object_get(server, "address"));

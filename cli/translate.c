@@ -13,6 +13,7 @@
  *   local_address_group, laddr_group_name  settings, and addresses of vrrp_instances
  *   lb_kind FNAT                           lb_kind NAT and the mode fullnat in the settings
  *   establish_timeout                      timeouts in the settings
+ *   virtual_server match                   a service in the settings
  *   dpdk_interface, vip_bind_dev           "dev" of addresses
  *   nb_sock_retry                          retry
  *

@@ -47,12 +47,12 @@ struct translation {
 	const struct translate_options *options;
 	struct findings *findings;
 	struct instance *instances;
-	void *owned;	       // tree of struct owned
-	void *locals;	       // tree of struct local
-	void *local_groups;    // tree of struct named
-	void *server_groups;   // tree of struct named
-	void *services;	       // tree of struct named: "tcp 10.0.0.1:80", to find the same twice
-	struct block *statics; // static_ipaddress that was added, or NULL
+	void *owned;	     // tree of struct owned
+	void *locals;	     // tree of struct local
+	void *local_groups;  // tree of struct named
+	void *server_groups; // tree of struct named
+	void *services; // tree of struct named: "tcp 10.0.0.1:80" or "match ...", to find the same twice
+	struct block *statics;	   // static_ipaddress that was added, or NULL
 	const struct block *vague; // a definition put to use, which may be a vrrp_instance
 	json_t *settings;	   // the list
 };
@@ -92,3 +92,12 @@ void vrrp_finish(struct translation *t);
 
 /* translate_server.c */
 void servers_translate(struct translation *t);
+/* Is `word` one of the words in `list`, which are separated by spaces? */
+bool word_among(const char *list, const char *word);
+/* The one value of a statement; NULL after an error. */
+const char *statement_value(struct translation *t, const struct block *block);
+/* The seconds of establish_timeout; 0 after an error. */
+unsigned int established_parse(struct translation *t, const struct block *block, const char *text);
+
+/* translate_match.c: take a virtual_server match out, and make a service of it. */
+void match_translate(struct translation *t, struct block *block);

@@ -63,8 +63,7 @@ static const struct refused {
 	{"lthreshold", "limiting the connections of a real server", NULL},
 };
 
-/* Is `word` one of the words in `list`, which are separated by spaces? */
-static bool word_among(const char *list, const char *word)
+bool word_among(const char *list, const char *word)
 {
 	size_t length = strlen(word);
 
@@ -74,8 +73,7 @@ static bool word_among(const char *list, const char *word)
 	return false;
 }
 
-/* The one value of a statement; NULL after an error. */
-static const char *value_of(struct translation *t, const struct block *block)
+const char *statement_value(struct translation *t, const struct block *block)
 {
 	if (block->count == 2)
 		return block_word(t->blocks, block, 1);
@@ -114,7 +112,7 @@ static void take_kind(struct translation *t, struct service *service, struct blo
 	if (kind && !strcmp(kind, "TUNNEL"))
 		block_set_word(t->blocks, block, 1, kind = "TUN");
 	if (!kind || strcmp(kind, "TUN"))
-		kind = value_of(t, block);
+		kind = statement_value(t, block);
 	if (!kind || is_vague(kind))
 		return;
 	while (kinds[i].kind && strcmp(kinds[i].kind, kind))
@@ -138,7 +136,7 @@ static void take_kind(struct translation *t, struct service *service, struct blo
 static void take_scheduler(struct translation *t, struct service *service, struct block *block)
 {
 	static const char stock[] = "rr wrr lc wlc lblc lblcr dh sh sed nq mh fo ovf";
-	const char *name = value_of(t, block);
+	const char *name = statement_value(t, block);
 
 	if (!name || is_vague(name))
 		return;
@@ -163,7 +161,7 @@ static void take_quiescent(struct translation *t, struct service *service, struc
 
 static void take_hash_target(struct translation *t, struct service *service, struct block *block)
 {
-	const char *name = value_of(t, block);
+	const char *name = statement_value(t, block);
 
 	block_remove(block);
 	if (!name)
@@ -176,7 +174,7 @@ static void take_hash_target(struct translation *t, struct service *service, str
 
 static void take_protocol(struct translation *t, struct service *service, struct block *block)
 {
-	const char *name = value_of(t, block);
+	const char *name = statement_value(t, block);
 
 	if (!name || is_vague(name))
 		service->vague = block;
@@ -192,7 +190,7 @@ static void take_protocol(struct translation *t, struct service *service, struct
 
 static void take_locals(struct translation *t, struct service *service, struct block *block)
 {
-	const char *name = value_of(t, block);
+	const char *name = statement_value(t, block);
 
 	service->own_words = true;
 	service->locals_block = block;
@@ -204,29 +202,33 @@ static void take_locals(struct translation *t, struct service *service, struct b
 		finding_error(t->findings, block, "there is no local_address_group \"%s\"", name);
 }
 
+unsigned int established_parse(struct translation *t, const struct block *block, const char *text)
+{
+	char *end = NULL;
+	unsigned long seconds = strtoul(text, &end, 10);
+
+	if (!*end && end != text && *text != '-' && seconds >= 1 && seconds <= 3600)
+		return (unsigned int)seconds;
+	finding_error(t->findings, block,
+		      "establish_timeout %s: it takes a number of seconds from 1 to 3600", text);
+	return 0;
+}
+
 static void take_established(struct translation *t, struct service *service, struct block *block)
 {
-	const char *text = value_of(t, block);
-	char *end = NULL;
+	const char *text = statement_value(t, block);
 
 	service->own_words = true;
 	block_remove(block);
-	if (!text)
-		return;
-	unsigned long seconds = strtoul(text, &end, 10);
-	if (*end || end == text || *text == '-' || seconds < 1 || seconds > 3600)
-		finding_error(t->findings, block,
-			      "establish_timeout %s: it takes a number of seconds from 1 to 3600",
-			      text);
-	else
-		service->established = (unsigned int)seconds;
+	if (text)
+		service->established = established_parse(t, block, text);
 }
 
 static void take_device(struct translation *t, struct service *service, struct block *block)
 {
 	service->own_words = true;
 	block_remove(block);
-	if (value_of(t, block))
+	if (statement_value(t, block))
 		service->device = block;
 }
 
@@ -696,9 +698,7 @@ void servers_translate(struct translation *t)
 		if (!block_is(b, "virtual_server"))
 			continue;
 		if (b->count > 1 && !strcmp(b->words[1], "match")) {
-			finding_error(t->findings, b,
-				      "virtual_server match: SNAT by match is not available yet");
-			block_remove(b);
+			match_translate(t, b);
 			continue;
 		}
 		*link = service_read(t, b);

@@ -13,6 +13,7 @@
 #include "client.h"
 #include "face.h"
 #include "findings.h"
+#include "match_words.h"
 #include "run_options.h"
 #include "supervise.h"
 #include "translate.h"
@@ -233,6 +234,32 @@ static enum exit_code settings_put(const struct keepalived *k, const json_t *set
 	return code;
 }
 
+/*
+ * The services by match go with keepalived, which takes its own away when it ends. The settings stay:
+ * they do nothing without services.
+ */
+static void matches_leave(const struct keepalived *k)
+{
+	struct client *client = client_open(k->options->socket);
+	json_t *settings = NULL, *left = json_array(), *entry;
+	size_t i;
+
+	if (weir_listens(k->options->socket) &&
+	    client_get(client, "/v1/ipvs", &settings) == EXIT_OK) {
+		json_array_foreach (json_object_get(settings, "services"), i, entry)
+			if (!match_of_service(entry))
+				json_array_append(left, entry);
+		if (json_array_size(left) <
+		    json_array_size(json_object_get(settings, "services"))) {
+			json_object_set(settings, "services", left);
+			client_request(client, "PUT", "/v1/ipvs", settings, NULL);
+		}
+	}
+	json_decref(settings);
+	json_decref(left);
+	client_close(client);
+}
+
 /* Everything that has to be in place before keepalived reads its file. */
 static int keepalived_prepare(void *arg)
 {
@@ -358,6 +385,7 @@ static int keepalived_run(struct keepalived *k, char *program)
 		code = 127;
 	} else if (code == EXIT_OK) {
 		code = supervise(&daemon);
+		matches_leave(k);
 	}
 	free(words);
 	return code;

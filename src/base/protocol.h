@@ -23,6 +23,10 @@ static inline const char *protocol_name(uint8_t protocol)
 		return "udp";
 	case IPPROTO_SCTP:
 		return "sctp";
+	case IPPROTO_ICMP:
+		return "icmp";
+	case IPPROTO_ICMPV6:
+		return "icmpv6";
 	}
 	return "?";
 }

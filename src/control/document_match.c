@@ -170,9 +170,12 @@ int document_judge_match(struct decode *d, const json_t *json, const struct mode
 					      text, model_server_mode(service, server))
 				: decode_fail(d, -EINVAL, "snat is for a service by match");
 	}
-	if (!by_match && strcmp(service->mode, "snat") == 0) {
+	if ((strcmp(service->mode, "snat") == 0) != by_match) {
 		decode_enter(d, ".mode");
-		return decode_fail(d, -EINVAL, "snat is for a service by match");
+		return by_match ? decode_fail(d, -EINVAL,
+					      "a service by match has the mode snat, not %s",
+					      service->mode)
+				: decode_fail(d, -EINVAL, "snat is for a service by match");
 	}
 	if (!by_match)
 		return 0;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "control/ipvs_table.h"
 #include "control/rates.h"
 #include "control/zero.h"
 #include "path/workers.h"
@@ -30,7 +31,15 @@ static void address_add(struct text *text, const struct addr *addr, bool bracket
 
 static const char *protocol_title(uint8_t protocol)
 {
-	return protocol == IPPROTO_TCP ? "TCP" : protocol == IPPROTO_UDP ? "UDP" : "SCTP";
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return "TCP";
+	case IPPROTO_UDP:
+		return "UDP";
+	case IPPROTO_SCTP:
+		return "SCTP";
+	}
+	return "ICMP";
 }
 
 static const char *method_name(const struct model_service *service,
@@ -71,6 +80,8 @@ static bool table_more(struct ipvs_listing *listing)
 	service = model_next(&listing->cursor);
 	if (service == NULL)
 		return false;
+	if (!ipvs_table_has_words(service))
+		return true;
 	if (service->key.kind == SERVICE_MARK) {
 		text_add(text, "FWM  %08X %s ", service->key.mark, service->scheduler);
 	} else {
@@ -194,7 +205,8 @@ static bool services_next(struct ipvs_listing *listing, struct ipvs_reply *reply
 
 		if (service == NULL)
 			return false;
-		if (service->key.port_end == 0) // IPVS has no word for a range of ports
+		// Nor has IPVS a word for a range of ports.
+		if (ipvs_table_has_words(service) && service->key.port_end == 0)
 			ipvs_reply_service(reply, service, true);
 	}
 	return true;

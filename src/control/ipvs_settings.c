@@ -14,6 +14,9 @@
  * Settings are kept as the JSON that they came as, so that a field which another part of weir adds
  * to services can be set here at once. To lay them over a service is to patch it, as REST would.
  *
+ * Services by match are no settings of anything, because the door has no words for them: they are
+ * made whole, belong to the door, and go when the settings that replace these do not have them.
+ *
  * When a setting is taken back, its field gets its default again: the service is written as JSON,
  * without the fields of the old settings and with those of the new, and read back as a saved one.
  */
@@ -24,6 +27,8 @@ struct setting {
 
 struct ipvs_settings {
 	struct keyed table;
+	struct model_service **matches;
+	unsigned int match_count;
 	json_t *given;
 };
 
@@ -60,8 +65,23 @@ void ipvs_settings_free(struct ipvs_settings *settings)
 		free(setting);
 	}
 	keyed_free(&settings->table);
+	for (unsigned int i = 0; i < settings->match_count; i++)
+		model_service_free(settings->matches[i]);
+	free(settings->matches);
 	json_decref(settings->given);
 	free(settings);
+}
+
+static int match_add(struct ipvs_settings *settings, const struct model_service *service)
+{
+	struct model_service **larger = realloc(settings->matches,
+						(settings->match_count + 1) * sizeof(*larger));
+
+	if (larger == NULL)
+		return -ENOMEM;
+	settings->matches = larger;
+	larger[settings->match_count] = model_service_copy(service);
+	return larger[settings->match_count++] ? 0 : -ENOMEM;
 }
 
 static int setting_add(struct ipvs_settings *settings, const struct service_key *key,
@@ -130,11 +150,16 @@ int ipvs_settings_decode(const json_t *json, bool saved, struct ipvs_settings **
 	// The decoder keeps the order of the list, and has refused what is no list of objects.
 	for (unsigned int i = 0; i < document.service_count && status == 0; i++) {
 		const json_t *entry = json_array_get(list, i);
+		const struct model_service *service = document.services[i];
 
-		status = entry_check(entry, i, error);
-		if (status < 0)
-			break;
-		status = setting_add(settings, &document.services[i]->key, entry);
+		if (service->key.kind == SERVICE_MATCH) {
+			status = match_add(settings, service);
+		} else {
+			status = entry_check(entry, i, error);
+			if (status < 0)
+				break;
+			status = setting_add(settings, &service->key, entry);
+		}
 		if (status < 0)
 			error_set(error, status, "", "out of memory");
 	}
@@ -147,11 +172,40 @@ int ipvs_settings_decode(const json_t *json, bool saved, struct ipvs_settings **
 	return 0;
 }
 
+static bool matches_have(const struct ipvs_settings *settings, const struct service_key *key)
+{
+	for (unsigned int i = 0; i < settings->match_count; i++)
+		if (memcmp(&settings->matches[i]->key, key, sizeof(*key)) == 0)
+			return true;
+	return false;
+}
+
 static json_t *fields_of(const struct ipvs_settings *settings, const struct service_key *key)
 {
 	const struct setting *setting = settings ? keyed_find(&settings->table, key) : NULL;
 
 	return setting ? setting->fields : NULL;
+}
+
+/* The services by match that the door has, and those that it shall have. */
+static int matches_edit(const struct ipvs_settings *wanted, struct edit *edit)
+{
+	struct model_service *service, *after;
+	uint32_t cursor = 0;
+	int status = 0;
+
+	while (status == 0 && (service = model_next(&cursor)) != NULL)
+		if (service->key.kind == SERVICE_MATCH && service->origin == ORIGIN_IPVS &&
+		    !matches_have(wanted, &service->key))
+			status = edit_service(edit, service, NULL);
+	for (unsigned int i = 0; i < wanted->match_count && status == 0; i++) {
+		service = model_find(&wanted->matches[i]->key);
+		if (service != NULL && service->origin != ORIGIN_IPVS)
+			continue;
+		after = model_service_copy(wanted->matches[i]);
+		status = after ? edit_service(edit, service, after) : -ENOMEM;
+	}
+	return status;
 }
 
 /* What was found out about servers and is not in JSON. */
@@ -201,8 +255,10 @@ int ipvs_settings_edit(const struct ipvs_settings *wanted, struct edit *edit, st
 {
 	struct model_service *service, *after = NULL;
 	uint32_t cursor = 0;
-	int status;
+	int status = matches_edit(wanted, edit);
 
+	if (status < 0)
+		return error_set(error, status, "", "out of memory");
 	while ((service = model_next(&cursor)) != NULL) {
 		json_t *old = fields_of(in_use, &service->key);
 		json_t *new = fields_of(wanted, &service->key);

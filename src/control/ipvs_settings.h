@@ -11,12 +11,14 @@
  * What the programs at the IPVS door cannot say: forwarding mode, local addresses, timeouts of one
  * service and so on. Settings are fields of services by their key, given as a whole by PUT of
  * /v1/ipvs; they are laid over a service that comes through the door, now and later, and win over
- * what the door says. Services of other doors are left alone. Persisted with the model.
+ * what the door says. Services of other doors are left alone. Services by match, which the door has
+ * no words for, stand there whole, with their WAN addresses. Persisted with the model.
  */
 struct ipvs_settings;
 
 /*
- * {"services": [{"protocol", "vip", "port", any other field of a service but its servers}]}.
+ * {"services": [{"protocol", "vip", "port", any other field of a service but its servers},
+ * {"match", any field of such a service}]}.
  * `saved`: as persisted, checked only so far as to find its service; what does not fit any more is
  * found out when it is laid over one. 0 or -EINVAL, -EOPNOTSUPP, -ENOMEM.
  */

@@ -256,7 +256,8 @@ static int services_flush(const struct ipvs_peer *peer, struct error *error)
 	uint32_t cursor = 0;
 
 	while ((service = model_next(&cursor)) != NULL) {
-		if (peer->keepalived && service->origin != ORIGIN_IPVS)
+		if ((peer->keepalived && service->origin != ORIGIN_IPVS) ||
+		    !ipvs_table_has_words(service))
 			continue;
 		if (edit_service(&edit, service, NULL) < 0) {
 			edit_free(&edit);

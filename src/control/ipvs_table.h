@@ -19,6 +19,15 @@ int ipvs_table_change(const struct ipvs_request *request, const struct ipvs_peer
 /* Publish, log as done by `who`, and persist. Frees the edit. */
 int ipvs_table_publish(struct edit *edit, const char *who, struct error *error);
 
+/*
+ * Has IPVS words for such a service? One by match is not listed at its door and not flushed by it:
+ * nobody there knows of it.
+ */
+static inline bool ipvs_table_has_words(const struct model_service *service)
+{
+	return service->key.kind != SERVICE_MATCH;
+}
+
 /* Tell the log what it was not told yet. */
 void ipvs_table_stop(void);
 

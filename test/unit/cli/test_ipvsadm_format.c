@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "ipvsadm_format.h"
+#include "match_words.h"
 
 static const char services_json[] =
 	"[{'protocol': 'udp', 'vip': '2001:db8::1', 'port': 80, 'scheduler': 'wlc',"
@@ -66,6 +67,52 @@ static void test_plain(void **state)
 		   "inhibited\n"
 		   "UDP  [2001:db8::1]:80 wlc conn-timeout 60\n"
 		   "  -> [2001:db8:11::51]:6000       FullNat 1      0          0         \n");
+}
+
+/* Services by match come first, in the order of their texts, and -S has what -R makes of them. */
+static void test_matches(void **state)
+{
+	static const char services[] =
+		"[{'protocol': 'tcp', 'vip': '10.0.0.100', 'port': 80, 'scheduler': 'rr',"
+		"  'mode': 'fullnat', 'servers': []},"
+		" {'match': {'protocol': 'udp', 'family': 'ipv6', 'in': 'dpdk0'}, 'mode': 'snat',"
+		"  'scheduler': 'wlc', 'timeouts': {'udp_normal': 9}, 'servers': []},"
+		" {'match': {'protocol': 'icmp', 'source': '192.168.88.1-192.168.88.253:0-0',"
+		"  'destination': '10.0.0.0-10.255.255.255:0-0', 'out': 'bond1'}, 'mode': 'snat',"
+		"  'scheduler': 'rr', 'timeouts': {'icmp': 9}, 'servers': ["
+		"   {'address': '101.227.17.140', 'port': 0, 'weight': 1}]}]";
+	json_t *json = json_of(services), *service;
+	char *text = NULL, *named;
+	size_t size, i;
+
+	FILE *out = open_memstream(&text, &size);
+	json_array_foreach (json, i, service) {
+		save_service(out, service);
+		match_name_service(service);
+	}
+	fclose(out);
+	assert_string_equal(text,
+			    "-A -t 10.0.0.100:80 -s rr\n"
+			    "-A -H proto=udp,af=ipv6,iif=dpdk0 -s wlc --settings "
+			    "'{\"timeouts\":{\"udp_normal\":9}}'\n"
+			    "-A -H proto=icmp,src-range=192.168.88.1-192.168.88.253:0-0,"
+			    "dst-range=10.0.0.0-10.255.255.255:0-0,oif=bond1 -s rr "
+			    "--conn-timeout 9\n"
+			    "-a -H proto=icmp,src-range=192.168.88.1-192.168.88.253:0-0,"
+			    "dst-range=10.0.0.0-10.255.255.255:0-0,oif=bond1 -r 101.227.17.140:0 "
+			    "-J -w 1\n");
+	free(text);
+	named = json_dumps(json, 0);
+	listing_is((struct list){.sorted = true}, named,
+		   "Prot LocalAddress:Port Scheduler Flags\n"
+		   "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+		   "MATCH icmp,from=192.168.88.1-192.168.88.253:0-0,"
+		   "to=10.0.0.0-10.255.255.255:0-0,oif=bond1 rr conn-timeout 9\n"
+		   "  -> 101.227.17.140:0             SNAT    1      0          0         \n"
+		   "MATCH udp,af=ipv6,iif=dpdk0 wlc conn-timeout 9\n"
+		   "TCP  10.0.0.100:80 rr\n");
+	free(named);
+	json_decref(json);
 }
 
 static void test_unsorted(void **state)
@@ -275,11 +322,12 @@ static void test_save(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),	   cmocka_unit_test(test_unsorted),
-		cmocka_unit_test(test_stats),	   cmocka_unit_test(test_thresholds),
-		cmocka_unit_test(test_rate),	   cmocka_unit_test(test_large),
-		cmocka_unit_test(test_connection), cmocka_unit_test(test_local),
-		cmocka_unit_test(test_names),	   cmocka_unit_test(test_save),
+		cmocka_unit_test(test_plain),	   cmocka_unit_test(test_matches),
+		cmocka_unit_test(test_unsorted),   cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_thresholds), cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_large),	   cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_local),	   cmocka_unit_test(test_names),
+		cmocka_unit_test(test_save),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,6 +109,27 @@ static void test_groups(void **state)
 	client_delete(client);
 }
 
+/* A service by match is named by its canonical text, however it is written. */
+static void test_match(void **state)
+{
+	struct client *client = client_new();
+
+	assert_int_equal(restore(client,
+				 "-A -H proto=tcp,src-range=10.0.0.1-10.0.0.9,oif=a%b -s rr\n"
+				 "-a -H tcp,oif=a%b,from=10.0.0.1-10.0.0.9 -r 192.0.2.1 -J\n"
+				 "-E -H proto=icmp,af=ipv4 --conn-timeout 0\n"
+				 "-d -H proto=icmp,af=ipv4 -r 192.0.2.1:0\n"),
+			 EXIT_OK);
+	assert_string_equal(
+		client->text,
+		"NEW /v1/services/match/tcp,from=10.0.0.1-10.0.0.9:0-0,oif=a%25b/0 "
+		"{\"scheduler\":\"rr\",\"servers\":[{\"address\":\"192.0.2.1\",\"mode\":\"snat\","
+		"\"port\":0,\"weight\":1}]}\n"
+		"PATCH /v1/services/match/icmp,af=ipv4/0 {\"timeouts\":{\"icmp\":null}}\n"
+		"DELETE /v1/services/match/icmp,af=ipv4/0/servers/192.0.2.1/0\n");
+	client_delete(client);
+}
+
 /* What is no part of a new service waits for what stands before it, and is done in order. */
 static void test_order(void **state)
 {
@@ -196,9 +217,9 @@ static void test_twice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_split), cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_order), cmocka_unit_test(test_fall_back),
-		cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_split),	  cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_match),	  cmocka_unit_test(test_order),
+		cmocka_unit_test(test_fall_back), cmocka_unit_test(test_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

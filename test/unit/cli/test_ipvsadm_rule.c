@@ -144,12 +144,6 @@ static void test_later(void **state)
 		"-At 10.0.0.1:80 --pe sip",
 		"-Aq 10.0.0.1:0",
 		"-A -1 [fd00::1]:0",
-		"-A -s rr -H proto=tcp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1",
-		"-A -H proto=icmp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1 -s rr",
-		"-A -H src-range=10.0.0.0-10.0.0.254,dst-range=0.0.0.0:1-1024,oif=dpdk1",
-		"-A -H af=ipv6,iif=dpdk0",
-		"-A -H src-range=[fd00::1-fd00::ff]:1-1024",
-		"-a -H proto=udp,src-range=192.168.88.1-192.168.88.253,oif=bond1 -r 10.1.2.3:0 -J",
 		"-at 10.0.0.1:80 -r 192.168.1.2 -b -x 100 -y 10",
 		"-Ut 10.0.0.1:80 -k 10.0.0.9",
 		"-Vt 10.0.0.1:80 -k ipset:bad",
@@ -167,6 +161,49 @@ static void test_later(void **state)
 
 		if (code != RULE_WRONG || !strstr(text, "is not available yet"))
 			fail_msg("%s: %d: %s", lines[i], code, text);
+		free(text);
+	}
+}
+
+/* Services by match: what is right, and what is said when it is not. */
+static void test_match(void **state)
+{
+	static const struct {
+		const char *line, *wrong;
+	} lines[] = {
+		{"-A -s rr -H proto=tcp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1", NULL},
+		{"-A -H proto=icmp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1 -s rr", NULL},
+		{"-A -H proto=tcp,src-range=10.0.0.0-10.0.0.254,dst-range=0.0.0.0:1-1024", NULL},
+		{"-A -H proto=udp,af=ipv6,iif=dpdk0", NULL},
+		{"-E --match proto=tcp,src-range=[fd00::1-fd00::ff]:1-1024 --conn-timeout 0", NULL},
+		{"-a -H proto=udp,src-range=192.168.88.1-192.168.88.253 -r 10.1.2.3:0 -J", NULL},
+		{"-e -H udp,from=192.168.88.1 -r 10.1.2.3 -w 5", NULL},
+		{"-d -H udp,from=192.168.88.1 -r 10.1.2.3", NULL},
+		{"-D -H udp,from=192.168.88.1", NULL},
+		{"-Ln --stats -H udp,from=192.168.88.1", NULL},
+		{"-Z -H udp,from=192.168.88.1", NULL},
+		{"-A -H src-range=10.0.0.0-10.0.0.254", "-H (--match): proto: is missing"},
+		{"-A -H proto=tcp", "-H (--match): src-range: is missing"},
+		{"-A -H proto=gre,af=ipv4", "-H (--match): proto: \"gre\" is none of"},
+		{"-A -H proto=tcp,src-range=10.0.0.1-9", "src-range: \"9\" is no IPv4 or IPv6"},
+		{"-A -H proto=tcp,nonsense=1", "\"nonsense\" is none of: proto, af"},
+		{"-A -H tcp,af=ipv4 -t 10.0.0.1:80", "exclude each other"},
+		{"-A -H tcp,af=ipv4 -o", "-o (--ops) is only for"},
+		{"-a -H tcp,af=ipv4 -r 10.1.2.3:80 -J", "SNAT chooses the ports"},
+		{"-a -H tcp,af=ipv4 -r 10.1.2.3", "needs -J (--snat)"},
+		{"-e -H tcp,af=ipv4 -r 10.1.2.3 -b", "needs -J (--snat)"},
+		{"-P -H tcp,af=ipv4 -z 10.1.2.3 -F dpdk1", "has WAN addresses (-r)"},
+		{"-Lnc -H tcp,af=ipv4", "is no filter of connections"},
+	};
+	struct rule rule;
+
+	for (unsigned int i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		messages_begin();
+		int code = parse(&rule, lines[i].line);
+		char *text = messages_end();
+
+		if (lines[i].wrong ? code != RULE_WRONG || !strstr(text, lines[i].wrong) : code)
+			fail_msg("%s: %d: %s", lines[i].line, code, text);
 		free(text);
 	}
 }
@@ -234,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_forms),	  cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_endpoints), cmocka_unit_test(test_later),
 		cmocka_unit_test(test_matrix),	  cmocka_unit_test(test_random),
+		cmocka_unit_test(test_match),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

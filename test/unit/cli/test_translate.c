@@ -204,6 +204,27 @@ static void test_drain(void **state)
 	options.drain_file = NULL;
 }
 
+#define IN_MATCH(line) "virtual_server match x {\n protocol TCP\n " line "\n}\n"
+
+static void test_match(void **state)
+{
+	json_t *taps = json_pack("{s:s, s:s}", "dpdk0", "lan", "dpdk1", "wan");
+
+	options.taps = taps;
+	expect("virtual_server match a {\n protocol ICMP\n lb_kind SNAT\n lb_algo rr\n delay_loop "
+	       "3\n"
+	       " src-range 192.168.0.1-192.168.0.254\n dst-range 0.0.0.0\n iif lan\n oif dpdk1\n"
+	       " establish_timeout 30\n real_server 10.0.0.100 0 {\n weight 4\n }\n"
+	       " real_server 10.0.0.101 0 {\n }\n}\n" IN_MATCH(
+		       "src-range [fd00::1-fd00::9]:1-1024\n oif dpdk1.100"),
+	       "--[{\"match\":\"icmp,from=192.168.0.1-192.168.0.254:0-0,iif=dpdk0,oif=dpdk1\","
+	       "\"servers\":[{\"address\":\"10.0.0.100\",\"weight\":4},{\"address\":"
+	       "\"10.0.0.101\",\"weight\":1}],\"scheduler\":\"rr\",\"timeouts\":{\"icmp\":30}},"
+	       "{\"match\":\"tcp,from=[fd00::1-fd00::9]:1-1024,oif=dpdk1.100\",\"servers\":[]}]");
+	options.taps = NULL;
+	json_decref(taps);
+}
+
 static void test_refused(void **state)
 {
 	static const char *const rows[][2] = {
@@ -250,8 +271,34 @@ static void test_refused(void **state)
 		 "f:2: error: dpdk_interface means nothing here"},
 		{IN_SERVICE("@a syn_proxy"),
 		 "f:2: error: syn_proxy behind the condition @a is not understood"},
-		{"virtual_server match x {\n src-range 10.0.0.1-9\n}\n",
-		 "f:1: error: virtual_server match: SNAT by match is not available yet"},
+		{IN_MATCH("src-range 10.0.0.1-9"), "f:3: error: src-range: \"9\" is no IPv4 or "
+						   "IPv6 address; both ends of a range are "
+						   "written out"},
+		{IN_MATCH("oif dpdk1"), "f:1: error: src-range: is missing: a match has at least a "
+					"source, a destination or a family"},
+		{IN_MATCH("src-range 10.0.0.1\n dst-range fd00::1"),
+		 "f:1: error: dst-range: is IPv6, and what stands before it IPv4"},
+		{IN_MATCH("lb_kind FNAT"), "f:3: error: lb_kind FNAT: of virtual_server match it "
+					   "is SNAT"},
+		{IN_MATCH("lb_algo ovf"),
+		 "f:3: error: lb_algo: \"ovf\" is no scheduler; there is: " WEIR_SCHEDULERS},
+		{IN_MATCH("protocol GRE"),
+		 "f:3: error: protocol GRE: there is TCP, UDP, SCTP, ICMP and ICMPv6"},
+		{IN_MATCH("syn_proxy"), "f:3: error: syn_proxy is not for virtual_server match"},
+		{IN_MATCH("src-range $A"), "f:3: error: src-range: write this out"},
+		{IN_MATCH("src-range 10.0.0.1\n real_server 10.1.0.1 80 {\n }"),
+		 "f:4: error: the port 80 of a WAN address must be 0: SNAT chooses its ports"},
+		{IN_MATCH("src-range 10.0.0.1\n real_server x 0 {\n }"),
+		 "f:4: error: real_server takes a WAN address and the port 0"},
+		{IN_MATCH("real_server 10.1.0.1 0 {\n TCP_CHECK {\n }\n }"),
+		 "f:4: error: TCP_CHECK is not for a WAN address: it has a weight and no more"},
+		{IN_MATCH("real_server 10.1.0.1 0 {\n weight x\n }"),
+		 "f:4: error: weight x: it takes a number, 0 to 65535"},
+		{"virtual_server match x {\n src-range 10.0.0.1\n}\n",
+		 "f:1: error: virtual_server match needs a protocol"},
+		{"virtual_server match {\n}\n", "f:1: error: virtual_server match takes a name"},
+		{IN_MATCH("src-range 10.0.0.1") IN_MATCH("src-range 10.0.0.1-10.0.0.1"),
+		 "f:5: error: this match stands in f:1 already"},
 		{"virtual_server fwmark 0 {\n}\n",
 		 "f:1: error: \"0\" is no firewall mark, a number above 0"},
 		{"virtual_server fwmark x {\n}\n",
@@ -320,7 +367,8 @@ int main(void)
 		cmocka_unit_test(test_families),      cmocka_unit_test(test_moves_with_instance),
 		cmocka_unit_test(test_two_instances), cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_drain),	      cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_schedulers),    cmocka_unit_test(test_harmless),
+		cmocka_unit_test(test_match),	      cmocka_unit_test(test_schedulers),
+		cmocka_unit_test(test_harmless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

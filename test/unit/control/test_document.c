@@ -107,6 +107,8 @@ static const struct {
 	{MATCH("'tcp,from=10.0.0.1'", ",'protocol':'udp'"), "services[0].protocol",
 	 "is not for a service by match", -EINVAL},
 	{MATCH("'tcp,from=10.0.0.1'", ",'check':{'type':'tcp'}"), "services[0].check", "", -EINVAL},
+	{MATCH("'tcp,from=10.0.0.1'", ",'mode':'fullnat'"), "services[0].mode",
+	 "a service by match has the mode snat, not fullnat", -EINVAL},
 	{MATCH("'tcp,from=10.0.0.1'", ",'mode':'fullnat','servers':[{'address':'10.0.0.9'}]"),
 	 "services[0].mode", "a service by match has the mode snat", -EINVAL},
 	{MATCH("'tcp,from=10.0.0.1'", ",'servers':[{'address':'10.0.0.9','port':80}]"),

@@ -19,6 +19,7 @@
 #include "control/ipvs_message.h"
 #include "control/ipvs_settings.h"
 #include "control/loop.h"
+#include "control/match_number.h"
 #include "control/publish.h"
 #include "control/rates.h"
 #include "control/remains.h"
@@ -429,6 +430,35 @@ static void test_settings(void **state)
 	assert_string_equal(service_at(VIP)->scheduler, "rr");
 }
 
+/* Services by match come and go with the settings, and the door itself knows nothing of them. */
+static void test_settings_with_matches(void **state)
+{
+	struct service_key tcp, icmp;
+	struct match match;
+
+	assert_int_equal(match_parse("tcp,from=10.1.0.0/16", &match, &error), 0);
+	tcp = match_key(&match);
+	assert_int_equal(match_parse("icmp,from=10.1.0.0/16", &match, &error), 0);
+	icmp = match_key(&match);
+	settings_put("{\"services\":[{\"match\":\"tcp,from=10.1.0.0/16\",\"scheduler\":\"rr\","
+		     "\"servers\":[{\"address\":\"192.0.2.1\",\"weight\":4}]},"
+		     "{\"match\":\"icmp,from=10.1.0.0/16\"}]}");
+	assert_string_equal(model_find(&tcp)->scheduler, "rr");
+	assert_int_equal(model_find(&tcp)->servers[0].weight, 4);
+	assert_int_equal(model_find(&tcp)->origin, ORIGIN_IPVS);
+	assert_int_equal(model_find(&icmp)->server_count, 0);
+	assert_int_equal(service_ask(IPVS_CMD_NEW_SERVICE, VIP, "rr"), 0);
+	ask(request_begin(IPVS_CMD_FLUSH, NLM_F_ACK));
+	assert_null(service_at(VIP));
+	assert_non_null(model_find(&tcp));
+	settings_put("{\"services\":[{\"match\":\"tcp,from=10.1.0.0/16\",\"mss\":1000}]}");
+	assert_int_equal(model_find(&tcp)->mss, 1000);
+	assert_int_equal(model_find(&tcp)->server_count, 0);
+	assert_null(model_find(&icmp));
+	settings_put("{\"services\":[]}");
+	assert_null(model_find(&tcp));
+}
+
 static void test_zero(void **state)
 {
 	struct traffic traffic;
@@ -483,6 +513,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_acknowledged_only_when_asked, start, stop),
 		cmocka_unit_test_setup_teardown(test_listings, start, stop),
 		cmocka_unit_test_setup_teardown(test_settings, start, stop),
+		cmocka_unit_test_setup_teardown(test_settings_with_matches, start, stop),
 		cmocka_unit_test_setup_teardown(test_zero, start, stop),
 		cmocka_unit_test_setup_teardown(test_timeouts, start, stop),
 	};
