@@ -167,6 +167,37 @@ static enum exit_code stacked_show_all(struct dpip *dpip, const char *path, cons
 	return code;
 }
 
+/* The words and their spelling are those of DPVS' dpip. */
+static enum exit_code bond_status(struct dpip *dpip, const char *name)
+{
+	char path[PLACE_TEXT];
+	json_t *port, *bond, *member;
+	enum exit_code code;
+	size_t i;
+
+	snprintf(path, sizeof(path), "/v1/ports/%s", name);
+	code = client_get(dpip->client, path, &port);
+	if (code != EXIT_OK)
+		return code;
+	bond = json_object_get(port, "bond");
+	if (bond) {
+		printf("--- bonding status ---\n"
+		       "mode %lld mac_addr %s xmit_policy %s link_monitor %lldms\n"
+		       "ative/slaves %lld/%lld link_down_prop_delay 0ms link_up_prop_delay 0ms\n"
+		       "slaves:",
+		       dpip_integer(bond, "mode"), dpip_text(port, "mac"),
+		       dpip_text(bond, "xmit_policy"), dpip_integer(bond, "monitor_interval"),
+		       dpip_integer(bond, "active"), dpip_integer(bond, "total"));
+		json_array_foreach (json_object_get(bond, "members"), i, member)
+			printf(" %s(%s, %s%s)", dpip_text(member, "name"), dpip_text(member, "mac"),
+			       is_true(member, "active") ? "active" : "inactive",
+			       is_true(member, "primary") ? ", primary" : "");
+		putchar('\n');
+	}
+	json_decref(port);
+	return EXIT_OK;
+}
+
 static enum exit_code port_show(struct dpip *dpip, const char *name)
 {
 	char path[PLACE_TEXT];
@@ -434,7 +465,10 @@ static enum exit_code link_show(struct dpip *dpip)
 	if (code != EXIT_OK)
 		return code;
 	// The status of a bond; a port has none beyond what is always shown.
-	return dpip->interval && !more ? rates_show(dpip, name, -1) : port_show(dpip, name);
+	if (dpip->interval && !more)
+		return rates_show(dpip, name, -1);
+	code = port_show(dpip, name);
+	return code == EXIT_OK && more ? bond_status(dpip, name) : code;
 }
 
 /* Set */

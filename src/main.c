@@ -120,7 +120,15 @@ static int start_pools(struct error *error)
 
 static int start_ports(struct error *error)
 {
-	return port_open_all(config.ports, config.port_count, config.workers.count, error);
+	struct port_config all[PORT_MAX + CONFIG_BONDS_MAX];
+	unsigned int count = 0;
+
+	// Bonds behind their members.
+	for (unsigned int i = 0; i < config.port_count; i++)
+		all[count++] = config.ports[i];
+	for (unsigned int i = 0; i < config.bond_count; i++)
+		all[count++] = config.bonds[i];
+	return port_open_all(all, count, config.workers.count, error);
 }
 
 static int start_handoff(struct error *error)
@@ -145,7 +153,11 @@ static void destroy_ifaces(void)
 static int create_ifaces(struct error *error)
 {
 	for (unsigned int i = 0; i < port_count(); i++) {
-		int result = iface_create(port_get(i), &ifaces[i], error);
+		int result;
+
+		if (port_get(i)->config.member)
+			continue;
+		result = iface_create(port_get(i), &ifaces[i], error);
 
 		if (result < 0) {
 			destroy_ifaces();

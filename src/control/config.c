@@ -104,6 +104,15 @@ static void ipvs_socket_derive(struct config *config)
 	strcpy(config->ipvs_socket + length, ".ipvs.sock");
 }
 
+/* The name in Linux, unless it was given. */
+static void tap_derive(struct port_config *port)
+{
+	if (port->tap[0] != '\0')
+		return;
+	memcpy(port->tap, port->name, sizeof(port->tap));
+	strcpy(port->tap + strnlen(port->name, sizeof(port->tap) - 5), ".kni");
+}
+
 /* What follows from other fields unless it was given. */
 static void config_derive(struct config *config)
 {
@@ -118,15 +127,14 @@ static void config_derive(struct config *config)
 	for (unsigned int i = 0; i < config->port_count; i++) {
 		struct port_config *port = &config->ports[i];
 
-		if (port->tap[0] == '\0') {
-			memcpy(port->tap, port->name, sizeof(port->tap));
-			strcpy(port->tap + strnlen(port->name, sizeof(port->tap) - 5), ".kni");
-		}
+		tap_derive(port);
 		if (port->descriptors == 0)
 			port->descriptors = 1024;
 		if (config_is_pci(port->device))
 			config->eal.use_pci = true;
 	}
+	for (unsigned int i = 0; i < config->bond_count; i++)
+		tap_derive(&config->bonds[i]);
 	config->eal.instance = config->instance;
 	config->eal.arguments = config->eal_arguments;
 }
@@ -163,8 +171,8 @@ static bool port_exists(const char *name, const void *arg)
 	const struct config *config = arg;
 
 	for (unsigned int i = 0; i < config->port_count; i++) {
-		if (strcmp(config->ports[i].name, name) == 0 ||
-		    strcmp(config->ports[i].tap, name) == 0)
+		if (!config->ports[i].member && (strcmp(config->ports[i].name, name) == 0 ||
+						 strcmp(config->ports[i].tap, name) == 0))
 			return true;
 	}
 	return config_has_interface(config, name);
@@ -180,6 +188,9 @@ static int config_fill(const json_t *json, struct config *config, struct error *
 	if (json_is_null(json))
 		return error_set(error, -EINVAL, "", "the file is empty");
 	status = decode_object(&d, json, config_fields, config);
+	if (status < 0)
+		return status;
+	status = config_decode_interfaces(json, config, error);
 	if (status < 0)
 		return status;
 	config_derive(config);
@@ -328,7 +339,7 @@ static void section_compare(json_t *texts, const char *name, const json_t *now, 
 }
 
 /* Port by port, so that the answer names the one that differs. */
-static void ports_compare(json_t *texts, const json_t *now, const json_t *then)
+static void ports_compare(json_t *texts, const char *section, const json_t *now, const json_t *then)
 {
 	size_t count = json_array_size(now), wanted = json_array_size(then);
 	char name[32];
@@ -338,7 +349,7 @@ static void ports_compare(json_t *texts, const json_t *now, const json_t *then)
 
 		json_object_del(had, "addresses");
 		json_object_del(port, "addresses");
-		snprintf(name, sizeof(name), "ports[%zu]", i);
+		snprintf(name, sizeof(name), "%s[%zu]", section, i);
 		section_compare(texts, name, had, port);
 	}
 }
@@ -360,8 +371,8 @@ json_t *config_restart_json(const struct config *running, const struct config *w
 	json_object_foreach (now, name, value) {
 		const json_t *other = json_object_get(then, name);
 
-		if (strcmp(name, "ports") == 0)
-			ports_compare(texts, value, other);
+		if (strcmp(name, "ports") == 0 || strcmp(name, "bonds") == 0)
+			ports_compare(texts, name, value, other);
 		else
 			section_compare(texts, name, value, other);
 	}

@@ -28,6 +28,7 @@ enum {
 	CONFIG_EAL_ARGUMENTS = 64,
 	CONFIG_INSTANCE = 32,
 	CONFIG_SOCKET = 108,
+	CONFIG_BONDS_MAX = 8,
 	CONFIG_FILE_MAX = 64 << 20,
 };
 
@@ -50,6 +51,8 @@ struct config {
 	struct punt_policer policers[PUNT_CLASSES];
 	struct port_config ports[PORT_MAX];
 	unsigned int port_count;
+	struct port_config bonds[CONFIG_BONDS_MAX]; // ports that are made of some of these
+	unsigned int bond_count;
 
 	enum log_level log_level;
 	struct announce_config announce;     // its interface, too, needs a restart

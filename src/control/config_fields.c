@@ -308,7 +308,6 @@ static const struct field port_fields[] = {
 	 .maximum = 16384},
 	{"steering", decode_word, FIELD_OF(struct port_config, steering), .more = config_steerings},
 	{"addresses", decode_ignore}, // after the others, see port_decode()
-	{"bond", decode_later, .more = "bonding"},
 	{NULL},
 };
 
@@ -421,8 +420,8 @@ const struct field config_fields[] = {
 	{"timeouts", decode_ignore}, // these three: document.c
 	{"local_addresses", decode_ignore},
 	{"services", decode_ignore},
-	{"bonds", decode_later, .more = "bonding"},
-	{"vlans", decode_interfaces, .minimum = INTERFACE_VLAN},
+	{"bonds", decode_ignore}, // these two: config_interface.c
+	{"vlans", decode_ignore},
 	{"tunnels", decode_later, .more = "a tunnel interface"},
 	{"vpc", decode_later, .more = "the VPC gateway"},
 	{"bfd", decode_later, .more = "BFD"},

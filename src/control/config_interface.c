@@ -18,6 +18,10 @@ bool config_has_interface(const struct config *config, const char *name)
 		if (strcmp(config->interfaces[i].name, name) == 0 ||
 		    strcmp(config->interfaces[i].vlan.tap, name) == 0)
 			return true;
+	for (unsigned int i = 0; i < config->bond_count; i++)
+		if (strcmp(config->bonds[i].name, name) == 0 ||
+		    strcmp(config->bonds[i].tap, name) == 0)
+			return true;
 	return false;
 }
 
@@ -33,8 +37,8 @@ struct interface_config *config_interfaces_copy(const struct config *config)
 static bool port_named(const struct config *config, const char *name)
 {
 	for (unsigned int i = 0; i < config->port_count; i++)
-		if (strcmp(config->ports[i].name, name) == 0 ||
-		    strcmp(config->ports[i].tap, name) == 0)
+		if (!config->ports[i].member && (strcmp(config->ports[i].name, name) == 0 ||
+						 strcmp(config->ports[i].tap, name) == 0))
 			return true;
 	return false;
 }
@@ -110,20 +114,18 @@ static int interface_decode_one(struct decode *d, const json_t *value, enum inte
 	return status;
 }
 
-int decode_interfaces(struct decode *d, const json_t *value, const struct field *field,
-		      void *target)
+static int decode_interfaces(struct decode *d, const json_t *value, enum interface_kind kind,
+			     struct config *config)
 {
-	struct config *config = target;
 	size_t length, count;
 	int status = decode_list_size(d, value, IFACE_MAX, &count);
 
 	if (status < 0)
 		return status;
-	interfaces_drop(config, (enum interface_kind)field->minimum);
+	interfaces_drop(config, kind);
 	for (size_t i = 0; i < count; i++) {
 		length = decode_enter(d, "[%zu]", i);
-		status = interface_decode_one(d, json_array_get(value, i),
-					      (enum interface_kind)field->minimum, config);
+		status = interface_decode_one(d, json_array_get(value, i), kind, config);
 		if (status < 0)
 			return status;
 		decode_leave(d, length);
@@ -131,8 +133,43 @@ int decode_interfaces(struct decode *d, const json_t *value, const struct field 
 	return 0;
 }
 
+int config_decode_interfaces(const json_t *json, struct config *config, struct error *error)
+{
+	const json_t *bonds = json_object_get(json, "bonds");
+	struct decode d = {.error = error};
+	int status = 0;
+
+	if (bonds != NULL) {
+		for (unsigned int i = 0; i < config->port_count; i++)
+			config->ports[i].member = false;
+		decode_enter(&d, ".bonds");
+		status = config_decode_bonds(&d, bonds, config);
+		decode_leave(&d, 0);
+	}
+	for (enum interface_kind kind = 0; kind < INTERFACE_KINDS && status == 0; kind++) {
+		const json_t *list = json_object_get(json, interface_section(kind));
+
+		if (list == NULL)
+			continue;
+		decode_enter(&d, ".%s", interface_section(kind));
+		status = decode_interfaces(&d, list, kind, config);
+		decode_leave(&d, 0);
+	}
+	return status;
+}
+
 void config_interfaces_add(json_t *object, const struct config *config)
 {
+	json_t *bonds = json_array();
+
+	for (unsigned int i = 0; i < config->bond_count; i++) {
+		json_t *bond = config_bond_json(&config->bonds[i]);
+
+		json_object_set_new(bond, "addresses",
+				    config_addresses_json(config, config->bonds[i].name));
+		json_array_append_new(bonds, bond);
+	}
+	json_object_set_new(object, "bonds", bonds);
 	for (enum interface_kind kind = 0; kind < INTERFACE_KINDS; kind++) {
 		json_t *list = json_array();
 

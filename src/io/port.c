@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "io/device.h"
+#include "io/port_bond.h"
 #include "io/port_device.h"
 #include "io/steer_flow.h"
 
@@ -45,6 +46,8 @@ static bool port_read_link(const struct port *port)
 {
 	struct rte_eth_link link;
 
+	if (port->config.bond.member_count > 0 && !port_bond_has_link(port))
+		return false;
 	// AF_XDP and AF_PACKET say "up" whatever happens to the device beneath.
 	if (port->kernel_device[0])
 		return device_running(port->kernel_device);
@@ -58,7 +61,11 @@ bool port_poll_links(void)
 
 	for (unsigned int i = 0; i < port_used; i++) {
 		struct port *port = &port_table[i];
-		bool up = port_read_link(port);
+		bool up;
+
+		if (port->config.bond.member_count > 0)
+			port_bond_poll(port);
+		up = port_read_link(port);
 
 		if (up == port->link_up)
 			continue;
@@ -90,13 +97,32 @@ static int port_check_names(const struct port_config *configs, unsigned int coun
 			if (strcmp(configs[i].name, configs[j].name) == 0)
 				return error_set(error, -EEXIST, "name",
 						 "two ports are called \"%s\"", configs[i].name);
-			if (strcmp(configs[i].device, configs[j].device) == 0)
+			if (configs[i].device[0] &&
+			    strcmp(configs[i].device, configs[j].device) == 0)
 				return error_set(error, -EEXIST, "device",
 						 "ports \"%s\" and \"%s\" have the same device",
 						 configs[j].name, configs[i].name);
 		}
 	}
 	return 0;
+}
+
+static int port_open(struct port *port, unsigned int workers, struct error *error)
+{
+	int result;
+
+	if (port->config.bond.member_count > 0) {
+		result = port_bond_open(port, workers, error);
+		if (result < 0)
+			port_bond_close(port);
+		return result;
+	}
+	if (!port->config.member)
+		return port_device_open(port, workers, error);
+	result = port_device_attach(port, workers, error);
+	if (result < 0)
+		port_device_close(port);
+	return result;
 }
 
 int port_open_all(const struct port_config *configs, unsigned int count, unsigned int workers,
@@ -116,7 +142,7 @@ int port_open_all(const struct port_config *configs, unsigned int count, unsigne
 		port->index = i;
 		result = port_check_names(configs, i + 1, error);
 		if (result == 0)
-			result = port_device_open(port, workers, error);
+			result = port_open(port, workers, error);
 		if (result < 0) {
 			port_error_place(i, error);
 			goto close_ports;
@@ -136,7 +162,13 @@ close_ports:
 void port_close_all(void)
 {
 	while (port_used > 0) {
-		steer_flow_clear(&port_table[port_used - 1]);
-		port_device_close(&port_table[--port_used]);
+		struct port *port = &port_table[port_used - 1];
+
+		steer_flow_clear(port);
+		if (port->config.bond.member_count > 0)
+			port_bond_close(port);
+		else
+			port_device_close(port);
+		port_used--;
 	}
 }

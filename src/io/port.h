@@ -30,6 +30,17 @@ enum port_steering {
 	STEERING_NONE, // there is one worker
 };
 
+enum { BOND_MEMBERS_MAX = 8 };
+
+struct bond_config {
+	uint8_t mode;		 // 0 round robin, 1 active backup, 2 hash, 4 LACP
+	uint8_t xmit_policy;	 // 0 layer2, 1 layer23, 2 layer34
+	uint16_t monitor_ms;	 // how often links are looked at
+	char primary[PORT_NAME]; // of mode 1, "": the first
+	uint8_t member_count;	 // 0: no bond
+	char members[BOND_MEMBERS_MAX][PORT_NAME];
+};
+
 struct port_config {
 	char name[PORT_NAME];	  // "dpdk0"
 	char device[PORT_DEVICE]; // PCI address, Linux interface, or DPDK vdev ("net_tap0,iface=x")
@@ -38,6 +49,8 @@ struct port_config {
 	uint16_t mtu;		  // 0: the device's
 	uint16_t descriptors;	  // per queue; 0: 1024
 	uint8_t steering;	  // enum port_steering: what is asked for
+	bool member;		  // of a bond: attached only, the bond does the rest
+	struct bond_config bond;  // or it is one
 };
 
 struct port_queue {
@@ -68,12 +81,15 @@ struct port {
 	uint8_t rss_key_len;
 	uint16_t rss_reta[512]; // queue by hash & (rss_reta_size - 1)
 	uint16_t rss_reta_size;
-	uint8_t steering;	// enum port_steering: what it is; control writes
-	bool distrusted;	// it was STEERING_RSS
-	char steering_why[168]; // one sentence
-	uint32_t flow_rules;	// in the device now
-	uint32_t flow_refused;	// local addresses of which it took no rules
-	bool link_up;		// control writes (port_poll_links), anybody reads
+	uint8_t steering;	 // enum port_steering: what it is; control writes
+	bool distrusted;	 // it was STEERING_RSS
+	char steering_why[168];	 // one sentence
+	uint32_t flow_rules;	 // in the device now
+	uint32_t flow_refused;	 // local addresses of which it took no rules
+	uint16_t bond;		 // of a member: index of its bond + 1
+	bool in_bond, taken_out; // of a member: it is in the bond; a door has taken it out
+	uint64_t left;		 // of a member: grace period after which it may be detached
+	bool link_up;		 // control writes (port_poll_links), anybody reads
 };
 
 /*

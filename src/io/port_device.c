@@ -357,6 +357,55 @@ int port_device_open(struct port *port, unsigned int workers, struct error *erro
 	return result;
 }
 
+static int port_attach_linux(struct port *port, unsigned int workers, struct error *error)
+{
+	char name[RTE_ETH_NAME_MAX_LEN], arguments[PORT_ARGUMENTS];
+	int result = 0;
+
+	if (!port->kernel_device[0])
+		result = port_take_kernel_device(port, port->config.device, error);
+	if (result < 0)
+		return result;
+	snprintf(name, sizeof(name), "net_af_packet_%s", port->config.name);
+	port_packet_arguments(port, workers, arguments, sizeof(arguments));
+	result = port_attach(port, "vdev", name, arguments, 0);
+	return result < 0 ? error_set(error, result, "device", "DPDK cannot open %s (%s)", name,
+				      rte_strerror(-result))
+			  : 0;
+}
+
+int port_device_attach(struct port *port, unsigned int workers, struct error *error)
+{
+	enum device_kind kind = device_classify(port->config.device);
+	char name[RTE_ETH_NAME_MAX_LEN], full[RTE_ETH_NAME_MAX_LEN + 8];
+	const char *arguments;
+	int result;
+
+	if (kind == DEVICE_NONE)
+		return error_set(error, -ENODEV, "device",
+				 "\"%s\" is no interface of this network namespace, no PCI address "
+				 "and no DPDK device (net_...)",
+				 port->config.device);
+	if (kind == DEVICE_LINUX) {
+		result = port_attach_linux(port, workers, error);
+	} else {
+		port->socket = -1;
+		port_split(port->config.device, name, &arguments);
+		snprintf(full, sizeof(full), "%s%s",
+			 kind == DEVICE_PCI && strlen(name) == 7 ? "0000:" : "", name);
+		result = port_attach(port, kind == DEVICE_PCI ? "pci" : "vdev", full, arguments, 0);
+		if (result < 0)
+			error_set(error, result, "device", "DPDK cannot open %s (%s)", full,
+				  rte_strerror(-result));
+	}
+	if (result < 0)
+		return result;
+	port_describe(port, 1);
+	port->rx_queue_count = port->tx_queue_count = 0; // the bond's
+	snprintf(port->why, sizeof(port->why), "driver %s, for a bond", port->driver);
+	return 0;
+}
+
 void port_device_close(struct port *port)
 {
 	port_detach(port);

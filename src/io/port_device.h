@@ -15,6 +15,8 @@
 /* Attach the DPDK ports that config.device means, and fill in all of `port`. Started. */
 int port_device_open(struct port *port, unsigned int workers, struct error *error);
 void port_device_close(struct port *port);
+/* Only attach it, for a bond, to have so many queues. Linux interfaces by AF_PACKET. */
+int port_device_attach(struct port *port, unsigned int workers, struct error *error);
 
 /* What the files that know a kind of device share. */
 enum { PORT_ARGUMENTS = 256 };

@@ -31,6 +31,7 @@ enum {
 	SPIN_MICROSECONDS = 50,
 	SLEEP_FIRST = 50, // microseconds; doubled each time
 	SLEEP_MAX = 1000,
+	BOND_BURSTS = 50, // a second
 };
 
 void worker_batch(struct worker *w, struct batch *b)
@@ -124,6 +125,24 @@ static bool worker_pending(void *arg)
 	       __atomic_load_n(&w->pass_wanted, __ATOMIC_RELAXED) > w->pass;
 }
 
+/*
+ * The bonding driver sends LACP's frames within bursts, at the latest every 100 ms: make empty ones,
+ * by one worker.
+ */
+static void worker_bonds(struct worker *w, uint64_t now)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; w->index == 0 && i < port_count(); i++) {
+		if (port_get(i)->config.bond.member_count == 0)
+			continue;
+		rte_eth_tx_burst(w->transmit_queue[i].dpdk_port, w->transmit_queue[i].queue, NULL,
+				 0);
+		any = true;
+	}
+	w->bonds_due = any ? now + w->hz / BOND_BURSTS : UINT64_MAX;
+}
+
 static void worker_run(struct thread *thread)
 {
 	struct worker *w = thread->arg;
@@ -152,6 +171,8 @@ static void worker_run(struct thread *thread)
 			output_parked(w, now);
 		if (unlikely(w->frag.used > 0))
 			reassembly_expire(w, now);
+		if (unlikely(now >= w->bonds_due))
+			worker_bonds(w, now);
 		sweep(w, now);
 		punt_wake(w->index);
 		rcu_worker_quiescent(w->index);

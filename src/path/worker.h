@@ -98,6 +98,7 @@ struct worker {
 
 	struct memory service_state_memory; // start
 
+	uint64_t bonds_due;	   // w: TSC at which bonds get an empty burst, for LACP
 	uint64_t next_second;	   // w: TSC at which `seconds` goes up
 	uint64_t last_sweep;	   // w: TSC
 	uint64_t sweep_debt;	   // w: fraction of a session, times hz, that the next slice owes

@@ -18,6 +18,7 @@
 #include "io/pool.h"
 #include "io/rcu.h"
 #include "net/iface.h"
+#include "io/port_bond.h"
 #include "net/vlan.h"
 #include "net/kernel.h"
 #include "path/trace.h"
@@ -231,6 +232,22 @@ struct iface *iface_find(const char *name)
 
 void iface_update_carrier(void)
 {
+}
+
+/* No bond either. */
+void port_bond_get(const struct port *bond, struct port_bond_state *state)
+{
+	memset(state, 0, sizeof(*state));
+}
+
+bool port_bond_is_active(const struct port *bond, const struct port *member)
+{
+	return false;
+}
+
+bool port_bond_is_negotiated(const struct port *bond, const struct port *member)
+{
+	return false;
 }
 
 /* No VLAN is ever made here. */
