@@ -33,6 +33,9 @@ static const struct object {
 	 "} "
 	 "{ on | off }\n"
 	 "dpip link set NIC { up | down | link { up | down } | addr MAC }\n"
+	 "dpip link set BOND { bond-mode { 0 | 1 | 2 | 4 } | bond-primary NIC\n"
+	 "           | bond-xmit-policy { layer2 | layer23 | layer34 }\n"
+	 "           | { bond-monitor-interval | bond-link-up-prop | bond-link-down-prop } MS }\n"
 	 "dpip link { add | del } BOND bond-slave NIC\n"},
 	{"addr", dpip_addr,
 	 "dpip addr show [ dev NIC ]\n"

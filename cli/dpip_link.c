@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "dpip.h"
+#include "dpip_bond.h"
 #include "dpip_lldp.h"
 #include "place.h"
 
@@ -165,37 +166,6 @@ static enum exit_code stacked_show_all(struct dpip *dpip, const char *path, cons
 		stacked_print(dpip, row);
 	json_decref(answer);
 	return code;
-}
-
-/* The words and their spelling are those of DPVS' dpip. */
-static enum exit_code bond_status(struct dpip *dpip, const char *name)
-{
-	char path[PLACE_TEXT];
-	json_t *port, *bond, *member;
-	enum exit_code code;
-	size_t i;
-
-	snprintf(path, sizeof(path), "/v1/ports/%s", name);
-	code = client_get(dpip->client, path, &port);
-	if (code != EXIT_OK)
-		return code;
-	bond = json_object_get(port, "bond");
-	if (bond) {
-		printf("--- bonding status ---\n"
-		       "mode %lld mac_addr %s xmit_policy %s link_monitor %lldms\n"
-		       "ative/slaves %lld/%lld link_down_prop_delay 0ms link_up_prop_delay 0ms\n"
-		       "slaves:",
-		       dpip_integer(bond, "mode"), dpip_text(port, "mac"),
-		       dpip_text(bond, "xmit_policy"), dpip_integer(bond, "monitor_interval"),
-		       dpip_integer(bond, "active"), dpip_integer(bond, "total"));
-		json_array_foreach (json_object_get(bond, "members"), i, member)
-			printf(" %s(%s, %s%s)", dpip_text(member, "name"), dpip_text(member, "mac"),
-			       is_true(member, "active") ? "active" : "inactive",
-			       is_true(member, "primary") ? ", primary" : "");
-		putchar('\n');
-	}
-	json_decref(port);
-	return EXIT_OK;
 }
 
 static enum exit_code port_show(struct dpip *dpip, const char *name)
@@ -468,7 +438,7 @@ static enum exit_code link_show(struct dpip *dpip)
 	if (dpip->interval && !more)
 		return rates_show(dpip, name, -1);
 	code = port_show(dpip, name);
-	return code == EXIT_OK && more ? bond_status(dpip, name) : code;
+	return code == EXIT_OK && more ? dpip_bond_status(dpip, name) : code;
 }
 
 /* Set */
@@ -554,23 +524,12 @@ static enum exit_code link_set(struct dpip *dpip)
 	if (!strcmp(item, "addr"))
 		return port_patch(dpip, name, "mac", json_string(value));
 	if (!strncmp(item, "bond-", 5))
-		return dpip_refused("%s: bonding is not available yet", item);
+		return dpip_bond_set(dpip, name, item, value);
 	if (strcmp(item, "link"))
 		return dpip_wrong("no item \"%s\"; see `dpip link help`", item);
 	if (strcmp(value, "up") && strcmp(value, "down"))
 		return dpip_wrong("link: \"%s\" is neither up nor down", value);
 	return port_patch(dpip, name, "up", json_boolean(!strcmp(value, "up")));
-}
-
-/* `link add BOND bond-slave NIC` */
-static enum exit_code link_bond(struct dpip *dpip)
-{
-	if (!dpip->words[0] || !dpip->words[1] || !dpip->words[2])
-		return dpip_wrong("missing words: `dpip link %s BOND bond-slave NIC`",
-				  dpip->command);
-	if (strcmp(dpip->words[1], "bond-slave"))
-		return dpip_wrong("unknown word \"%s\"; see `dpip link help`", dpip->words[1]);
-	return dpip_refused("bonding is not available yet");
 }
 
 enum exit_code dpip_link(struct dpip *dpip)
@@ -580,6 +539,6 @@ enum exit_code dpip_link(struct dpip *dpip)
 	if (dpip_is(dpip, "set"))
 		return link_set(dpip);
 	if (dpip_is(dpip, "add") || dpip_is(dpip, "del"))
-		return link_bond(dpip);
+		return dpip_bond_member(dpip);
 	return dpip_no_command(dpip, "show, set, add, del");
 }

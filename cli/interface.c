@@ -76,7 +76,112 @@ static enum exit_code vlan_delete(struct client *client, const struct arguments 
 	return interface_delete(client, arguments, "vlans");
 }
 
+/* Bonds */
+
+static const struct option bond_options[] = {
+	{"xmit-policy", 'x', OPTION_TEXT, "POLICY", "xmit_policy",
+	 "how modes 2 and 4 choose a member: layer2, layer23 or layer34", "layer2 layer23 layer34"},
+	{"primary", 'p', OPTION_TEXT, "PORT", "primary",
+	 "the member that mode 1 uses while it has a link", NULL},
+	{"monitor-interval", 'i', OPTION_NUMBER, "MS", "monitor_interval",
+	 "how often links are looked at", NULL},
+	{"link-up-delay", 0, OPTION_NUMBER, "MS", "link_up_delay",
+	 "how long a link must be up before its member is used", NULL},
+	{"link-down-delay", 0, OPTION_NUMBER, "MS", "link_down_delay",
+	 "how long it must be down before its member is left", NULL},
+	{0},
+};
+
+static void bond_rows(json_t *rows, const json_t *bond)
+{
+	const json_t *member;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(bond, "members"), i, member) {
+		row = json_deep_copy(member);
+		json_object_set(row, "member", json_object_get(member, "name"));
+		json_object_update_missing(row, (json_t *)bond);
+		json_object_set(row, "bond", json_object_get(bond, "name"));
+		json_array_append_new(rows, row);
+	}
+}
+
+/* A row for each member, with the settings of its bond. */
+static enum exit_code bond_list(struct client *client, const struct arguments *arguments)
+{
+	static const struct column columns[] = {
+		{"BOND", "bond", false, 0},
+		{"MODE", "mode", true, 0},
+		{"XMIT-POLICY", "xmit_policy", false, 0},
+		{"MEMBER", "member", false, 0},
+		{"MAC", "mac", false, 0},
+		{"LINK-UP", "link_up", false, 0},
+		{"ACTIVE", "active", false, 0},
+		{"PRIMARY", "primary", false, 0},
+		{"NEGOTIATED", "negotiated", false, 0},
+		{0},
+	};
+	json_t *answer, *rows, *bond;
+	enum exit_code code = client_get(client, "/v1/bonds", &answer);
+	size_t i;
+
+	if (code != EXIT_OK)
+		return code;
+	if (arguments->json) {
+		json_print(answer);
+	} else {
+		rows = json_array();
+		json_array_foreach (answer_array(answer, "bonds"), i, bond)
+			bond_rows(rows, bond);
+		table_print(rows, columns);
+		json_decref(rows);
+	}
+	json_decref(answer);
+	return EXIT_OK;
+}
+
+static enum exit_code bond_set(struct client *client, const struct arguments *arguments)
+{
+	json_t *body = arguments_body(arguments);
+	char path[PLACE_TEXT];
+	enum exit_code code;
+
+	if (!body)
+		return EXIT_USAGE;
+	snprintf(path, sizeof(path), "/v1/bonds/%.32s", arguments->positional[0]);
+	code = client_request(client, "PATCH", path, body, NULL);
+	json_decref(body);
+	return code;
+}
+
+static enum exit_code bond_member(struct client *client, const struct arguments *arguments,
+				  const char *method)
+{
+	char path[PLACE_TEXT];
+
+	snprintf(path, sizeof(path), "/v1/bonds/%.32s/members/%.32s", arguments->positional[0],
+		 arguments->positional[1]);
+	return client_request(client, method, path, NULL, NULL);
+}
+
+static enum exit_code bond_join(struct client *client, const struct arguments *arguments)
+{
+	return bond_member(client, arguments, "PUT");
+}
+
+static enum exit_code bond_leave(struct client *client, const struct arguments *arguments)
+{
+	return bond_member(client, arguments, "DELETE");
+}
+
 const struct command interface_commands[] = {
+	{"bond", "list", "", NULL, "bonds and what their members are at", bond_list},
+	{"bond", "set", "NAME", bond_options, "change settings of a bond until weir is restarted",
+	 bond_set},
+	{"bond", "join", "NAME PORT", NULL, "let a member back in that was taken out", bond_join},
+	{"bond", "leave", "NAME PORT", NULL, "take a member out, for work on its cable",
+	 bond_leave},
 	{"vlan", "list", "", NULL, "interfaces of VLANs, with their counters", vlan_list},
 	{"vlan", "add", "NAME", vlan_options, "make one; kept over restarts", vlan_add},
 	{"vlan", "delete", "NAME", NULL, "remove one, with all that was put on it", vlan_delete},

@@ -44,14 +44,18 @@ static int decode_members(struct decode *d, const json_t *value, const struct fi
 	return status;
 }
 
-#define BOND_FIELDS                                                                                \
-	{"mode", decode_mode, .required = true},                                                   \
-		{"xmit_policy", decode_word, FIELD_OF(struct port_config, bond.xmit_policy),       \
-		 .more = config_xmit_policies},                                                    \
-		{"primary", decode_text, FIELD_OF(struct port_config, bond.primary)},              \
-	{                                                                                          \
-		"monitor_interval", decode_integer, FIELD_OF(struct port_config, bond.monitor_ms), \
-			.minimum = 1, .maximum = 10000                                             \
+#define BOND_FIELDS                                                                              \
+	{"xmit_policy", decode_word, FIELD_OF(struct port_config, bond.xmit_policy),             \
+	 .more = config_xmit_policies},                                                          \
+		{"primary", decode_text, FIELD_OF(struct port_config, bond.primary)},            \
+		{"monitor_interval", decode_integer,                                             \
+		 FIELD_OF(struct port_config, bond.monitor_ms), .minimum = 1, .maximum = 10000}, \
+		{"link_up_delay", decode_integer, FIELD_OF(struct port_config, bond.up_ms),      \
+		 .maximum = 60000},                                                              \
+		{"link_down_delay", decode_integer, FIELD_OF(struct port_config, bond.down_ms),  \
+		 .maximum = 60000},                                                              \
+	{                                                                                        \
+		"mode", decode_mode, .required = true                                            \
 	}
 
 static const struct field bond_fields[] = {
@@ -163,11 +167,12 @@ json_t *config_bond_json(const struct port_config *bond)
 
 	for (unsigned int i = 0; i < bond->bond.member_count; i++)
 		json_array_append_new(members, json_string(bond->bond.members[i]));
-	object = json_pack("{s:s, s:i, s:s, s:i, s:s, s:i, s:o}", "name", bond->name, "mode",
-			   (int)bond->bond.mode, "xmit_policy",
+	object = json_pack("{s:s, s:i, s:s, s:i, s:i, s:i, s:s, s:i, s:o}", "name", bond->name,
+			   "mode", (int)bond->bond.mode, "xmit_policy",
 			   config_xmit_policies[bond->bond.xmit_policy], "monitor_interval",
-			   (int)bond->bond.monitor_ms, "tap", bond->tap, "mtu", (int)bond->mtu,
-			   "members", members);
+			   (int)bond->bond.monitor_ms, "link_up_delay", (int)bond->bond.up_ms,
+			   "link_down_delay", (int)bond->bond.down_ms, "tap", bond->tap, "mtu",
+			   (int)bond->mtu, "members", members);
 	if (bond->bond.primary[0])
 		json_object_set_new(object, "primary", json_string(bond->bond.primary));
 	return object;

@@ -7,14 +7,13 @@
 #include <rte_ethdev.h>
 #include <rte_mempool.h>
 
-#include "control/config_interface.h"
 #include "control/interface.h"
 #include "control/network.h"
 #include "control/network_link.h"
 #include "control/port_stats.h"
 #include "control/rest.h"
+#include "control/rest_bond.h"
 #include "io/pool.h"
-#include "io/port_bond.h"
 #include "io/steer_home.h"
 
 /* Ports: what they are, their counters, and of one of them all that its device tells. */
@@ -50,37 +49,6 @@ static void port_add_link(json_t *object, const struct port *port)
 			  "all_multicast", network_link_all_multicast(port)));
 }
 
-static json_t *member_json(const struct port *bond, const struct port *member, bool primary)
-{
-	char mac[RTE_ETHER_ADDR_FMT_SIZE];
-
-	rte_ether_format_addr(mac, sizeof(mac), &member->mac);
-	return json_pack("{s:s, s:s, s:b, s:b, s:b, s:b}", "name", member->config.name, "mac", mac,
-			 "link_up", member->link_up, "active", port_bond_is_active(bond, member),
-			 "primary", primary, "negotiated", port_bond_is_negotiated(bond, member));
-}
-
-static json_t *bond_json(const struct port *bond)
-{
-	json_t *members = json_array();
-	struct port_bond_state state;
-	unsigned int active = 0;
-
-	port_bond_get(bond, &state);
-	for (unsigned int i = 0; i < port_count(); i++) {
-		const struct port *member = port_get(i);
-
-		if (member->bond != bond->index + 1)
-			continue;
-		active += port_bond_is_active(bond, member);
-		json_array_append_new(members, member_json(bond, member, state.primary == (int)i));
-	}
-	return json_pack("{s:i, s:s, s:i, s:i, s:i, s:o}", "mode", (int)state.mode, "xmit_policy",
-			 config_xmit_policies[state.xmit_policy], "monitor_interval",
-			 (int)state.monitor_ms, "active", (int)active, "total",
-			 (int)json_array_size(members), "members", members);
-}
-
 static json_t *port_json(const struct port *port)
 {
 	char mac[RTE_ETHER_ADDR_FMT_SIZE];
@@ -111,7 +79,7 @@ static json_t *port_json(const struct port *port)
 						 (json_int_t)port->flow_rules, "flow_refused",
 						 (json_int_t)port->flow_refused));
 	if (port->config.bond.member_count > 0)
-		json_object_set_new(object, "bond", bond_json(port));
+		json_object_set_new(object, "bond", rest_bond_json(port));
 	if (port->bond != 0)
 		json_object_set_new(object, "member_of",
 				    json_string(port_get(port->bond - 1)->config.name));

@@ -14,6 +14,7 @@
 #include "io/port_device.h"
 #include "io/steer_flow.h"
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 
 #include <assert.h>
@@ -70,6 +71,7 @@ bool port_poll_links(void)
 		if (up == port->link_up)
 			continue;
 		__atomic_store_n(&port->link_up, up, __ATOMIC_RELAXED);
+		port->link_changed = rte_rdtsc();
 		log_notice("port %s: link %s", port->config.name, up ? "up" : "down");
 		changed = true;
 	}
@@ -77,16 +79,21 @@ bool port_poll_links(void)
 }
 
 /* Put the port's place in the file in front of the field that a lower function has named. */
-static void port_error_place(unsigned int index, struct error *error)
+static void port_error_place(const struct port_config *configs, unsigned int index,
+			     struct error *error)
 {
+	bool bond = configs[index].bond.member_count > 0;
 	char field[sizeof(error->field)];
+	unsigned int number = 0;
 
 	snprintf(field, sizeof(field), "%.100s", error->field);
 	// A field with a dot is one of another section ("memory.buffers").
 	if (strchr(field, '.'))
 		return;
-	snprintf(error->field, sizeof(error->field), "ports[%u]%s%.100s", index, *field ? "." : "",
-		 field);
+	for (unsigned int i = 0; i < index; i++)
+		number += (configs[i].bond.member_count > 0) == bond;
+	snprintf(error->field, sizeof(error->field), "%s[%u]%s%.100s", bond ? "bonds" : "ports",
+		 number, *field ? "." : "", field);
 }
 
 static int port_check_names(const struct port_config *configs, unsigned int count,
@@ -144,7 +151,7 @@ int port_open_all(const struct port_config *configs, unsigned int count, unsigne
 		if (result == 0)
 			result = port_open(port, workers, error);
 		if (result < 0) {
-			port_error_place(i, error);
+			port_error_place(configs, i, error);
 			goto close_ports;
 		}
 		port->link_up = port_read_link(port);

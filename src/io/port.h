@@ -36,6 +36,7 @@ struct bond_config {
 	uint8_t mode;		 // 0 round robin, 1 active backup, 2 hash, 4 LACP
 	uint8_t xmit_policy;	 // 0 layer2, 1 layer23, 2 layer34
 	uint16_t monitor_ms;	 // how often links are looked at
+	uint16_t up_ms, down_ms; // how long a link must be up, or down, before it counts
 	char primary[PORT_NAME]; // of mode 1, "": the first
 	uint8_t member_count;	 // 0: no bond
 	char members[BOND_MEMBERS_MAX][PORT_NAME];
@@ -89,6 +90,7 @@ struct port {
 	uint16_t bond;		 // of a member: index of its bond + 1
 	bool in_bond, taken_out; // of a member: it is in the bond; a door has taken it out
 	uint64_t left;		 // of a member: grace period after which it may be detached
+	uint64_t link_changed;	 // TSC of the last time that link_up changed, 0: never
 	bool link_up;		 // control writes (port_poll_links), anybody reads
 };
 

@@ -24,6 +24,7 @@
 
 #include <rte_eth_bond.h>
 #include <rte_eth_bond_8023ad.h>
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 
 #include <errno.h>
@@ -76,7 +77,11 @@ static int member_join(struct port *bond, struct port *member, struct error *err
 /* Out of the bond now; its device is detached by port_bond_poll(), after a grace period. */
 static void member_leave(struct port *bond, struct port *member)
 {
+	char ignored[160];
+
+	eal_messages_begin(); // it asks for a reset that AF_PACKET has not got
 	rte_eth_bond_slave_remove(bond_id(bond), member->queues[0].dpdk_port);
+	eal_messages_end(ignored, sizeof(ignored));
 	member->in_bond = false;
 	member->left = rcu_token();
 }
@@ -92,13 +97,22 @@ bool port_bond_has_link(const struct port *bond)
 	return false;
 }
 
+/* Has the member's link been as it is now for long enough? */
+static bool member_is_settled(const struct port *bond, const struct port *member)
+{
+	const struct bond_config *config = &bond->config.bond;
+	uint64_t milliseconds = member->link_up ? config->up_ms : config->down_ms;
+
+	return rte_rdtsc() - member->link_changed >= milliseconds * (rte_get_tsc_hz() / 1000);
+}
+
 static void member_poll(struct port *bond, struct port *member)
 {
 	struct error error;
 
 	if (!member->in_bond && member->dpdk_port_count > 0 && rcu_passed(member->left))
 		port_detach(member);
-	if (!member->kernel_device[0] || member->taken_out)
+	if (!member->kernel_device[0] || member->taken_out || !member_is_settled(bond, member))
 		return;
 	if (!member->in_bond && member->link_up && member->dpdk_port_count == 0) {
 		if (member_join(bond, member, &error) == 0)
@@ -123,6 +137,25 @@ static struct port *bond_member(const struct port *bond, const char *name)
 	return member && bond_has(bond, member) ? member : NULL;
 }
 
+/* The delays are ours, because the driver's own are not among the functions that DPDK 22.11 exports. */
+static int bond_check_delays(const struct port *bond, const struct bond_config *wanted,
+			     struct error *error)
+{
+	if (wanted->up_ms == 0 && wanted->down_ms == 0)
+		return 0;
+	for (unsigned int i = 0; i < port_count(); i++) {
+		const struct port *member = port_get(i);
+
+		if (bond_has(bond, member) && !member->kernel_device[0])
+			return error_set(error, -EOPNOTSUPP,
+					 wanted->up_ms ? "link_up_delay" : "link_down_delay",
+					 "is for members that are interfaces of Linux, which %s "
+					 "is not: the bonding driver has no delays",
+					 member->config.name);
+	}
+	return 0;
+}
+
 int port_bond_set(struct port *bond, const struct bond_config *wanted, struct error *error)
 {
 	uint16_t id = bond_id(bond);
@@ -140,7 +173,10 @@ int port_bond_set(struct port *bond, const struct bond_config *wanted, struct er
 			return error_set(error, -EINVAL, "primary", "%s is no member of %s",
 					 wanted->primary, bond->config.name);
 	}
-	status |= rte_eth_bond_xmit_policy_set(id, wanted->xmit_policy);
+	status = bond_check_delays(bond, wanted, error);
+	if (status < 0)
+		return status;
+	status = rte_eth_bond_xmit_policy_set(id, wanted->xmit_policy);
 	status |= rte_eth_bond_link_monitoring_set(id, wanted->monitor_ms);
 	if (primary)
 		status |= rte_eth_bond_primary_set(id, primary->queues[0].dpdk_port);
@@ -279,6 +315,8 @@ void port_bond_get(const struct port *bond, struct port_bond_state *state)
 		.mode = rte_eth_bond_mode_get(id),
 		.xmit_policy = rte_eth_bond_xmit_policy_get(id),
 		.monitor_ms = bond->config.bond.monitor_ms,
+		.up_ms = bond->config.bond.up_ms,
+		.down_ms = bond->config.bond.down_ms,
 		.primary = -1,
 	};
 	for (unsigned int i = 0; i < port_count(); i++) {

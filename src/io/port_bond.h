@@ -13,7 +13,7 @@
  */
 struct port_bond_state {
 	uint8_t mode, xmit_policy;
-	uint32_t monitor_ms;
+	uint32_t monitor_ms, up_ms, down_ms;
 	int primary; // index of a port, -1: none
 };
 

@@ -39,9 +39,10 @@ class Tutorial(Lab):
             (self.bin / face).symlink_to(labs.BUILD / "cli/weirctl")
         (self.bin / "bin").symlink_to(".")
 
-    def weir(self, wan="dpdk1", lan="dpdk0"):
+    def weir(self, wan="dpdk1", lan="dpdk0", ports=(), bonds=()):
         """Ports and nothing else: all else comes from the sequences."""
-        self.w = Weir(self, self.balancer, {"ports": [{"name": lan, "device": "lan0"}, {"name": wan, "device": "wan0"}]})
+        self.w = Weir(self, self.balancer, {
+            "ports": [{"name": lan, "device": "lan0"}, {"name": wan, "device": "wan0"}, *ports], "bonds": list(bonds)})
         self.w.start()
         self.environment = {**os.environ, "WEIR_SOCKET": str(self.w.socket)}
 
@@ -78,7 +79,9 @@ def two_arm(make_lab):
     lab = make_lab(Tutorial, ["10.0.0.48/16"], ["192.168.100.2/24", "192.168.100.3/24"])
     for server in lab.servers:
         lab.nginx(server)
-    lab.weir()
+    # bond1, which only gets a VLAN here: test_bonds.py has traffic on it.
+    lab.weir(ports=[{"name": "dpdk2", "device": "net_null0,no-rx=1"}],
+             bonds=[{"name": "bond1", "mode": 0, "members": ["dpdk2"]}])
     return lab
 
 
@@ -106,7 +109,7 @@ def test_what_waits_for_other_features_says_so(two_arm, name):
 def test_vlans_as_printed(two_arm):
     two_arm.script("vlan")
     shown = two_arm.shell("./dpip vlan show").stderr  # as DPVS does
-    for name in ("dpdk0.100", "dpdk0.101", "dpdk1.102"):
+    for name in ("dpdk0.100", "dpdk0.101", "dpdk1.102", "bond1.103"):
         assert re.search(rf"^{re.escape(name)}\b", shown, re.M), shown
         two_arm.shell(f"./dpip vlan del {name}")
 

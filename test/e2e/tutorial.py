@@ -342,7 +342,6 @@ SUBSTITUTIONS = [
     ("direct routing servers", r"^rs\$ ", "$ ", "it is run in each real server's network namespace"),
     ("direct routing servers", r"conf\.lo\.arp_ignore", "conf.all.arp_ignore",
      "Linux asks the interface by which a request comes, which is never lo"),
-    ("vlan", r"^./dpip vlan add link bond1 .*\n", "", "bonding devices are not available yet"),
     ("fullnat client|keepalived client|direct routing client", r"^client\$ ", "", "it is run in the client's network namespace"),
     ("ospf client", r"^client: ", "", "it is run in the client's network namespace"),
     ("ospf ping", r"ping 172", "ping -c 1 172", "it has to end by itself"),
@@ -391,8 +390,6 @@ REMARKS = {
 MATCH = "src-range=192.168.100.0-192.168.100.254,oif=dpdk1"
 # name: (commands that come before, the command that is refused, the sentence, what brings it)
 LATER = {
-    "VLAN on a bond": (
-        "", "./dpip vlan add link bond1 id 103", "there is no interface \"bond1\"", "bonding devices"),
     "SNAT": (
         "./dpip addr add 123.1.2.3/24 dev dpdk1 sapool\n"
         "./dpip addr add 192.168.100.1/24 dev dpdk0\n"

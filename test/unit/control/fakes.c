@@ -18,8 +18,6 @@
 #include "io/pool.h"
 #include "io/rcu.h"
 #include "net/iface.h"
-#include "io/port_bond.h"
-#include "net/vlan.h"
 #include "net/kernel.h"
 #include "path/trace.h"
 
@@ -231,46 +229,6 @@ struct iface *iface_find(const char *name)
 }
 
 void iface_update_carrier(void)
-{
-}
-
-/* No bond either. */
-void port_bond_get(const struct port *bond, struct port_bond_state *state)
-{
-	memset(state, 0, sizeof(*state));
-}
-
-bool port_bond_is_active(const struct port *bond, const struct port *member)
-{
-	return false;
-}
-
-bool port_bond_is_negotiated(const struct port *bond, const struct port *member)
-{
-	return false;
-}
-
-/* No VLAN is ever made here. */
-void vlan_complete(struct vlan_config *config)
-{
-	if (!config->name[0])
-		snprintf(config->name, sizeof(config->name), "%.10s.%u", config->link,
-			 config->id & VLAN_MAX);
-	if (!config->tap[0])
-		snprintf(config->tap, sizeof(config->tap), "%.11s.kni", config->name);
-}
-
-int vlan_create(const struct vlan_config *config, struct iface **out, struct error *error)
-{
-	return error_set(error, -ENODEV, "link", "there is no interface \"%s\"", config->link);
-}
-
-int vlan_remove(struct iface *iface, struct error *error)
-{
-	return 0;
-}
-
-void iface_remove(struct iface *iface)
 {
 }
 

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Bonds of two cables to an Open vSwitch: modes 0, 1, 2 and LACP, a cable that is cut, VLANs on a bond, the doors."""
+
+import os
+import re
+
+import pytest
+import tutorial
+from lab import BUILD, Keep, Lab, Weir, run, wait_for
+
+VIP, LOCAL = "10.0.0.100", "192.168.100.200"
+
+
+class Switch:
+    """An Open vSwitch of its own, in user space, for a namespace: it speaks LACP and knows VLANs."""
+
+    def __init__(self, lab, host):
+        self.lab = lab
+        self.folder = lab.folder / f"ovs-{host.role}"
+        self.folder.mkdir()
+        database = self.folder / "conf.db"
+        run("ovsdb-tool", "create", database, "/usr/share/openvswitch/vswitch.ovsschema")
+        environment = {**os.environ, **{f"OVS_{name}DIR": str(self.folder) for name in ("RUN", "LOG", "DB")}}
+        self.socket = f"unix:{self.folder}/db.sock"
+        host.start("ovsdb-server", database, f"--remote=p{self.socket}", f"--unixctl={self.folder}/db.ctl",
+                   log=self.folder / "ovsdb.log", env=environment)
+        wait_for(lambda: (self.folder / "db.sock").exists(), what="ovsdb-server listens")
+        self.vsctl("--no-wait", "init")
+        self.process = host.start("ovs-vswitchd", self.socket, f"--unixctl={self.folder}/vswitchd.ctl",
+                                  "--disable-system", log=self.folder / "vswitchd.log", env=environment)
+        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+
+    def vsctl(self, *words):
+        return run("ovs-vsctl", f"--db={self.socket}", "--timeout=10", *words).stdout
+
+    def ofctl(self, command, *words):
+        return run("ovs-ofctl", "-O", "OpenFlow13", command, f"unix:{self.folder}/br0.mgmt", *words).stdout
+
+    def appctl(self, *words):
+        return run("ovs-appctl", "-t", self.folder / "vswitchd.ctl", *words).stdout
+
+
+class Bonded(Lab):
+    """weir with two cables to a switch, to which a client (VLAN `client`) and a server are connected."""
+
+    def __init__(self, other_side, client_tag=None, server_tag=None):
+        super().__init__()
+        self.sw = self.host("sw")
+        self.balancer = self.host("weir")
+        self.ovs = Switch(self, self.sw)
+        for n in (0, 1):
+            self.link(self.balancer, f"in{n}", self.sw, f"up{n}")
+            self.peer_offloads(self.sw, f"up{n}")
+        if other_side == "lacp":
+            self.ovs.vsctl("add-bond", "br0", "b0", "up0", "up1", "lacp=active", "bond_mode=balance-tcp",
+                           "other_config:lacp-time=fast")
+        else:
+            for port in ("up0", "up1"):
+                self.ovs.vsctl("add-port", "br0", port)
+        self.client = self.station("client", "pc", client_tag, "10.0.0.2/24")
+        self.servers = [self.station("s1", "p1", server_tag, "192.168.100.2/24" if server_tag else "10.0.0.11/24")]
+        self.nginx(self.servers[0])
+        if other_side == "group":
+            self.static_group()
+
+    def static_group(self):
+        """
+        What switches call a static link aggregation, which is the other side of modes 0 and 2: one group of two
+        cables, where what comes in by one is never sent back by the other. OVS has no bond of this kind.
+        """
+        number = {name: self.ovs.vsctl("get", "interface", name, "ofport").strip() for name in ("up0", "up1", "pc", "p1")}
+        buckets = ",".join(f"bucket=watch_port:{number[up]},output:{number[up]}" for up in ("up0", "up1"))
+        self.ovs.ofctl("add-group", f"group_id=1,type=select,{buckets}")
+        self.ovs.ofctl("del-flows")
+        for up in ("up0", "up1"):
+            self.ovs.ofctl("add-flow", f"in_port={number[up]},actions=output:{number['pc']},output:{number['p1']}")
+        for station, other in (("pc", "p1"), ("p1", "pc")):
+            self.ovs.ofctl("add-flow", f"in_port={number[station]},actions=output:{number[other]},group:1")
+
+    def station(self, role, port, tag, address):
+        host = self.host(role)
+        self.link(host, "eth0", self.sw, port)
+        host.run("ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off")
+        self.address(host, "eth0", address)
+        self.ovs.vsctl("add-port", "br0", port, *([f"tag={tag}"] if tag else []))
+        return host
+
+    def weir(self, mode, **extra):
+        return Weir(self, self.balancer, {
+            "ports": [{"name": "dpdk0", "device": "in0"}, {"name": "dpdk1", "device": "in1"}],
+            "bonds": [{"name": "bond0", "mode": mode, "members": ["dpdk0", "dpdk1"],
+                       **extra.pop("bond", {})}], **extra})
+
+    def dpip(self, *words, check=True):
+        return run(BUILD / "cli/dpip", *words, check=check,
+                   env={"WEIR_SOCKET": str(self.weirs[0].socket), "PATH": "/usr/bin:/bin"})
+
+
+def members(weir, name="bond0"):
+    bond, = (row for row in weir.get("/v1/bonds")["bonds"] if row["name"] == name)
+    return {row["name"]: row for row in bond["members"]}
+
+
+ONE_ARM = {"bond": {"addresses": ["10.0.0.1/24", f"{VIP}/32"]},
+           "local_addresses": [{"address": "10.0.0.200", "interface": "bond0"}],
+           "services": [{"vip": VIP, "port": 80, "protocol": "tcp",
+                         "servers": [{"address": "10.0.0.11", "port": 80}]}]}
+
+
+def cut_one_link(lab, weir, bond="bond0"):
+    """A connection goes on over the other cable, and over both when it is plugged in again."""
+    keep = Keep(lab.client, VIP)
+    lab.sw.ip("link", "set", "up0", "down")
+    wait_for(lambda: not members(weir, bond)["dpdk0"]["active"], what="dpdk0 has left the bond")
+    assert not members(weir, bond)["dpdk0"]["link_up"] and members(weir, bond)["dpdk1"]["active"]
+    keep.ask()
+    wait_for(lambda: lab.client.curl(f"http://{VIP}/", check=False).returncode == 0, 20, what="it goes on")
+    lab.sw.ip("link", "set", "up0", "up")
+    wait_for(lambda: all(row["active"] for row in members(weir, bond).values()), 20, what="dpdk0 is back")
+    keep.ask()
+    keep.close()
+
+
+def test_lacp_with_vlans(make_lab):
+    """
+    Mode 4 with Open vSwitch on the other side; client and server on VLANs of the bond, of which one is made by
+    the tutorial's line.
+    """
+    lab = make_lab(Bonded, "lacp", 103, 104)
+    weir = lab.weir(4, bond={"name": "bond1"}, vlans=[{"link": "bond1", "id": 104, "addresses": ["192.168.100.1/24"]}],
+                    local_addresses=[{"address": LOCAL, "interface": "bond1.104"}],
+                    services=[{"vip": VIP, "port": 80, "protocol": "tcp",
+                               "servers": [{"address": "192.168.100.2", "port": 80}]}]).start()
+    line, = (line for line in tutorial.SEQUENCES["vlan"].splitlines() if "bond" in line)
+    lab.dpip(*line.split()[1:])
+    for address in ("10.0.0.1/24", f"{VIP}/32"):
+        lab.dpip("addr", "add", address, "dev", "bond1.103")
+    wait_for(lambda: all(row["negotiated"] for row in members(weir, "bond1").values()), 30, what="LACP is negotiated")
+    assert "negotiated" in lab.ovs.appctl("lacp/show", "b0")
+    wait_for(lambda: lab.client.curl(f"http://{VIP}/", check=False).stdout, 20, what="the service answers")
+    assert lab.client.names(VIP) == ["s1"]
+    lab.client.run("ping", "-c", "1", "-W", "2", "10.0.0.1")
+    cut_one_link(lab, weir, "bond1")
+    shown = lab.dpip("link", "show", "bond1", "status").stdout
+    assert "--- bonding status ---" in shown and "mode 4 mac_addr" in shown and "ative/slaves 2/2" in shown
+
+
+@pytest.mark.parametrize("mode, other_side", [(1, "switch"), (0, "group"), (2, "group")])
+def test_static_modes(make_lab, mode, other_side):
+    """Active backup at a switch that knows nothing of it, round robin and hash: traffic, and one cable is cut."""
+    lab = make_lab(Bonded, other_side)
+    weir = lab.weir(mode, workers=2 if mode == 2 else 1, **ONE_ARM).start()
+    wait_for(lambda: lab.client.curl(f"http://{VIP}/", check=False).returncode == 0, 20, what="the service answers")
+    for _ in range(5):
+        assert lab.client.names(VIP) == ["s1"]
+    cut_one_link(lab, weir)
+    assert weir.get("/v1/ports/bond0")["bond"]["mode"] == mode
+    if mode == 1:
+        change_while_it_runs(lab, weir)
+
+
+def change_while_it_runs(lab, weir):
+    """What the driver can change, by dpip and weirctl; a member is taken out and put back."""
+    for words in (("bond-primary", "dpdk1"), ("bond-xmit-policy", "layer34"), ("bond-monitor-interval", "50"),
+                  ("bond-link-up-prop", "20"), ("bond-link-down-prop", "10"), ("bond-mode", "1")):
+        lab.dpip("link", "set", "bond0", *words)
+    shown = lab.dpip("link", "show", "bond0", "status").stdout
+    assert "xmit_policy layer34 link_monitor 50ms\n" in shown, shown
+    assert "ative/slaves 2/2 link_down_prop_delay 10ms link_up_prop_delay 20ms\n" in shown, shown
+    assert re.search(r"slaves: dpdk0\([0-9A-Fa-f:]+, active\) dpdk1\([0-9A-Fa-f:]+, active, primary\)", shown), shown
+    lab.dpip("link", "del", "bond0", "bond-slave", "dpdk1")
+    assert weir.table("bond", "list")[0]["members"][1]["active"] is False
+    wait_for(lambda: lab.client.curl(f"http://{VIP}/", check=False).returncode == 0, 20, what="it goes on by dpdk0")
+    for words, sentence in ((("leave", "bond0", "dpdk0"), "dpdk0 is the last member of bond0"),
+                            (("leave", "bond0", "dpdk1"), "dpdk1 is out of bond0 already"),
+                            (("join", "bond0", "bond0"), "bond0 is not among the members of bond0"),
+                            (("set", "bond0", "--primary", "dpdk1"), "primary: dpdk1 is no member"),
+                            (("set", "bond0", "--xmit-policy", "layer5"), "xmit_policy: ")):
+        done = weir.ctl("bond", *words, check=False)
+        assert done.returncode == 1 and sentence in done.stderr, done.stderr
+    done = lab.dpip("link", "set", "bond0", "bond-mode", "4", check=False)
+    assert done.returncode == 1 and "bond0 keeps its mode 1 while it runs" in done.stderr
+    weir.ctl("bond", "join", "bond0", "dpdk1")
+    wait_for(lambda: members(weir)["dpdk1"]["active"], 20, what="dpdk1 is back")
+    assert "dpdk1" in weir.ctl("bond", "list").stdout
+    wait_for(lambda: lab.client.curl(f"http://{VIP}/", check=False).returncode == 0, 20, what="it goes on by both")
+
+
+def test_bonds_refused(make_lab):
+    lab = make_lab(Lab)
+    file = lab.folder / "bond.yaml"
+    ports = "ports: [{name: dpdk0, device: a}, {name: dpdk1, device: b, addresses: [10.0.0.1/24]}]\n"
+    for text, sentence in (
+            ("{name: bond0, mode: 7, members: [dpdk0]}", "bonds[0].mode: must be 0 (round robin), 1 (active backup)"),
+            ("{name: bond0, members: [dpdk0]}", "bonds[0].mode: is missing"),
+            ("{name: bond0, mode: 4}", "bonds[0].members: is missing"),
+            ("{name: bond0, mode: 4, members: []}", "bonds[0].members: must name at least one port"),
+            ("{name: bond0, mode: 4, members: [dpdk7]}", 'bonds[0].members[0]: there is no port "dpdk7"'),
+            ("{name: bond0, mode: 4, members: [dpdk0, dpdk0]}", "bonds[0].members[1]: dpdk0 is a member already"),
+            ("{name: bond0, mode: 4, members: [dpdk1]}", "bonds[0].members[0]: dpdk1 has addresses"),
+            ("{name: bond0, mode: 1, primary: dpdk1, members: [dpdk0]}", "bonds[0].primary: dpdk1 is no member"),
+            ("{name: dpdk0, mode: 1, members: [dpdk0]}", "bonds[0].name"),
+            ("{name: bond0, mode: 2, xmit_policy: layer5, members: [dpdk0]}", "bonds[0].xmit_policy")):
+        file.write_text(f"{ports}bonds:\n- {text}\n")
+        done = run(BUILD / "weir", "--check", "-c", file, check=False)
+        assert done.returncode == 1 and sentence in done.stderr, (text, done.stderr)
+    file.write_text(f"{ports}bonds:\n- {{name: bond0, mode: 4, members: [dpdk0]}}\nvlans:\n- {{link: dpdk0, id: 5}}\n")
+    done = run(BUILD / "weir", "--check", "-c", file, check=False)
+    assert 'vlans[0].link: there is no interface "dpdk0"' in done.stderr
