@@ -164,11 +164,11 @@ void server_remove(uint32_t server)
 	leaving[leaving_count++] = (struct leaving){.server = server, .token = rcu_token()};
 }
 
-int server_hold_address(uint32_t server)
+int server_hold_address(uint32_t server, uint16_t iface)
 {
 	if (server_table[server].held)
 		return 0;
-	if (address_set_add(ADDRESS_LOCAL, &server_table[server].addr) < 0)
+	if (address_set_add_local(&server_table[server].addr, iface) < 0)
 		return -ENOSPC;
 	server_table[server].held = 1;
 	return 0;

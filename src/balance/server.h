@@ -46,8 +46,11 @@ void server_set_tunnel(uint32_t server, const struct tunnel_settings *settings,
 		       const struct addr *source);
 /* Stop using it for new sessions; freed by server_reap() once no worker has a session of it. */
 void server_remove(uint32_t server);
-/* Let its address, a WAN address of SNAT, count as a local one until it is freed. 0 or -ENOSPC. */
-int server_hold_address(uint32_t server);
+/*
+ * Let its address, a WAN address of SNAT, count as a local one until it is freed. Answers to it come
+ * by this interface, 0: nobody knows. 0 or -ENOSPC.
+ */
+int server_hold_address(uint32_t server, uint16_t iface);
 /*
  * Control: what its service wants when it is removed, and whether its sessions end already now, at
  * their next packet. Both are single words that workers read.

@@ -269,7 +269,7 @@ static int service_enter_match(const struct service *s, const struct service_spe
 	};
 
 	for (unsigned int i = 0; i < spec->server_count; i++)
-		if (server_hold_address(spec->servers[i].server) < 0)
+		if (server_hold_address(spec->servers[i].server, spec->wan_iface) < 0)
 			return -ENOSPC;
 	return matches_put(&rule);
 }

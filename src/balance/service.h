@@ -84,6 +84,7 @@ struct service_spec {
 	unsigned int server_count;
 	const struct match *match;	    // of SERVICE_MATCH: servers are WAN addresses
 	uint16_t match_in, match_out;	    // its interfaces, 0: any
+	uint16_t wan_iface;		    // where answers to WAN addresses come, 0: not known
 	const struct service_local *locals; // all that it may use, of both families
 	unsigned int local_count;
 };

@@ -14,6 +14,7 @@
 #include "control/mode_check.h"
 #include "control/remains.h"
 #include "control/zero.h"
+#include "net/kernel.h"
 #include "session/timeout.h"
 
 /*
@@ -290,6 +291,20 @@ static void server_show(const struct model_service *service, const struct model_
 	server_set_gone(server->number, sessions_action(service, server));
 }
 
+/*
+ * Where answers to the WAN addresses of a match come, by which workers choose ports that bring them
+ * home. Where it is wrong they are handed over.
+ */
+static uint16_t wan_iface(const struct model_service *service)
+{
+	const char *out = match_of_key(&service->key)->out;
+	const struct iface *iface = out[0] ? iface_find(out) : NULL;
+
+	if (iface == NULL && service->server_count > 0)
+		iface = kernel_address_owner(&service->servers[0].addr);
+	return iface ? iface->index : 0;
+}
+
 /* Show a service to the workers, with the pool's addresses when it has none of its own. */
 static int service_show(const struct model_service *service, const struct model_local *pool,
 			unsigned int pool_count, struct error *error)
@@ -360,6 +375,7 @@ static int service_show(const struct model_service *service, const struct model_
 		spec.match = match_of_key(&service->key);
 		spec.match_in = iface_number(spec.match->in);
 		spec.match_out = iface_number(spec.match->out);
+		spec.wan_iface = wan_iface(service);
 		spec.local_count = 0;
 	}
 	return service_publish(&spec, error);

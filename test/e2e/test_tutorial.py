@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The tutorial of DPVS, run as printed (tutorial.py), with traffic after it and the output compared."""
 
+import ipaddress
 import os
 import re
 
@@ -300,6 +301,45 @@ def test_nat64_of_the_overview_as_printed(make_lab):
     assert lab.client.udp_ask("2001:db8::1", 80).split()[1] in ("192.168.88.141", "192.168.88.142")
     shown = lab.shell("./bin/ipvsadm -lnc").stdout
     assert "2001:db8::99" in shown and "192.168.12.5" in shown, shown
+
+
+def inside_and_internet(make_lab, gateway, internet, *hosts):
+    """Hosts behind dpdk0, and the gateway of the WAN, which is a host of the Internet as well."""
+    lab = make_lab(Tutorial, [gateway], hosts)
+    lab.address(lab.client, "lo", internet)
+    lab.client.ip("route", "change", str(ipaddress.ip_interface(gateway).network), "dev", "eth0", "src",
+                  internet.split("/")[0])
+    lab.nginx(lab.client)
+    lab.udp_echo(lab.client)
+    return lab
+
+
+def test_snat_as_printed(make_lab):
+    lab = inside_and_internet(make_lab, "123.1.2.1/24", "198.51.100.7/32", "192.168.100.2/24", "192.168.100.3/24")
+    lab.weir()
+    lab.script("snat")
+    for host in lab.servers:
+        lab.shell(tutorial.printed("snat host").removeprefix("$ "), host)
+    (ping, _), (curl, _) = tutorial.transcript(tutorial.printed("snat client", internet="198.51.100.7"))
+    for host in lab.servers:
+        wait_for(lambda: lab.shell(f"{curl} -sS -m 2", host, check=False).stdout, 20, what=curl)
+        assert lab.shell(f"{curl} -sS", host).stdout.split()[1] == "123.1.2.3"
+        assert " 2 received" in lab.shell(ping, host).stdout
+
+
+def test_snat_of_the_overview_as_printed(make_lab):
+    """The WAN is bond1: here a port of that name."""
+    lab = inside_and_internet(make_lab, "101.227.17.254/25", "59.37.97.124/32", "192.168.88.59/24")
+    lab.weir(wan="bond1")
+    lab.script("overview snat")
+    shown = lab.shell("./bin/ipvsadm -ln").stdout
+    assert shown.split("\n", 1)[1].split() == tutorial.printed("overview snat check").split(), shown
+    host, = lab.servers
+    host.ip("route", "add", "default", "via", "192.168.88.1")
+    wait_for(lambda: host.curl("-m", "2", "http://59.37.97.124/", check=False).stdout, 20, what="an answer")
+    assert host.curl("http://59.37.97.124/").stdout.split()[1] == "101.227.17.140"
+    assert host.udp_ask("59.37.97.124", 5353).split()[1] == "101.227.17.140"
+    assert " 2 received" in host.out("ping", "-c", 2, "-i", 0.1, "59.37.97.124")
 
 
 def test_every_substitution_is_needed():

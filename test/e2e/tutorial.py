@@ -294,7 +294,7 @@ Prot LocalAddress:Port Scheduler Flags  -> RemoteAddress:Port           Forward 
 FullNat 1      0          0
 """
 
-# --- tutorial: VLAN devices ------------------------------------------------------------------------
+# --- tutorial: direct routing ----------------------------------------------------------------------
 
 SEQUENCES["direct routing"] = """\
 # on DPVS
@@ -323,6 +323,73 @@ SEQUENCES["direct routing client"] = """\
 client$ curl 192.168.100.254
 Your ip:port : 192.168.100.46:13862
 """
+
+# --- tutorial: SNAT ---------------------------------------------------------------------------------
+
+SEQUENCES["snat"] = """\
+#!/bin/sh -
+WAN_IP=123.1.2.3 # WAN IP can access Internet.
+WAN_PREF=24 # WAN side network prefix length.
+GATEWAY=123.1.2.1 # WAN side gateway
+LAN_IP=192.168.100.1
+LAN_PREF=24
+# add WAN-side IP with sapool
+./dpip addr add $WAN_IP/$WAN_PREF dev dpdk1 sapool # must add sapool for WAN-side IP
+# add LAN-side IP as well as LAN route (generated)
+./dpip addr add $LAN_IP/$LAN_PREF dev dpdk0
+# add default route for WAN interface
+./dpip route add default via $GATEWAY dev dpdk1
+# SNAT section
+# -H MATCH SNAT uses -H for "match" service instead of -t or -u
+# MATCH support "proto", "src-range", "oif" and "iif".
+# -r <WIP:0> used to specify the WAN IP after SNAT translation,
+# the "port" part must be 0.
+# -J for "SNAT" forwarding mode.
+MATCH0='proto=tcp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1'
+MATCH1='proto=icmp,src-range=192.168.100.0-192.168.100.254,oif=dpdk1'
+./ipvsadm -A -s rr -H $MATCH0
+./ipvsadm -a -H $MATCH0 -r $WAN_IP:0 -w 100 -J
+./ipvsadm -A -s rr -H $MATCH1
+./ipvsadm -a -H $MATCH1 -r $WAN_IP:0 -w 100 -J
+"""
+
+SEQUENCES["snat host"] = """\
+host$ ip route add default via 192.168.100.1 dev eth0
+"""
+
+SEQUENCES["snat client"] = """\
+host$ ping www.iqiyi.com
+host$ curl www.iqiyi.com
+"""
+
+# --- overview: SNAT ---------------------------------------------------------------------------------
+
+SEQUENCES["overview snat"] = """\
+./bin/dpip addr add 192.168.88.1/24 dev dpdk0               # VIP
+./bin/dpip addr add 101.227.17.140/25 dev bond1             # WLAN IP
+./bin/dpip route add default via 101.227.17.254 dev bond1   # default Gateway
+
+# TCP Rule
+./bin/ipvsadm -A -H proto=tcp,src-range=192.168.88.1-192.168.88.253,oif=bond1 -s rr ./bin/ipvsadm -a -H \
+proto=tcp,src-range=192.168.88.1-192.168.88.253,oif=bond1 -r 101.227.17.140:0 -J
+# UDP Rule
+./bin/ipvsadm -A -H proto=udp,src-range=192.168.88.1-192.168.88.253,oif=bond1 -s rr ./bin/ipvsadm -a -H \
+proto=udp,src-range=192.168.88.1-192.168.88.253,oif=bond1 -r 101.227.17.140:0 -J
+# ICMP Rule
+./bin/ipvsadm -A -H proto=icmp,src-range=192.168.88.1-192.168.88.253,oif=bond1 -s rr ./bin/ipvsadm -a -H \
+proto=icmp,src-range=192.168.88.1-192.168.88.253,oif=bond1 -r 101.227.17.140:0 -J
+"""
+
+# The overview prints what the command showed, not the command.
+SEQUENCES["overview snat check"] = """\
+Prot LocalAddress:Port Scheduler Flags  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn MATCH \
+icmp,from=192.168.88.1-192.168.88.253:0-0,oif=bond1 rr  -> 101.227.17.140:0             SNAT    1      0          0\
+         MATCH tcp,from=192.168.88.1-192.168.88.253:0-0,oif=bond1 rr  -> 101.227.17.140:0             SNAT    1     \
+ 0          0         MATCH udp,from=192.168.88.1-192.168.88.253:0-0,oif=bond1 rr  -> 101.227.17.140:0             \
+SNAT    1      0          0
+"""
+
+# --- tutorial: VLAN devices -------------------------------------------------------------------------
 
 SEQUENCES["vlan"] = """\
 ./dpip vlan add dpdk0.100 link dpdk0 proto 802.1q id 100
@@ -360,7 +427,10 @@ SUBSTITUTIONS = [
      "inet 192.168.100.254/32 via 0.0.0.0 src 0.0.0.0 dev dpdk0 mtu 1500 tos 0 scope host metric 0 proto auto\n",
      "the page leaves out the VIP's route, which it shows in the first example"),
     ("ipv6", r"^``` ", "", "a mark of the page that the text was taken from"),
-    ("ipv6|nat64", r" (?=\./bin/ipvsadm)", "\n", "the page lost its line ends"),
+    ("ipv6|nat64|overview snat", r" (?=\./bin/ipvsadm)", "\n", "the page lost its line ends"),
+    ("snat host|snat client", r"^host\$ ", "$ ", "it is run in the network namespace of a host in the LAN"),
+    ("snat client", r"www\.iqiyi\.com", "{internet}", "the Internet of the test is one host behind the gateway"),
+    ("snat client", r"ping ", "ping -c 2 -i 0.1 ", "it has to end by itself"),
     ("ipv6|nat64", r" -j enable", "", "the SYN proxy is not available yet"),
     ("ipv6 check|nat64 check", r" synproxy", "", "the SYN proxy is not available yet"),
 ]
@@ -387,18 +457,8 @@ REMARKS = {
     "ipv6": r"(ipvsadm: warning: 2001:db8:10::141 is an address of eth1, so -F eth0 is taken as -F eth1\n){2}",
 }
 
-MATCH = "src-range=192.168.100.0-192.168.100.254,oif=dpdk1"
 # name: (commands that come before, the command that is refused, the sentence, what brings it)
 LATER = {
-    "SNAT": (
-        "./dpip addr add 123.1.2.3/24 dev dpdk1 sapool\n"
-        "./dpip addr add 192.168.100.1/24 dev dpdk0\n"
-        "./dpip route add default via 123.1.2.1 dev dpdk1",
-        f"./ipvsadm -A -s rr -H 'proto=tcp,{MATCH}'",
-        "SNAT for what matches is not available yet", "mode SNAT and services that match"),
-    "SNAT of ICMP": (
-        "", f"./ipvsadm -A -s rr -H 'proto=icmp,{MATCH}'",
-        "SNAT for what matches is not available yet", "mode SNAT and services that match"),
     "SYN proxy of the overview": (
         "", "./bin/ipvsadm -At [2001:db8::1]:80 -j enable",
         "the SYN proxy is not available yet", "SYN proxy"),

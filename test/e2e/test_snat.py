@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""SNAT: hosts that nobody outside has a route to go out by weir, with its WAN addresses."""
+
+import json
+import os
+import re
+import socket
+
+import pytest
+
+from lab import (BUILD, CLIENT, CLIENT6, OneArm, Refused, TwoArm, run, server_address, server_address6, url, wait_for)
+
+INSIDE_B = "10.0.0.3"
+WAN, WAN_B, WAN6 = "192.168.100.50", "192.168.100.51", "fd00:b::50"
+FAR, FAR6 = "203.0.113.2", "2001:db8:9::2"  # behind a router outside, by a narrow link
+
+PROTOCOLS = [("tcp", False), ("udp", False), ("icmp", False), ("tcp", True), ("udp", True), ("icmpv6", True)]
+
+
+def matches(ends, wan, wan6, **parts):
+    """A service for each protocol and family."""
+    return [{"match": {"protocol": name, "source": ends[ipv6], **parts}, "scheduler": "rr",
+             "servers": [{"address": address} for address in (wan6 if ipv6 else wan)]} for name, ipv6 in PROTOCOLS]
+
+
+class SnatTwoArm(TwoArm):
+    """client -- dpdk0 [weir] dpdk1 -- br0 -- s1, s2, and a router to `far`. Nothing outside knows of 10.0.0.0/24."""
+
+    wan, wan6 = {WAN, WAN_B}, {WAN6}
+    inside, outside, outside6 = (CLIENT, CLIENT6), server_address(1), server_address6(1)
+
+    def __init__(self, **extra):
+        super().__init__(queues=extra.pop("queues", None))
+        self.address(self.client, "eth0", f"{INSIDE_B}/24")
+        self.make_far()
+        config = self.config()
+        ports = config["ports"]
+        ports[1]["addresses"] += [f"{WAN}/32", f"{WAN_B}/32", f"{WAN6}/128"]
+        made = matches(("10.0.0.2", "fd00:a::2"), sorted(self.wan), sorted(self.wan6), out="dpdk1")
+        self.w = self.weir(**{"ports": ports, "services": made, "local_addresses": [], **extra}).start()
+        for n, gateway in ((1, "203.0.113.0/24"), (2, "2001:db8:9::/64")):
+            self.balancer.ip("route", "add", gateway, "via", "192.168.100.9" if n == 1 else "fd00:b::9", "dev", "dpdk1.kni")
+
+    def make_far(self):
+        router, far = self.host("router"), self.host("far")
+        self.plug(self.sw, "p9", router, "eth0")
+        self.link(router, "eth1", far, "eth0")
+        self.address(router, "eth0", "192.168.100.9/24", "fd00:b::9/64")
+        self.address(router, "eth1", "203.0.113.1/24", "2001:db8:9::1/64")
+        self.address(far, "eth0", f"{FAR}/24", f"{FAR6}/64")
+        # `far` says that it takes 1,500 bytes, and the router finds that they do not fit.
+        router.ip("link", "set", "eth1", "mtu", "1300")
+        for host in (router, far):
+            self.peer_offloads(host, "eth0")
+        self.peer_offloads(router, "eth1")
+        router.sysctl("net.ipv4.ip_forward", 1)
+        router.sysctl("net.ipv6.conf.all.forwarding", 1)
+        far.ip("route", "add", "default", "via", "203.0.113.1")
+        far.ip("-6", "route", "add", "default", "via", "2001:db8:9::1")
+        self.nginx(far)
+        self.far = far
+
+
+class SnatOneArm(OneArm):
+    """All on one link; the client reaches the servers by weir, and they answer a WAN address of weir."""
+
+    wan, wan6 = {"10.0.0.50"}, {"fd00:a::50"}
+    inside, outside, outside6 = (CLIENT, CLIENT6), "10.0.0.11", "fd00:a::b"
+
+    def __init__(self):
+        super().__init__()
+        config = self.config()
+        ports = config["ports"]
+        ports[0]["addresses"] += ["10.0.0.50/32", "fd00:a::50/128"]
+        for n in (1, 2):
+            self.client.ip("route", "add", f"10.0.0.{10 + n}/32", "via", "10.0.0.1")
+            self.client.ip("-6", "route", "add", f"fd00:a::{10 + n:x}/128", "via", "fd00:a::1")
+        made = matches(("10.0.0.0/28", "fd00:a::/124"), self.wan, self.wan6, **{"in": "dpdk0", "out": "dpdk0"})
+        self.w = self.weir(ports=ports, services=made, local_addresses=[]).start()
+
+
+@pytest.fixture(scope="module")
+def two(make_lab):
+    return make_lab(SnatTwoArm)
+
+
+@pytest.fixture(scope="module")
+def one(make_lab):
+    return make_lab(SnatOneArm)
+
+
+@pytest.fixture(params=["two-arm", "one-arm"])
+def lab(request):
+    return request.getfixturevalue("two" if request.param == "two-arm" else "one")
+
+
+FAMILIES = pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
+
+
+def ends(lab, ipv6):
+    return (lab.outside6, lab.wan6) if ipv6 else (lab.outside, lab.wan)
+
+
+def seen(lab, address, *words, count=1):
+    """As whom `count` connections come to a server."""
+    text = lab.client.curl("-g", "-H", "Connection: close", *words, *[url(address)] * count).stdout
+    return [line.split()[1] for line in text.splitlines()]
+
+
+@FAMILIES
+def test_http(lab, ipv6):
+    outside, wan = ends(lab, ipv6)
+    wait_for(lambda: lab.client.curl("-g", "-m", "2", url(outside), check=False).stdout, what="an answer")
+    assert set(seen(lab, outside, count=10)) == wan
+    before = {tuple(s["match"].items()): s["connections"] for s in lab.w.get("/v1/services?fresh=1")["services"]}
+    seen(lab, outside, count=4)
+    after = lab.w.get("/v1/services?fresh=1")["services"]
+    made = {s["match"]["protocol"]: s for s in after if s["connections"] > before[tuple(s["match"].items())]}
+    assert list(made) == ["tcp"]
+    assert made["tcp"]["packets_in"] > 20 and made["tcp"]["bytes_out"] > 1000
+
+
+@FAMILIES
+def test_udp(lab, ipv6):
+    outside, wan = ends(lab, ipv6)
+    name, source, _, text = lab.client.udp_ask(outside, 5353, "hello").split()
+    assert name == "s1" and source in wan and text == "hello"
+
+
+@FAMILIES
+def test_ping(lab, ipv6):
+    outside, wan = ends(lab, ipv6)
+    assert " 5 received" in lab.client.out("ping", "-c", 5, "-i", 0.05, outside)
+    [session] = [s for s in lab.w.sessions(state="icmp_normal") if s["vip"] == outside]
+    assert session["local"] in wan and session["client"] == lab.inside[ipv6]
+    assert session["protocol"] == ("icmpv6" if ipv6 else "icmp")
+    # To weir itself, and from weir outwards, pings go on as ever.
+    assert " 2 received" in lab.client.out("ping", "-c", 2, "-i", 0.05, "fd00:a::1" if ipv6 else "10.0.0.1")
+    assert " 2 received" in lab.balancer.out("ping", "-c", 2, "-i", 0.05, "-I", sorted(wan)[0], outside)
+
+
+def test_pings_at_once(two):
+    pings = [two.client.start("ping", "-c", "20", "-i", "0.02", "-s", size, "-q", server_address(n),
+                              log=two.folder / f"ping{n}-{size}") for n in (1, 2) for size in ("56", "1472")]
+    for ping in pings:
+        assert ping.wait(20) == 0
+    for file in two.folder.glob("ping*"):
+        assert " 20 received" in file.read_text(), file.read_text()
+
+
+def test_sources_that_no_match_takes(two):
+    """A host beside the range, in each protocol: dropped by its name."""
+    before = two.w.drops().get("not_for_us", 0)
+    assert two.client.curl("-m", "1", "--interface", INSIDE_B, url(server_address(1)), check=False).returncode == 28
+    with two.client.socket(kind=socket.SOCK_DGRAM, timeout=0.2) as flow:
+        flow.bind((INSIDE_B, 0))
+        assert two.client.udp_ask(server_address(1), 5353, tries=1, sock=flow) is None
+    two.client.run("ping", "-c", 1, "-W", 1, "-I", INSIDE_B, server_address(1), check=False)
+    assert two.w.drops()["not_for_us"] >= before + 3
+
+
+def test_narrow_matches_and_interfaces(two):
+    """Whoever comes by another interface or leaves by another is not taken; the narrower match comes first."""
+    other = {"match": {"protocol": "tcp", "source": f"{INSIDE_B}", "out": "dpdk0"}, "servers": [{"address": WAN}]}
+    path = f"/v1/services/match/tcp,from={INSIDE_B},oif=dpdk0/0"
+    wide = "/v1/services/match/tcp,from=10.0.0.0-10.0.0.7,iif=dpdk0/0"
+    body = {"scheduler": "rr", "servers": [{"address": WAN_B}]}
+
+    def reached():
+        return two.client.curl("-m", "1", "--interface", INSIDE_B, url(server_address(2)), check=False).stdout.split()[1:2]
+
+    two.w.put(path, {"servers": other["servers"]})
+    assert reached() == []
+    two.w.put(path.replace("oif=dpdk0", "iif=dpdk1"), {"servers": other["servers"]})
+    assert reached() == []
+    two.w.put(wide, body)
+    assert reached() == [WAN_B]
+    # The one that was there is narrower, and has both.
+    assert set(seen(two, server_address(2), count=4)) == {WAN, WAN_B}
+    two.w.patch(f"{wide}/servers/{WAN_B}/0", {"weight": 0})
+    assert reached() == []
+    for one in (path, path.replace("oif=dpdk0", "iif=dpdk1"), wide):
+        two.w.delete(one)
+    with pytest.raises(Refused, match="there is no service match tcp"):
+        two.w.get(wide)
+
+
+@FAMILIES
+def test_path_mtu(two, ipv6):
+    """Behind a narrow link: the router's error about what came from a WAN address reaches the inside host."""
+    far = FAR6 if ipv6 else FAR
+    (two.folder / "body").write_bytes(b"x" * 200000)
+    wait_for(lambda: two.client.curl("-g", "-m", "2", url(far), check=False).stdout, what="an answer")
+    two.client.curl("-g", "-T", two.folder / "body", url(far) + f"put/{int(ipv6)}")
+    route = two.client.ip("-6" if ipv6 else "-4", "route", "get", far)
+    assert "mtu 1300" in route, route
+    assert len((two.folder / f"nginx-far/www/put/{int(ipv6)}").read_bytes()) == 200000
+
+
+@FAMILIES
+def test_errors_reach_the_inside(two, ipv6):
+    family, address = (socket.AF_INET6, server_address6(1)) if ipv6 else (socket.AF_INET, server_address(1))
+    with pytest.raises(ConnectionRefusedError):
+        with two.client.socket(family, socket.SOCK_DGRAM, timeout=1.0) as flow:
+            flow.connect((address, 7))
+            for _ in range(3):
+                flow.send(b"x")
+                try:
+                    flow.recv(10)
+                except TimeoutError:
+                    pass
+    # The router outside ends a ping whose hop limit is too small, and the host that pings hears of it.
+    said = two.client.run("ping", "-c", 1, "-W", 2, "-t", 2, FAR6 if ipv6 else FAR, check=False).stdout
+    assert re.search("Time to live exceeded|Hop limit", said), said
+
+
+def ipvsadm(lab, *words, check=True, **keywords):
+    face = [BUILD / "cli/ipvsadm", *words]
+    return run(*face, env={**os.environ, "WEIR_SOCKET": str(lab.w.socket)}, check=check, **keywords).stdout
+
+
+def test_ipvsadm(two):
+    """Every command of the tool for a service by match, with traffic."""
+    text = f"proto=tcp,src-range={INSIDE_B},dst-range=192.168.100.2-192.168.100.3:80,oif=dpdk1"
+    name = f"MATCH tcp,from={INSIDE_B}-{INSIDE_B}:0-0,to=192.168.100.2-192.168.100.3:80-80,oif=dpdk1"
+    ipvsadm(two, "-A", "-s", "rr", "-H", text)
+    ipvsadm(two, "-a", "-H", text, "-r", f"{WAN}:0", "-w", "100", "-J")
+    ipvsadm(two, "-a", "-H", text, "-r", WAN_B, "-J")
+    ipvsadm(two, "-e", "-H", text, "-r", f"{WAN_B}:0", "-w", "100")
+    assert seen(two, server_address(1), "--interface", INSIDE_B, count=4).count(WAN) == 2
+    listed = ipvsadm(two, "-ln", "-H", text)
+    assert listed.splitlines()[2:] == [
+        f"{name} rr",
+        f"  -> {WAN}:0".ljust(34) + "SNAT    100    0          2         ",
+        f"  -> {WAN_B}:0".ljust(34) + "SNAT    100    0          2         "]
+    assert [line for line in ipvsadm(two, "-ln").splitlines() if line.startswith("MATCH")][0].startswith("MATCH icmp,from=")
+    stats = ipvsadm(two, "-ln", "--stats", "-H", text).splitlines()[2].removeprefix(name).split()
+    assert stats[0] == "4" and int(stats[1]) >= 20
+    assert ipvsadm(two, "-ln", "--rate", "-H", text).splitlines()[2].startswith(name + "  ")
+    saved = ipvsadm(two, "-Sn")
+    words = f"proto=tcp,src-range={INSIDE_B}-{INSIDE_B}:0-0,dst-range=192.168.100.2-192.168.100.3:80-80,oif=dpdk1"
+    assert f"-A -H {words} -s rr\n-a -H {words} -r {WAN}:0 -J -w 100\n" in saved
+    assert "fd00:a::2" in saved and "-H proto=icmpv6,src-range=[fd00:a::2-fd00:a::2]:0-0,oif=dpdk1 -s rr" in saved
+    ipvsadm(two, "-Z", "-H", text)
+    assert ipvsadm(two, "-ln", "--stats", "-H", text).splitlines()[2].removeprefix(name).split()[:2] == ["0", "0"]
+    # Away with all of them, and back again: the same, and it serves.
+    ipvsadm(two, "-C")
+    assert two.w.get("/v1/config")["services"] == []
+    assert two.client.curl("-m", "1", url(server_address(1)), check=False).returncode
+    ipvsadm(two, "-R", input=saved, stdin=None)
+    assert ipvsadm(two, "-Sn") == saved
+    assert set(seen(two, server_address(1), count=4)) == {WAN, WAN_B}
+    ipvsadm(two, "-d", "-H", text, "-r", f"{WAN}:0")
+    assert set(seen(two, server_address(1), "--interface", INSIDE_B, count=3)) == {WAN_B}
+    ipvsadm(two, "-D", "-H", text)
+    assert len(two.w.get("/v1/config")["services"]) == len(PROTOCOLS)
+    two.w.ctl("apply", "-f", two.w.file)
+
+
+def test_weirctl_and_the_file(two):
+    ctl = two.w.ctl
+    words = ["match", f"udp,from={INSIDE_B}"]
+    ctl("service", "add", *words, "--server", f"{WAN},5", "--scheduler", "rr")
+    ctl("server", "add", *words, WAN_B)
+    ctl("server", "set", *words, WAN_B, "--weight", "0")
+    with two.client.socket(kind=socket.SOCK_DGRAM, timeout=1.0) as flow:
+        flow.bind((INSIDE_B, 0))
+        assert two.client.udp_ask(server_address(1), 5353, "x", sock=flow).split()[1] == WAN
+    listed = ctl("service", "list").stdout
+    assert re.search(rf"^match +udp,from={INSIDE_B}-{INSIDE_B}:0-0 +rr +snat +2 ", listed, re.M), listed
+    assert re.search(rf"^match +udp,from={INSIDE_B}-{INSIDE_B}:0-0 +{WAN}:0 +5 ", ctl("server", "list").stdout, re.M)
+    shown = json.loads(ctl("-o", "json", "service", "show", *words).stdout)
+    assert shown["match"]["source"] == f"{INSIDE_B}-{INSIDE_B}:0-0" and shown["mode"] == "snat"
+    # Stock ipvsadm has no words for it, and leaves it alone.
+    assert "192.168.100.50" not in run("ipvsadm", "-ln", env=two.w.preload).stdout
+    ctl("server", "delete", *words, WAN_B)
+    # It is there again after a restart, and goes when it is told to.
+    two.w.wait_saved(f"{INSIDE_B}-{INSIDE_B}:0-0")
+    two.w.stop()
+    two.w.start()
+    assert json.loads(ctl("-o", "json", "service", "show", *words).stdout)["servers"][0]["weight"] == 5
+    assert wait_for(lambda: two.client.curl("-m", "1", url(server_address(1)), check=False).stdout, what="an answer")
+    ctl("service", "delete", *words)
+    # The file's services are as they were: applying it again has nothing to do.
+    assert "nothing" in ctl("apply", "-f", two.w.file).stdout
+
+
+def test_two_workers(make_lab):
+    """What comes back to a WAN address finds the worker that has the session, with a queue for each and with one."""
+    lab = make_lab(SnatTwoArm, queues=2, workers=2)
+    wait_for(lambda: lab.client.curl("-m", "2", url(server_address(1)), check=False).stdout, what="an answer")
+    figures = lab.client.connections(server_address(1), 80, 1000, 16)
+    assert figures["done"] == 1000, figures
+    for _ in range(20):
+        assert lab.client.udp_ask(server_address6(1), 5353, "x"), "an echo was lost"
+    assert " 10 received" in lab.client.out("ping", "-c", 10, "-i", 0.02, server_address6(2))
+    pings = [lab.client.start("ping", "-c", "5", "-i", "0.02", server_address(2)) for _ in range(8)]
+    assert [ping.wait(20) for ping in pings] == [0] * 8
+    workers = lab.w.table("worker")
+    assert all(worker["packets"] + worker["taken_over"] > 200 for worker in workers), workers
+    assert {session["worker"] for session in lab.w.sessions()} == {0, 1}
