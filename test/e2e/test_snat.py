@@ -8,7 +8,9 @@ import socket
 
 import pytest
 
+from keepalived_lab import Keepalived
 from lab import (BUILD, CLIENT, CLIENT6, OneArm, Refused, TwoArm, run, server_address, server_address6, url, wait_for)
+from test_devices import Vlans, tagger  # noqa: F401
 
 INSIDE_B = "10.0.0.3"
 WAN, WAN_B, WAN6 = "192.168.100.50", "192.168.100.51", "fd00:b::50"
@@ -299,3 +301,71 @@ def test_two_workers(make_lab):
     workers = lab.w.table("worker")
     assert all(worker["packets"] + worker["taken_over"] > 200 for worker in workers), workers
     assert {session["worker"] for session in lab.w.sessions()} == {0, 1}
+
+
+class SnatVlans(Vlans):
+    """The inside on VLAN 100, the outside on VLAN 200 of one port, keepalived beside weir."""
+
+    def __init__(self, tagger):  # noqa: F811
+        super().__init__(tagger)
+        self.keepaliveds = []
+        self.client.ip("route", "add", "default", "via", "10.0.0.1")
+        self.w = self.balancer.w = self.weir([
+            {"link": "dpdk0", "id": 100, "addresses": ["10.0.0.1/24"]},
+            {"link": "dpdk0", "id": 200, "addresses": ["192.168.100.1/24"]}]).start()
+        self.keepalived = Keepalived(self, self.balancer)
+
+
+def virtual_server(protocol, wan):
+    return f"""virtual_server match {protocol.lower()} {{
+delay_loop 3
+lb_algo rr
+lb_kind SNAT
+protocol {protocol}
+src-range 10.0.0.1-10.0.0.9
+oif dpdk0.200
+real_server {wan} 0 {{
+weight 4
+}}
+}}
+"""
+
+
+def keepalived_file(wan):
+    return f"""global_defs {{
+vrrp_version 3
+}}
+vrrp_instance VI_1 {{
+state MASTER
+interface dpdk0.200.kni
+dpdk_interface dpdk0.200
+virtual_router_id 7
+priority 100
+advert_int 0.1
+virtual_ipaddress {{
+{wan}
+}}
+}}
+""" + virtual_server("TCP", wan) + virtual_server("ICMP", wan)
+
+
+def test_keepalived_and_vlans(tagger, make_lab):  # noqa: F811
+    """The WAN address moves with VRRP, the service is there as long as keepalived, and a reload changes it."""
+    lab = make_lab(SnatVlans, tagger)
+
+    def answer():
+        return lab.client.curl("-m", "1", url(server_address(1)), check=False).stdout.split()[1:2]
+
+    lab.keepalived.start(keepalived_file(WAN))
+    wait_for(lambda: answer() == [WAN], 20, what="an answer by the WAN address")
+    assert " 3 received" in lab.client.out("ping", "-c", 3, "-i", 0.05, server_address(2))
+    assert [s["servers"][0]["weight"] for s in lab.w.get("/v1/services")["services"]] == [4, 4]
+    lab.keepalived.reload(keepalived_file(WAN_B))
+    wait_for(lambda: answer() == [WAN_B], 20, what="an answer by the other one")
+    # A file that says too little is not used, and what there is goes on.
+    lab.keepalived.reload(keepalived_file(WAN).replace("protocol ICMP", ""))
+    wait_for(lambda: "virtual_server match needs a protocol" in lab.keepalived.log_text(), what="the error")
+    assert answer() == [WAN_B]
+    lab.keepalived.stop()
+    assert lab.w.get("/v1/services")["services"] == []
+    assert WAN_B not in lab.balancer.ip("address")
