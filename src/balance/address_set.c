@@ -12,7 +12,7 @@
 #include "net/iface.h"
 
 /*
- * One lock-free hash for each role, those of NAT made with the first service that needs them; the
+ * One lock-free hash for each role, those of NAT and tunnels made with the first service that needs them; the
  * value is the count of users, which only control looks at, and of local addresses the number of a
  * port above it.
  * A position that was taken out may still be read by a worker, so it is freed after a grace period.
@@ -31,7 +31,7 @@ static struct rte_hash *set_of(enum address_role role)
 static struct rte_hash *set_make(enum address_role role)
 {
 	static const char *const names[] = {"weir_vip", "weir_local", "weir_nat_server",
-					    "weir_nat_vip"};
+					    "weir_nat_vip", "weir_tunnel"};
 	struct rte_hash_parameters parameters = {
 		.name = names[role],
 		.entries = ADDRESSES_MAX,

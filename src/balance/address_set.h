@@ -7,14 +7,15 @@
 #include "base/addr.h"
 
 /*
- * The addresses that mean something to the balancer: VIPs and local addresses, each counted by how
- * many services name it. Control adds and removes; workers ask, without a lock.
+ * The addresses that mean something to the balancer: VIPs, local addresses and ends of tunnels, each
+ * counted by how many services name it. Control adds and removes; workers ask, without a lock.
  */
 enum address_role {
 	ADDRESS_VIP,
 	ADDRESS_LOCAL,
 	ADDRESS_NAT_SERVER,
 	ADDRESS_NAT_VIP,
+	ADDRESS_TUNNEL, // the far ends of tunnels to real servers
 	ADDRESS_ROLES
 };
 

@@ -117,6 +117,9 @@ void server_set_tunnel(uint32_t server, const struct tunnel_settings *settings,
 		       const struct addr *source)
 {
 	template_make(server, settings, &server_table[server].addr, source);
+	// Where there is no room, errors about its packets go to Linux, who knows nothing of them.
+	server_table[server].tunnel_end = address_set_add(ADDRESS_TUNNEL,
+							  &server_table[server].addr) == 0;
 }
 
 void server_set_removed(uint32_t server, enum removed_action action)
@@ -199,6 +202,8 @@ unsigned int server_reap(void)
 		}
 		path_release(server_table[number].path);
 		template_clear(number);
+		if (server_table[number].tunnel_end)
+			address_set_remove(ADDRESS_TUNNEL, &server_table[number].addr);
 		if (server_table[number].held)
 			address_set_remove(ADDRESS_LOCAL, &server_table[number].addr);
 		server_table[number] =

@@ -26,6 +26,7 @@ struct server {
 	uint8_t protocol;
 	uint8_t in_use : 1;
 	uint8_t held : 1;	 // its address counts as a local one (SNAT)
+	uint8_t tunnel_end : 1;	 // its address is in ADDRESS_TUNNEL
 	uint32_t path;		 // how to reach it (net/nexthop.h); constant while in use
 	uint32_t service;	 // number of its service, for the service's own counters
 	uint16_t mss;		 // of its service: clamp both sides' SYN to this, 0: path MTU only

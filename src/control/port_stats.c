@@ -49,7 +49,7 @@ const struct worker_counter worker_counters[] = {
 	COUNTER(sessions_wide, true, "IPv6 sessions"),
 	COUNTER(session_wide_capacity, true, "IPv6 sessions that fit"),
 	COUNTER(half_open, true, "sessions whose handshake is not complete"),
-	COUNTER(fragments_made, false, "IPv4 fragments made of packets too large for their way"),
+	COUNTER(fragments_made, false, "fragments made of packets too large for their way"),
 	COUNTER(without_session, false,
 		"packets to real servers by hash alone, because the session table was full"),
 	COUNTER(half_open_evicted, false,

@@ -39,7 +39,7 @@ enum fate {
 	FATE_PUNT,   // to Linux, on the interface it came from, unchanged
 	FATE_HAND,   // to another worker
 	FATE_BARE,   // by the port of its interface, Ethernet header as it is (from Linux)
-	FATE_CUT,    // as FATE_SEND, in fragments
+	FATE_PIECES, // as FATE_SEND: several frames, linked by `next` of their mbufs
 	FATE_FOLLOW, // as FATE_HAND, with the ports of its datagram in the mbuf
 	FATE_TAKEN,  // nothing left to do: the packet was freed or is kept somewhere
 };

@@ -5,6 +5,8 @@
  * (RFC 9293, 3.10.7.1) and ICMP errors (RFC 792, 1191, 4443). All of them are limited to
  * ANSWERS_PER_SECOND for each worker, so that nobody can make weir flood a third party.
  */
+#include "path/answer.h"
+
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -15,7 +17,6 @@
 
 #include "base/csum.h"
 #include "path/odd.h"
-#include "path/worker.h"
 #include "session/l4_tcp.h"
 
 enum {
@@ -300,6 +301,22 @@ void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t
 	icmp[6] = mtu >> 8;
 	icmp[7] = mtu;
 	icmp_finish(w, b, at, icmp, DROP_too_big);
+}
+
+/* Whom the packet is for cannot be reached, for a reason that is none of the sender's business. */
+void answer_host_unreachable(struct worker *w, struct batch *b, unsigned int at, enum drop reason)
+{
+	struct pkt *p = &b->pkt[at];
+	bool ipv6 = p->flags & PKT_IPV6;
+	uint8_t *icmp = icmp_wrap(w, b, p);
+
+	if (!icmp) {
+		pkt_drop(p, reason);
+		return;
+	}
+	icmp[0] = ipv6 ? ICMP6_DST_UNREACH : ICMP_DEST_UNREACH;
+	icmp[1] = ipv6 ? ICMP6_DST_UNREACH_ADDR : ICMP_HOST_UNREACH;
+	icmp_finish(w, b, at, icmp, reason);
 }
 
 void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at)

@@ -21,6 +21,7 @@
 #include "base/csum.h"
 #include "net/nexthop.h"
 #include "net/route.h"
+#include "path/answer.h"
 #include "path/fragment.h"
 #include "path/room.h"
 #include "path/worker.h"
@@ -487,6 +488,8 @@ static void balance_local(struct worker *w, struct batch *b, unsigned int at)
 	p->fate = FATE_PUNT;
 	if ((p->flags & PKT_MULTICAST) || p->l4 == 0)
 		return; // for every station, or not IP at all: Linux knows
+	if (pkt_is_echo(p) && tunnel_error_take(w, b, at))
+		return;
 	destination = pkt_destination(p);
 	if (may_be_fragment(p) && (address_is_ours(&destination) || !destination_is_local(p)) &&
 	    reassembly_take(w, b, at))
@@ -510,8 +513,11 @@ static uint32_t find_one(const struct worker *w, const struct pkt *p)
 static void balance_miss(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
-	unsigned int owner = owner_of(w, p);
+	unsigned int owner;
 
+	if (unlikely(p->flags & PKT_ICMP_ERROR) && tunnel_error_take(w, b, at))
+		return;
+	owner = owner_of(w, p);
 	if (owner != w->index && !(p->flags & PKT_HANDED)) {
 		p->fate = FATE_HAND;
 		b->owner[at] = owner;

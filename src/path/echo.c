@@ -14,6 +14,7 @@
 
 #include "balance/matches.h"
 #include "net/nexthop.h"
+#include "path/answer.h"
 #include "session/rewrite.h"
 
 bool echo_ports(const struct pkt *p, const uint8_t *icmp, uint16_t ports[2])

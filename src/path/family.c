@@ -11,7 +11,12 @@
  *
  * Time to live and size are judged before that, so that what the sender is told is of its family.
  * A path between two families has two MTUs, 20 bytes apart. A sender of IPv6 need not make its
- * packets smaller than 1280 bytes, so IPv4 packets of up to 1260 are sent with leave to fragment.
+ * packets smaller than 1280 bytes, so IPv4 packets of up to 1260 are sent with leave to fragment,
+ * and cut here where the first link already takes less.
+ *
+ * An IPv4 packet that may be cut and does not fit as IPv6 is cut into fragments of 1280 bytes (RFC
+ * 7915, 4): its sender would not heed an error, and routers on the other side may not cut it. What
+ * fits the first link goes whole; should another link on the way be narrower, that is told.
  */
 #include "path/family.h"
 
@@ -22,6 +27,9 @@
 #include <rte_udp.h>
 
 #include "base/csum.h"
+#include "path/answer.h"
+#include "path/forward.h"
+#include "path/fragment.h"
 #include "session/rewrite.h"
 #include "session/translate.h"
 
@@ -60,18 +68,19 @@ static bool extensions_allow(const uint8_t *l3, unsigned int end)
 	return true;
 }
 
-/* Larger than the other side's MTU: the sender is told, unless it may not send anything smaller. */
-static void too_big(struct worker *w, struct batch *b, unsigned int at, unsigned int length,
-		    uint16_t mtu)
+/* May it leave in pieces, `length` bytes long as a packet of the other family? */
+static bool may_cut(const struct pkt *p, unsigned int length)
 {
-	struct pkt *p = &b->pkt[at];
+	return p->flags & PKT_IPV6 ? length <= TRANSLATE_MAY_FRAGMENT : fragment_allowed(p);
+}
 
-	if (!(p->flags & PKT_IPV6))
+/* Larger than the other side's MTU: the sender is told. */
+static void too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu)
+{
+	if (!(b->pkt[at].flags & PKT_IPV6))
 		answer_too_big(w, b, at, translate_mtu_to4(mtu));
-	else if (length > TRANSLATE_MAY_FRAGMENT)
-		answer_too_big(w, b, at, translate_mtu_to6(mtu));
 	else
-		pkt_drop(p, DROP_needs_fragmentation);
+		answer_too_big(w, b, at, translate_mtu_to6(mtu));
 }
 
 bool family_allowed(struct worker *w, struct batch *b, unsigned int at, unsigned int length,
@@ -92,11 +101,41 @@ bool family_allowed(struct worker *w, struct batch *b, unsigned int at, unsigned
 		return false;
 	}
 	length += (ipv6 ? TRANSLATE_HEADER4 : sizeof(struct rte_ipv6_hdr)) - p->l4;
-	if (unlikely(nexthop >= NEXTHOP_FIRST && length > nexthop_table[nexthop].mtu)) {
-		too_big(w, b, at, length, nexthop_table[nexthop].mtu);
+	if (unlikely(nexthop >= NEXTHOP_FIRST && length > nexthop_table[nexthop].mtu) &&
+	    !may_cut(p, length)) {
+		too_big(w, b, at, nexthop_table[nexthop].mtu);
 		return false;
 	}
 	return true;
+}
+
+/* A translated packet that is too large for its first link, in fragments. */
+static __attribute__((noinline)) void cut(struct worker *w, struct pkt *p, uint16_t mtu)
+{
+	struct rte_ipv6_hdr *ip6 = (struct rte_ipv6_hdr *)pkt_l3(p);
+	struct rte_ipv4_hdr *ip4 = (struct rte_ipv4_hdr *)ip6;
+	uint32_t id;
+
+	if (p->flags & PKT_IPV6) {
+		id = frag_id(&w->frag, ip6->src_addr, ip6->dst_addr, true, w->index, w->count);
+		fragment_cut6(p, RTE_MIN(mtu, TRANSLATE_IPV6_MTU), rte_cpu_to_be_32(id));
+	} else {
+		id = frag_id(&w->frag, &ip4->src_addr, &ip4->dst_addr, false, w->index, w->count);
+		ip4->packet_id = rte_cpu_to_be_16(id);
+		fragment_cut(p, mtu);
+	}
+}
+
+void family_send(struct worker *w, struct batch *b, unsigned int at, uint16_t nexthop)
+{
+	struct pkt *p = &b->pkt[at];
+	const uint8_t *l3 = pkt_l3(p);
+
+	b->nexthop[at] = nexthop;
+	p->fate = FATE_SEND;
+	if (unlikely(nexthop >= NEXTHOP_FIRST &&
+		     forward_length(p, l3) > nexthop_table[nexthop].mtu))
+		cut(w, p, nexthop_table[nexthop].mtu);
 }
 
 uint8_t *family_header(struct pkt *p, unsigned int transport, unsigned int header)

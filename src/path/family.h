@@ -15,6 +15,9 @@ bool family_allowed(struct worker *w, struct batch *b, unsigned int at, unsigned
 /* Make it a packet of the other family; false: dropped. */
 bool family_rewrite(struct worker *w, struct pkt *p, struct session *s, unsigned int direction);
 
+/* Send what was rewritten by this next hop, in fragments where it is too large for that. */
+void family_send(struct worker *w, struct batch *b, unsigned int at, uint16_t nexthop);
+
 /*
  * Turn the packet into one of the other family: its header, still to be written, ends where the
  * transport begins, `transport` bytes into the frame. NULL: there is no room for it. The packet's

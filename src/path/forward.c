@@ -11,6 +11,7 @@
 
 #include "balance/server.h"
 #include "net/nexthop.h"
+#include "path/answer.h"
 #include "path/echo.h"
 #include "path/family.h"
 #include "path/fragment.h"
@@ -113,8 +114,7 @@ static void forward_family(struct worker *w, struct batch *b, unsigned int at, s
 	if (!family_rewrite(w, p, s, direction))
 		return;
 	forward_count(w, s, direction, length);
-	b->nexthop[at] = nexthop;
-	p->fate = FATE_SEND;
+	family_send(w, b, at, nexthop);
 }
 
 /* What is not simply rewritten. */

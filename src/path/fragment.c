@@ -3,7 +3,8 @@
 /*
  * Forwarding of fragments: as any packet, but that only the first has a transport header.
  *
- * Fragmentation (RFC 791, 3.2): an IPv4 packet that does not fit its way and may be cut. The pieces
+ * Fragmentation (RFC 791, 3.2): an IPv4 packet that does not fit its way and may be cut, or one of
+ * IPv6 that was made here (RFC 8200, 4.5): a tunnel's outer packet, or a translated one. The pieces
  * are copies: a driver may not take buffers that share data, and what is cut is rare. Only options
  * that say so go into all pieces. A fragment that is cut further keeps its id and its place.
  */
@@ -14,10 +15,11 @@
 #include <rte_ip.h>
 
 #include "base/csum.h"
+#include "path/answer.h"
 #include "path/forward.h"
 #include "session/l4_tcp.h"
 
-enum { UNIT = 8, OPTION_END = 0, OPTION_NOP = 1, OPTION_COPIED = 0x80 };
+enum { UNIT = 8, FRAGMENT_HEADER = 8, OPTION_END = 0, OPTION_NOP = 1, OPTION_COPIED = 0x80 };
 
 bool fragment_allowed(const struct pkt *p)
 {
@@ -73,16 +75,59 @@ void fragment_begin(struct fragmentation *f, const struct rte_mbuf *m, unsigned 
 	}
 }
 
+/* Behind the fixed header stands nothing that would have to go into all pieces: we made it. */
+void fragment_begin6(struct fragmentation *f, const struct rte_mbuf *m, unsigned int l3,
+		     unsigned int mtu, uint32_t id)
+{
+	const struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv6_hdr *, l3);
+	struct rte_ipv6_hdr *header = (struct rte_ipv6_hdr *)f->header[0];
+
+	memset(f, 0, sizeof(*f));
+	f->m = m;
+	f->l3 = l3;
+	f->mtu = mtu;
+	f->ipv6 = true;
+	f->at = sizeof(*ip);
+	f->end = sizeof(*ip) + rte_be_to_cpu_16(ip->payload_len);
+	*header = *ip;
+	header->proto = IPPROTO_FRAGMENT;
+	f->header[0][sizeof(*ip)] = ip->proto;
+	memcpy(f->header[0] + sizeof(*ip) + 4, &id, 4);
+	f->header_length[0] = f->header_length[1] = sizeof(*ip) + FRAGMENT_HEADER;
+	memcpy(f->header[1], f->header[0], f->header_length[0]);
+}
+
 bool fragment_left(const struct fragmentation *f)
 {
 	return f->at < f->end;
+}
+
+/* The header of a piece says how long it is and where it belongs. */
+static void header_finish(struct fragmentation *f, uint8_t *at, unsigned int header,
+			  unsigned int length)
+{
+	bool more = f->more || fragment_left(f);
+
+	if (f->ipv6) {
+		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)at;
+		uint16_t place = rte_cpu_to_be_16(f->offset * UNIT | more);
+
+		ip->payload_len = rte_cpu_to_be_16(FRAGMENT_HEADER + length);
+		memcpy(at + sizeof(*ip) + 2, &place, 2);
+	} else {
+		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)at;
+
+		ip->total_length = rte_cpu_to_be_16(header + length);
+		ip->fragment_offset = rte_cpu_to_be_16(f->offset | (more ? 0x2000 : 0));
+		ip->hdr_checksum = 0;
+		ip->hdr_checksum = ~csum_fold(csum_bytes(ip, header));
+	}
 }
 
 struct rte_mbuf *fragment_next(struct fragmentation *f)
 {
 	struct rte_mbuf *piece = rte_pktmbuf_alloc(f->m->pool);
 	unsigned int header = f->header_length[f->later], room, length, most;
-	struct rte_ipv4_hdr *ip;
 	const void *bytes;
 	uint8_t *at;
 
@@ -105,16 +150,67 @@ struct rte_mbuf *fragment_next(struct fragmentation *f)
 	if (bytes != at + header)
 		memcpy(at + header, bytes, length);
 	f->at += length;
-	ip = (struct rte_ipv4_hdr *)at;
-	ip->total_length = rte_cpu_to_be_16(header + length);
-	ip->fragment_offset = rte_cpu_to_be_16(f->offset |
-					       (f->more || fragment_left(f) ? 0x2000 : 0));
-	ip->hdr_checksum = 0;
-	ip->hdr_checksum = ~csum_fold(csum_bytes(ip, header));
+	header_finish(f, at, header, length);
 	f->offset += length / UNIT;
 	f->later = true;
 	piece->port = f->m->port;
 	return piece;
+}
+
+void fragment_free(struct rte_mbuf *pieces)
+{
+	while (pieces) {
+		struct rte_mbuf *next = pieces->next;
+
+		pieces->next = NULL;
+		rte_pktmbuf_free(pieces);
+		pieces = next;
+	}
+}
+
+struct rte_mbuf *fragment_all(const struct fragmentation *begun)
+{
+	struct rte_mbuf *first = NULL, **link = &first;
+	struct fragmentation f = *begun;
+
+	while (fragment_left(&f)) {
+		*link = fragment_next(&f);
+		if (!*link) {
+			fragment_free(first);
+			return NULL;
+		}
+		link = &(*link)->next;
+	}
+	return first;
+}
+
+static void cut(struct pkt *p, const struct fragmentation *f)
+{
+	struct rte_mbuf *pieces = fragment_all(f);
+
+	if (!pieces) {
+		pkt_drop(p, DROP_needs_fragmentation);
+		return;
+	}
+	rte_pktmbuf_free(p->mbuf);
+	p->mbuf = pieces;
+	p->fate = FATE_PIECES;
+}
+
+void fragment_cut(struct pkt *p, unsigned int mtu)
+{
+	struct fragmentation f;
+
+	fragment_begin(&f, p->mbuf, p->l3, mtu);
+	cut(p, &f);
+}
+
+void fragment_cut6(struct pkt *p, unsigned int mtu, uint32_t id)
+{
+	struct fragmentation f;
+
+	fragment_begin6(&f, p->mbuf, p->l3, mtu, id);
+	cut(p, &f);
 }
 
 /* Is it a fragment, and not the first of its datagram, so that it has no transport header? */
@@ -166,7 +262,7 @@ void fragment_forward_cut(struct worker *w, struct batch *b, unsigned int at, ui
 			frag_id(&w->frag, &ip->src_addr, &ip->dst_addr, false, w->index, w->count));
 	}
 	b->nexthop[at] = nexthop;
-	p->fate = FATE_CUT; // and each piece gets a checksum
+	fragment_cut(p, nexthop_table[nexthop].mtu); // and each piece gets a checksum
 }
 
 /* A fragment: as any packet, but that only the first has a transport header. */

@@ -17,16 +17,26 @@ struct fragmentation {
 	const struct rte_mbuf *m;
 	unsigned int l3, mtu;
 	unsigned int at, end; // what is left, from the IP header
-	uint16_t offset;      // of the next piece, in units of eight bytes
-	bool more, later;     // fragments follow the whole; this is not the first piece
+	bool ipv6;
+	uint16_t offset;  // of the next piece, in units of eight bytes
+	bool more, later; // fragments follow the whole; this is not the first piece
 	uint8_t header[2][60];
 	unsigned int header_length[2];
 };
 bool fragment_allowed(const struct pkt *p);
 void fragment_begin(struct fragmentation *f, const struct rte_mbuf *m, unsigned int l3,
 		    unsigned int mtu);
+/* The same of IPv6, whose sender we are: `id` in network byte order. */
+void fragment_begin6(struct fragmentation *f, const struct rte_mbuf *m, unsigned int l3,
+		     unsigned int mtu, uint32_t id);
 bool fragment_left(const struct fragmentation *f);
 struct rte_mbuf *fragment_next(struct fragmentation *f);
+/* All pieces, each a whole frame, linked by their `next`; NULL: no buffers, or too small an MTU. */
+struct rte_mbuf *fragment_all(const struct fragmentation *f);
+/* Put the pieces in the packet's place, to be sent; or drop it by name. */
+void fragment_cut(struct pkt *p, unsigned int mtu);
+void fragment_cut6(struct pkt *p, unsigned int mtu, uint32_t id);
+void fragment_free(struct rte_mbuf *pieces);
 
 /*
  * fragment.c: forward a fragment; forward a packet that has to leave in pieces.

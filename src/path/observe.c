@@ -214,7 +214,7 @@ static void record_fate(struct worker *w, struct batch *b, unsigned int at, stru
 	r->drop = drop_ahead(b, at);
 	r->fate = r->drop == p->drop ? p->fate : FATE_DROP;
 	r->nexthop = 0;
-	if (p->fate == FATE_SEND || p->fate == FATE_CUT)
+	if (p->fate == FATE_SEND || p->fate == FATE_PIECES)
 		r->nexthop = b->nexthop[at];
 	else if (p->fate == FATE_HAND || p->fate == FATE_FOLLOW)
 		r->nexthop = b->owner[at];

@@ -16,6 +16,7 @@
 
 #include "balance/server.h"
 #include "net/nexthop.h"
+#include "path/answer.h"
 #include "session/l4_tcp.h"
 
 bool odd_symmetric_allowed(struct worker *w, struct batch *b, unsigned int at, struct session *s,

@@ -9,13 +9,19 @@
  * a server has not got the VIP and routes it, therefore runs in circles 64 times at most.
  *
  * What a tunnel adds must fit the way to the server. A sender that can be told what does fit is
- * told (RFC 1191, 8201): the route's MTU less the outer headers.
+ * told (RFC 1191, 8201): the MTU of the route, or of what routers further on have said
+ * (tunnel/path_mtu.c), less the outer headers. One that cannot be told sends IPv4 without "don't
+ * fragment": its packet is cut before it enters (RFC 2003, 5.1; RFC 4459, 3.3), so that every piece
+ * is a whole packet of the tunnel and only the server's stack, which has to anyway, puts pieces
+ * together; a decapsulator need not be able to. IPv6 of no more than 1280 bytes, which has to get
+ * through and may not be cut, makes an outer packet that is (RFC 2473, 7.1).
  */
 #include <rte_ip.h>
 
 #include "balance/mode.h"
 #include "balance/server.h"
 #include "net/nexthop.h"
+#include "path/answer.h"
 #include "path/fragment.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
@@ -74,6 +80,62 @@ static bool tunnel_enter(struct worker *w, struct pkt *p, const struct template 
 	return true;
 }
 
+/* A packet that may be cut, in pieces of at most `mtu` bytes, each of which enters the tunnel. */
+static __attribute__((noinline)) void tunnel_cut(struct worker *w, struct batch *b, unsigned int at,
+						 const struct template *t, uint16_t nexthop,
+						 unsigned int mtu)
+{
+	struct pkt *p = &b->pkt[at], piece = *p;
+	struct rte_mbuf *pieces, **link = &pieces;
+	struct fragmentation f;
+
+	fragment_begin(&f, p->mbuf, p->l3, mtu);
+	pieces = fragment_all(&f);
+	if (!pieces) {
+		pkt_drop(p, DROP_needs_fragmentation);
+		return;
+	}
+	rte_pktmbuf_free(p->mbuf);
+	for (; *link; link = &(*link)->next) {
+		struct rte_mbuf *next = (*link)->next;
+
+		piece = *p;
+		piece.mbuf = *link;
+		piece.mbuf->next = NULL; // a checksum goes over all segments
+		if (!tunnel_enter(w, &piece, t, rte_pktmbuf_pkt_len(*link) - p->l3, nexthop)) {
+			piece.mbuf->next = next;
+			fragment_free(pieces->next);
+			pieces->next = NULL;
+			p->mbuf = pieces;
+			pkt_drop(p, piece.drop);
+			return;
+		}
+		piece.mbuf->next = next;
+	}
+	piece.mbuf = pieces;
+	*p = piece;
+	b->nexthop[at] = nexthop;
+	p->fate = FATE_PIECES;
+}
+
+/* An outer packet that is too large: made here, so that it may be cut here or further on. */
+static __attribute__((noinline)) void tunnel_cut_outer(struct worker *w, struct batch *b,
+						       unsigned int at, const struct template *t,
+						       const struct nexthop *n)
+{
+	struct pkt *p = &b->pkt[at];
+	const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)pkt_l3(p);
+	uint32_t id;
+
+	if (!(t->flags & TEMPLATE_IPV6)) {
+		if (rte_pktmbuf_pkt_len(p->mbuf) - p->l3 > n->mtu)
+			fragment_cut(p, n->mtu);
+		return; // routers may cut it too
+	}
+	id = frag_id(&w->frag, ip->src_addr, ip->dst_addr, true, w->index, w->count);
+	fragment_cut6(p, template_mtu(t, n->mtu) + t->length, rte_cpu_to_be_32(id));
+}
+
 /* Is the next hop the server itself? The other direction's key has its address. */
 static bool direct_is_on_link(const struct nexthop *n, uint32_t number)
 {
@@ -81,8 +143,7 @@ static bool direct_is_on_link(const struct nexthop *n, uint32_t number)
 }
 
 /* Too large for the way, and the sender can do something about it: tell it. Else drop by name. */
-static void one_way_too_big(struct worker *w, struct batch *b, unsigned int at, unsigned int length,
-			    unsigned int mtu)
+static void one_way_too_big(struct worker *w, struct batch *b, unsigned int at, unsigned int mtu)
 {
 	struct pkt *p = &b->pkt[at];
 
@@ -90,34 +151,53 @@ static void one_way_too_big(struct worker *w, struct batch *b, unsigned int at, 
 		pkt_drop(p, DROP_too_big); // no error about an error
 		return;
 	}
-	if (p->flags & PKT_IPV6 && mtu < TEMPLATE_IPV6_MTU) {
-		if (length <= TEMPLATE_IPV6_MTU) {
-			pkt_drop(p, DROP_needs_fragmentation);
-			return;
-		}
-		mtu = TEMPLATE_IPV6_MTU;
-	}
+	if (p->flags & PKT_IPV6)
+		mtu = RTE_MAX(mtu, (unsigned int)TEMPLATE_IPV6_MTU);
 	answer_too_big(w, b, at, mtu);
 }
 
-/* Send a packet that fits to a server. `tunnel`: through its tunnel, else directly. */
-static void one_way_send(struct worker *w, struct batch *b, unsigned int at, uint32_t server,
-			 bool tunnel, uint16_t nexthop, unsigned int length)
+/* How much of the way's MTU is left for the packet; `nexthop` is a real one. */
+static inline unsigned int one_way_mtu(uint32_t server, bool tunnel, uint16_t nexthop)
+{
+	unsigned int mtu = nexthop_table[nexthop].mtu;
+
+	return tunnel ? template_mtu(&template_table[server], mtu) : mtu;
+}
+
+/* May it be sent although it is too large? */
+static bool one_way_may_cut(const struct pkt *p, bool tunnel, unsigned int length)
+{
+	return fragment_allowed(p) ||
+	       (tunnel && (p->flags & PKT_IPV6) && length <= TEMPLATE_IPV6_MTU);
+}
+
+/* Send a packet that is allowed to a server. `tunnel`: through its tunnel, else directly. */
+static inline void one_way_send(struct worker *w, struct batch *b, unsigned int at, uint32_t server,
+				bool tunnel, uint16_t nexthop, unsigned int length)
 {
 	struct pkt *p = &b->pkt[at];
+	unsigned int mtu = nexthop >= NEXTHOP_FIRST ? one_way_mtu(server, tunnel, nexthop) : length;
+	const struct template *t = &template_table[server];
 
 	rewrite_ttl(pkt_l3(p), p->flags & PKT_IPV6);
-	if (tunnel && !tunnel_enter(w, p, &template_table[server], length, nexthop))
+	if (unlikely(length > mtu) && tunnel && fragment_allowed(p)) {
+		tunnel_cut(w, b, at, t, nexthop, mtu);
+		return;
+	}
+	if (tunnel && !tunnel_enter(w, p, t, length, nexthop))
 		return;
 	b->nexthop[at] = nexthop;
 	p->fate = FATE_SEND;
-	if (!tunnel && nexthop >= NEXTHOP_FIRST && unlikely(length > nexthop_table[nexthop].mtu))
-		p->fate = FATE_CUT; // one_way_allowed() has seen that it may be
+	if (unlikely(length > mtu) && tunnel)
+		tunnel_cut_outer(w, b, at, t, &nexthop_table[nexthop]);
+	else if (unlikely(length > mtu))
+		fragment_cut(p, mtu);
 }
 
 /* What forbids sending the packet, by name or with an answer to its sender. */
-static bool one_way_allowed(struct worker *w, struct batch *b, unsigned int at, uint32_t server,
-			    bool tunnel, uint16_t nexthop, unsigned int length)
+static inline bool one_way_allowed(struct worker *w, struct batch *b, unsigned int at,
+				   uint32_t server, bool tunnel, uint16_t nexthop,
+				   unsigned int length)
 {
 	struct pkt *p = &b->pkt[at];
 	const struct nexthop *n = &nexthop_table[nexthop];
@@ -136,9 +216,9 @@ static bool one_way_allowed(struct worker *w, struct batch *b, unsigned int at, 
 		pkt_drop(p, DROP_server_off_link);
 		return false;
 	}
-	mtu = tunnel ? template_mtu(&template_table[server], n->mtu) : n->mtu;
-	if (unlikely(length > mtu) && (tunnel || !fragment_allowed(p))) {
-		one_way_too_big(w, b, at, length, mtu);
+	mtu = one_way_mtu(server, tunnel, nexthop);
+	if (unlikely(length > mtu) && !one_way_may_cut(p, tunnel, length)) {
+		one_way_too_big(w, b, at, mtu);
 		return false;
 	}
 	return true;

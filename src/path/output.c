@@ -137,24 +137,18 @@ static uint32_t park_server(const struct worker *w, const struct pkt *p)
 	return p->session && (s->form & FORM_KIND) == FORM_DIRECT ? s->server : 0;
 }
 
-static __attribute__((noinline)) void output_cut(struct worker *w, struct rte_mbuf *m,
-						 unsigned int l3, const struct nexthop *n)
+static void output_pieces(struct worker *w, struct rte_mbuf *pieces, unsigned int l3, bool ipv6,
+			  const struct nexthop *n)
 {
-	struct fragmentation f;
-	struct rte_mbuf *piece;
+	while (pieces) {
+		struct rte_mbuf *next = pieces->next;
 
-	fragment_begin(&f, m, l3, n->mtu);
-	while (fragment_left(&f)) {
-		piece = fragment_next(&f);
-		if (!piece) {
-			output_drop(w, m, DROP_needs_fragmentation);
-			return;
-		}
-		output_send(w, piece, l3, false, n);
+		pieces->next = NULL;
+		output_send(w, pieces, l3, ipv6, n);
 		w->stats.fragments_made++;
+		pieces = next;
 	}
 	w->stats.fragments_made--;
-	rte_pktmbuf_free(m);
 }
 
 static void output_park(struct worker *w, struct batch *b, struct pkt *p)
@@ -333,8 +327,9 @@ void output(struct worker *w, struct batch *b)
 			output_strip_tags(p);
 			hand_add(w, b->owner[i], p->mbuf, p->iface, HAND_FOLLOW);
 			break;
-		case FATE_CUT:
-			output_cut(w, p->mbuf, p->l3, &nexthop_table[b->nexthop[i]]);
+		case FATE_PIECES:
+			output_pieces(w, p->mbuf, p->l3, p->flags & PKT_IPV6,
+				      &nexthop_table[b->nexthop[i]]);
 			break;
 		case FATE_BARE:
 			output_bare(w, p);

@@ -168,7 +168,7 @@ static void text_output(struct text *t, const struct record *r)
 				 drop_sentence(r->drop));
 		text_nexthop(t, r->nexthop);
 		break;
-	case FATE_CUT:
+	case FATE_PIECES:
 		text_add(t, "in fragments, ");
 		text_nexthop(t, r->nexthop);
 		break;

@@ -18,6 +18,7 @@
 #include "session/frag.h"
 #include "session/half_open.h"
 #include "session/table.h"
+#include "tunnel/path_mtu.h"
 
 /*
  * All state of one core. "w": only the worker writes it while it runs; "c": the control thread
@@ -95,6 +96,7 @@ struct worker {
 	bool ended;			    // w: ... was ended: what lookup() found may be gone
 	struct bucket_tokens answers;	    // w
 	uint16_t tunnel_id;		    // w: counts outer IPv4 headers
+	struct path_mtu_reports reports;    // w, c: what routers say of tunnels
 
 	struct memory service_state_memory; // start
 
@@ -173,11 +175,6 @@ static inline uint16_t route_of_session(struct worker *w, const struct pkt *p, s
 		return s->nexthop;
 	return route_of_client(w, s, p->session & ENTRY_WIDE, p->hash);
 }
-
-/* answer.c: turn a packet into an answer to its sender, or say why not. Fills in fate. */
-void answer_reset(struct worker *w, struct batch *b, unsigned int at);
-void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu);
-void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at);
 
 /* icmp.c: translate an ICMP error about a session's packet. */
 void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,

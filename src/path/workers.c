@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <rte_byteorder.h>
 #include <rte_cycles.h>
@@ -20,6 +21,7 @@
 #include "net/punt.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
+#include "tunnel/path_mtu.h"
 #include "tunnel/source.h"
 
 enum { WARN_SECONDS = 10, SPREADING_WRONG = 32 /* packets */ };
@@ -454,10 +456,21 @@ static void sources_follow(void)
 	source_refresh(is_vip);
 }
 
+static void path_mtus_follow(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (unsigned int i = 0; i < worker_total; i++)
+		path_mtu_gather(&worker_get(i)->reports, (uint32_t)now.tv_sec);
+	path_mtu_age((uint32_t)now.tv_sec / 8 * 8); // a look at all servers
+}
+
 void workers_tick(void)
 {
 	warn_exhausted();
 	sources_follow();
+	path_mtus_follow();
 	if (worker_total < 2)
 		return;
 	compare_spreading();

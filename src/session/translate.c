@@ -45,8 +45,7 @@ static const uint8_t pointer_to6[20] = {
 };
 static const uint8_t pointer_to4[8] = {0, 1, NONE, NONE, 2, 2, 9, 8};
 
-/* RFC 1191: what a router without it most likely has, by the length of what was too long for it. */
-static uint16_t mtu_plateau(uint16_t length)
+uint16_t translate_mtu_plateau(uint16_t length)
 {
 	static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296};
 
@@ -71,7 +70,7 @@ static bool unreachable_set6(const uint8_t in[8], uint16_t quoted, uint16_t mtu4
 
 	if (in[1] == ICMP_FRAG_NEEDED) {
 		if (mtu == 0)
-			mtu = mtu_plateau(quoted);
+			mtu = translate_mtu_plateau(quoted);
 		mtu = RTE_MIN(translate_mtu_to6(RTE_MIN(mtu, mtu4)), mtu6);
 		mtu = RTE_MAX(mtu, TRANSLATE_IPV6_MTU);
 		error_set(out, ICMP6_PACKET_TOO_BIG, 0);

@@ -158,6 +158,9 @@ static inline uint16_t translate_mtu_to4(uint32_t mtu6)
 	return mtu6 < UINT16_MAX ? mtu6 - TRANSLATE_DIFFERENCE : UINT16_MAX - TRANSLATE_DIFFERENCE;
 }
 
+/* RFC 1191: what a router without it most likely has, by the length of what was too long for it. */
+uint16_t translate_mtu_plateau(uint16_t length);
+
 /*
  * The first eight bytes of an ICMPv4 (ICMPv6) error as those of an ICMPv6 (ICMPv4) one, without a
  * checksum; false when it has no counterpart and has to be dropped. `quoted` is the length that

@@ -52,7 +52,7 @@ enum {
 struct template *template_table;
 
 static struct memory table_memory;
-static uint32_t table_count;
+static uint32_t table_count, table_highest;
 
 int template_start(uint32_t servers)
 {
@@ -68,7 +68,7 @@ void template_stop(void)
 {
 	memory_unmap(&table_memory);
 	template_table = NULL;
-	table_count = 0;
+	table_count = table_highest = 0;
 }
 
 /* The protocol number behind the outer IP header; IPIP has the inner packet's. */
@@ -120,6 +120,8 @@ void template_make(uint32_t server, const struct tunnel_settings *settings, cons
 	assert(server < table_count && settings->type < TUNNEL_TYPES);
 	memset(t, 0, sizeof(*t));
 	t->type = settings->type;
+	t->mtu = TEMPLATE_MTU_UNKNOWN;
+	table_highest = RTE_MAX(table_highest, server);
 	t->flags = to->family == AF_INET6 ? TEMPLATE_IPV6 : 0;
 	if (settings->type != TUNNEL_IPIP && settings->checksum == TUNNEL_CHECKSUM_FULL)
 		t->flags |= TEMPLATE_CHECKSUM;
@@ -142,6 +144,11 @@ void template_make(uint32_t server, const struct tunnel_settings *settings, cons
 		t->length += GRE_HEADER + (flags ? GRE_CHECKSUM : 0);
 	}
 	assert(t->length <= TEMPLATE_ROOM);
+}
+
+uint32_t template_highest(void)
+{
+	return table_highest;
 }
 
 void template_clear(uint32_t server)

@@ -14,13 +14,14 @@
 
 /*
  * Outer headers, ready to copy: one for each real server that is reached through a tunnel, by the
- * server's number. The control thread fills one in before any worker knows the number, and never
- * changes it; workers copy it before a packet and patch what the packet decides. See template.c.
+ * server's number. The control thread fills one in before any worker knows the number, and changes
+ * nothing of it later but the MTU; workers copy it before a packet and patch what the packet decides. See template.c.
  */
 enum {
 	TEMPLATE_ROOM = 52, // IPv6, UDP, GUE
 	TEMPLATE_TTL = 64,
 	TEMPLATE_IPV6_MTU = 1280, // what every IPv6 link carries
+	TEMPLATE_MTU_UNKNOWN = UINT16_MAX,
 };
 
 enum template_flags {
@@ -36,9 +37,10 @@ struct template
 	uint8_t length;	   // of all outer headers; 0: there are none
 	uint8_t transport; // offset of what stands behind the outer IP header
 	uint8_t flags;
-	uint8_t type;  // enum tunnel_type
-	uint16_t port; // of GUE, network byte order
-	uint8_t spare[4];
+	uint8_t type;	    // enum tunnel_type
+	uint16_t port;	    // of GUE, network byte order
+	uint16_t mtu;	    // atomic: that the way there has, of the outer packet (path_mtu.c)
+	uint16_t mtu_until; // control: seconds, modulo 65536
 }
 __attribute__((aligned(64)));
 _Static_assert(sizeof(struct template) == 64, "a template is one cache line");
@@ -53,9 +55,15 @@ void template_make(uint32_t server, const struct tunnel_settings *settings, cons
 		   const struct addr *source);
 void template_clear(uint32_t server);
 
-/* What is left of a route's MTU for the packet inside. */
+/* The highest server that has had one. */
+uint32_t template_highest(void);
+
+/* What is left of a route's MTU, or of what the way there is known to have, for the packet inside. */
 static inline unsigned int template_mtu(const struct template *t, unsigned int mtu)
 {
+	unsigned int learned = __atomic_load_n(&t->mtu, __ATOMIC_RELAXED);
+
+	mtu = learned < mtu ? learned : mtu;
 	return mtu > t->length ? mtu - t->length : 0;
 }
 

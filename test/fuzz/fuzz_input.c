@@ -118,6 +118,9 @@ static void run_batch(void)
 	lab_forget_punted();
 }
 
+static const struct tunnel_settings gre = {.type = TUNNEL_GRE, .checksum = TUNNEL_CHECKSUM_FULL};
+static const struct tunnel_settings gue = {.type = TUNNEL_GUE, .port = 6080};
+
 static void connections_begin(void)
 {
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = SYN);
@@ -128,6 +131,10 @@ static void connections_begin(void)
 	put(.from = "[" CLIENT6 "]:4000", .to = "[" VIP6 "]:64");
 	put(.from = CLIENT ":4000", .to = VIP ":46", .tcp = SYN);
 	put(.from = CLIENT ":4000", .to = VIP ":46");
+	put(.from = CLIENT ":4000", .to = VIP ":47", .tcp = SYN);
+	put(.from = CLIENT ":4000", .to = VIP ":47");
+	put(.from = "[" CLIENT6 "]:4000", .to = "[" VIP6 "]:47", .tcp = SYN);
+	put(.from = "[" CLIENT6 "]:4000", .to = "[" VIP6 "]:47");
 	put(.from = CLIENT ":4000", .to = VIP ":80",
 	    CHUNKS("\1\0\0\x14"
 		   "abcd12341234\0\0\0\1"));
@@ -162,6 +169,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 			.locals = {LOCAL_B});
 		service(.vip = VIP ":46", .protocol = protocol, .servers = {"[" SERVER6 "]:81"},
 			.locals = {LOCAL6});
+		service(.vip = VIP ":47", .protocol = protocol, .mode = "tunnel",
+			.tunnel = udp ? &gre : NULL,
+			.servers = {udp ? "[" SERVER6 "]:47" : SERVER ":47"});
+		service(.vip = "[" VIP6 "]:47", .protocol = protocol, .mode = "tunnel",
+			.tunnel = udp ? &gue : NULL,
+			.servers = {udp ? SERVER ":47" : "[" SERVER6 "]:47"});
 	}
 	atexit(services_end);
 	connections_begin(); // from now on there are pairs whose next port can be set
@@ -190,6 +203,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (lab.w->batch.count > 0)
 		run_batch();
+	path_mtu_gather(&lab.w->reports, 0); // and nothing of it stays
+	path_mtu_age(PATH_MTU_SECONDS);
 	lab_advance(2); // what waits for a neighbour is given up
 	lab_flush();
 	fuzz_assert(rte_mempool_avail_count(pool_get(-1)) == buffers);

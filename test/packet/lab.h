@@ -112,6 +112,12 @@ void lab_forget_punted(void);
 void lab_next_port(uint16_t port); // the local port that is chosen next
 
 void lab_expect(const struct packet *p, const char *file, int line);
+/*
+ * The packet in pieces, none of which makes a frame with more than `mtu` bytes behind the Ethernet
+ * header; each behind outer headers of `headers` bytes. What is expected is the whole.
+ */
+void lab_expect_pieces(const struct packet *p, unsigned int headers, unsigned int mtu,
+		       const char *file, int line);
 void lab_expect_punt(enum punt_class class, const struct packet *p, const char *file, int line);
 void lab_expect_drop(enum drop reason, unsigned int count, const char *file, int line);
 void lab_expect_nothing(const char *file, int line); // nothing that was not asked for
@@ -127,6 +133,8 @@ void lab_check(void);
 #define put(...)     lab_put(&(struct packet){__VA_ARGS__})
 #define run()	     lab_run()
 #define expect(...)  lab_expect(&(struct packet){__VA_ARGS__}, __FILE__, __LINE__)
+#define expect_pieces(headers, mtu, ...) \
+	lab_expect_pieces(&(struct packet){__VA_ARGS__}, headers, mtu, __FILE__, __LINE__)
 #define expect_punt(class, ...) \
 	lab_expect_punt(class, &(struct packet){__VA_ARGS__}, __FILE__, __LINE__)
 #define expect_drop(name)	  lab_expect_drop(DROP_##name, 1, __FILE__, __LINE__)

@@ -312,6 +312,45 @@ static void test_too_big46(void **state)
 	expect_drops(too_big, 2);
 }
 
+/* IPv6 of up to 1280 and IPv4 without DF have to get through: in pieces. */
+static void test_cut64(void **state)
+{
+	fake_nexthop(SERVER_NEXTHOP, SERVERS, 2, 1000);
+	fake_nexthop(CLIENT_NEXTHOP, CLIENTS, 1, 1400);
+	connect_tcp(&nat64);
+	put(.from = nat64.client, .to = nat64.vip, .tcp = ACK, .payload = 1220);
+	run();
+	expect_pieces(0, 1000, .from = nat64.local, .to = nat64.server, .tcp = ACK, .payload = 1220,
+		      .ttl = PACKET_TTL - 1, .may_fragment = true);
+	put(.from = nat64.server, .to = nat64.local, .tcp = ACK, .payload = 1460, .id = 5,
+	    .may_fragment = true, .split = 700);
+	run();
+	expect_pieces(0, 1280, .from = nat64.vip, .to = nat64.client, .tcp = ACK, .payload = 1460,
+		      .ttl = PACKET_TTL - 1, .iface = CLIENTS);
+	assert_int_equal(lab.w->stats.fragments_made, 2);
+}
+
+static void test_cut46(void **state)
+{
+	fake_nexthop(CLIENT_NEXTHOP, CLIENTS, 1, 700);
+	connect_tcp(&nat46);
+	put(.from = nat46.client, .to = nat46.vip, .tcp = ACK, .payload = 1460, .id = 5,
+	    .may_fragment = true);
+	put(.from = nat46.client, .to = nat46.vip, .tcp = ACK, .payload = 1441, .id = 6,
+	    .may_fragment = true);
+	run();
+	expect_pieces(0, 1280, .from = nat46.local, .to = nat46.server, .tcp = ACK, .payload = 1460,
+		      .ttl = PACKET_TTL - 1);
+	expect_pieces(0, 1280, .from = nat46.local, .to = nat46.server, .tcp = ACK, .payload = 1441,
+		      .ttl = PACKET_TTL - 1);
+	// What fits the link goes whole.
+	OF_CLIENT(&nat46, .tcp = ACK, .payload = 1440, .may_fragment = true);
+	put(.from = nat46.server, .to = nat46.local, .tcp = ACK, .payload = 1220);
+	run();
+	expect_pieces(0, 700, .from = nat46.vip, .to = nat46.client, .tcp = ACK, .payload = 1220,
+		      .ttl = PACKET_TTL - 1, .iface = CLIENTS, .may_fragment = true);
+}
+
 /* Of packets of the other family: what is quoted is what the other side has sent. */
 struct error_row {
 	uint8_t type, code;
@@ -676,6 +715,8 @@ int main(void)
 		lab_test(test_ttl),
 		lab_test(test_too_big64),
 		lab_test(test_too_big46),
+		lab_test(test_cut64),
+		lab_test(test_cut46),
 		lab_test(test_errors),
 		lab_test(test_errors_dropped),
 		lab_test(test_errors_with_more),

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include "path/worker.h"
+
+/* answer.c: turn a packet into an answer to its sender, or say why not. Fills in fate. */
+void answer_reset(struct worker *w, struct batch *b, unsigned int at);
+void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu);
+void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at);
+/* Whom the packet is for cannot be reached; `reason` is what is counted. */
+void answer_host_unreachable(struct worker *w, struct batch *b, unsigned int at, enum drop reason);
+
+/*
+ * tunnel_error.c: an ICMP error about what was sent through a tunnel. False: it is about something
+ * else. Else its fate is settled.
+ */
+bool tunnel_error_take(struct worker *w, struct batch *b, unsigned int at);
