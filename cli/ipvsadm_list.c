@@ -254,7 +254,7 @@ static void server_print(struct list *list, const json_t *service, const json_t 
 		break;
 	case VIEW_PERSISTENT:
 		fprintf(list->out, " %-9llu %-11llu %-10llu %-10llu", number_of(server, "weight"),
-			number_of(server, "persistent"), active, inactive);
+			number_of(server, "persistent_connections"), active, inactive);
 		break;
 	case VIEW_PLAIN:
 		fprintf(list->out, " %-7s %-6llu %-10llu %-10llu%s", mode_name(service, server),

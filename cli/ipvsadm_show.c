@@ -216,6 +216,57 @@ static void service_query(const struct rule *rule, char *query, size_t room)
 			 endpoint_format(&rule->service.addr, rule->service.port, vip));
 }
 
+/* A template looks like a session of a client without a port, in the state NONE. */
+static bool template_line(const char *text, void *arg)
+{
+	json_t *row = json_loads(text, 0, NULL);
+	const char *client = json_string_value(json_object_get(row, "client"));
+	const char *none = client && strchr(client, ':') ? "::" : "0.0.0.0";
+	const char *protocol = json_string_value(json_object_get(row, "protocol"));
+	bool more = true;
+	char *line;
+
+	if (!row)
+		return true; // an empty line
+	if (service_mark(row))
+		json_object_set_new(row, "vip", json_string(none));
+	json_object_set_new(row, "vip_port", json_incref(json_object_get(row, "port")));
+	json_object_set_new(row, "client_port", json_integer(0));
+	json_object_set_new(row, "local", json_string(none));
+	json_object_set_new(row, "local_port", json_integer(0));
+	json_object_set_new(
+		row, "state",
+		json_string(protocol && !strcmp(protocol, "tcp") ? "NONE" : "UDP_NONE"));
+	line = json_dumps(row, JSON_COMPACT);
+	if (line)
+		more = connection_line(line, arg);
+	free(line);
+	json_decref(row);
+	return more;
+}
+
+static bool template_bytes(const char *bytes, size_t size, void *arg)
+{
+	struct connections *connections = arg;
+
+	return lines_take(&connections->lines, bytes, size, template_line, connections);
+}
+
+static int templates_walk(struct client *client, const struct rule *rule,
+			  struct connections *connections)
+{
+	char path[CHANGE_PATH + 64] = "/v1/templates", service[CHANGE_PATH];
+
+	if (rule_has(rule, SLOT_SERVICE)) {
+		change_service_path(rule, service);
+		snprintf(path, sizeof(path), "/v1/templates?service=%s",
+			 service + strlen("/v1/services/"));
+	}
+	int code = client_stream(client, path, template_bytes, connections);
+	lines_end(&connections->lines, template_line, connections);
+	return code;
+}
+
 static int connections_list(struct client *client, const struct rule *rule)
 {
 	struct connections connections = {.list = list_of(rule), .cpu = rule->cpu};
@@ -232,8 +283,9 @@ static int connections_list(struct client *client, const struct rule *rule)
 			 endpoint_format(&rule->pair_client.addr, rule->pair_client.port, endpoint),
 			 endpoint_format(&rule->pair_vip.addr, rule->pair_vip.port, vip));
 	}
-	// Templates of persistent clients: there are none as long as there is no persistence.
-	if (code == EXIT_OK && connections.list.view != VIEW_PERSISTENT)
+	if (code == EXIT_OK && connections.list.view == VIEW_PERSISTENT)
+		code = templates_walk(client, rule, &connections);
+	else if (code == EXIT_OK)
 		code = connections_walk(client, query, &connections);
 	names_free(&connections.list.names);
 	if (code == EXIT_OK && rule_has(rule, SLOT_SOCKPAIR) && !connections.found) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "client.h"
 #include "command.h"
@@ -27,19 +29,13 @@ static const struct option server_options[] = {
 };
 
 static const struct column server_columns[] = {
-	{"PROTOCOL", "protocol", false, 0},
-	{"SERVICE", "service", false, 0},
-	{"SERVER", "address+port", false, 0},
-	{"WEIGHT", "weight", true, 0},
-	{"HEALTH", "health", false, 0},
-	{"ACTIVE", "active", true, 0},
-	{"INACTIVE", "inactive", true, 0},
-	{"CONNECTIONS", "connections", true, 0},
-	{"PACKETS-IN", "packets_in", true, 0},
-	{"PACKETS-OUT", "packets_out", true, 0},
-	{"BYTES-IN", "bytes_in", true, 0},
-	{"BYTES-OUT", "bytes_out", true, 0},
-	{0},
+	{"PROTOCOL", "protocol", false, 0},	 {"SERVICE", "service", false, 0},
+	{"SERVER", "address+port", false, 0},	 {"WEIGHT", "weight", true, 0},
+	{"HEALTH", "health", false, 0},		 {"DRAIN", "drain", false, 0},
+	{"ACTIVE", "active", true, 0},		 {"INACTIVE", "inactive", true, 0},
+	{"CONNECTIONS", "connections", true, 0}, {"PACKETS-IN", "packets_in", true, 0},
+	{"PACKETS-OUT", "packets_out", true, 0}, {"BYTES-IN", "bytes_in", true, 0},
+	{"BYTES-OUT", "bytes_out", true, 0},	 {0},
 };
 
 /* The real servers of a service as rows that also name the service. */
@@ -128,6 +124,95 @@ static enum exit_code server_delete(struct client *client, const struct argument
 	return code == EXIT_OK ? place_delete(client, path) : code;
 }
 
+/* Draining */
+
+enum { POLL_MICROSECONDS = 200000, POLLS_PER_LINE = 5 };
+
+static const struct option drain_options[] = {
+	{"deadline", 'd', OPTION_NUMBER, "SECONDS", "deadline",
+	 "end the sessions that are left after so long, as removed_servers of the service says, or "
+	 "with a reset",
+	 NULL},
+	{"wait", 'w', OPTION_FLAG, NULL, NULL,
+	 "show how many sessions are left until none is, or the deadline has passed", NULL},
+	{0},
+};
+
+static void drain_print(const json_t *drain, bool json)
+{
+	const json_t *remaining = json_object_get(drain, "drain_remaining");
+	const char *state = json_string_value(json_object_get(drain, "drain"));
+
+	if (json) {
+		json_dumpf(drain, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		printf("%s: %lld sessions left", state ? state : "-",
+		       (long long)json_integer_value(json_object_get(drain, "sessions")));
+		if (remaining)
+			printf(", %.0f s until the deadline", json_number_value(remaining));
+		putchar('\n');
+	}
+	fflush(stdout);
+}
+
+/* A line each second; 0 when no session is left. */
+static enum exit_code drain_wait(struct client *client, const char *path, bool json)
+{
+	for (unsigned int polls = 0;; polls++) {
+		json_t *drain;
+		enum exit_code code = client_get(client, path, &drain);
+		const char *state;
+		bool over;
+
+		if (code != EXIT_OK)
+			return code;
+		state = json_string_value(json_object_get(drain, "drain"));
+		over = !state || strcmp(state, "draining");
+		if (over || polls % POLLS_PER_LINE == 0)
+			drain_print(drain, json);
+		if (over && state && !strcmp(state, "none"))
+			fputs("weirctl: somebody has ended the drain\n", stderr);
+		code = over && state && !strcmp(state, "drained") ? EXIT_OK : EXIT_REFUSED;
+		json_decref(drain);
+		if (over)
+			return code;
+		usleep(POLL_MICROSECONDS);
+	}
+}
+
+static enum exit_code server_drain(struct client *client, const struct arguments *arguments)
+{
+	char path[PLACE_TEXT];
+	enum exit_code code = server_place(arguments, path);
+	json_t *answer, *body;
+
+	if (code != EXIT_OK)
+		return code;
+	strcat(path, "/drain");
+	body = arguments_body(arguments);
+	if (!body)
+		return EXIT_USAGE;
+	code = client_request(client, "POST", path, body, &answer);
+	json_decref(body);
+	if (code != EXIT_OK)
+		return code;
+	if (arguments_option(arguments, "wait"))
+		code = drain_wait(client, path, arguments->json);
+	else
+		drain_print(answer, arguments->json);
+	json_decref(answer);
+	return code;
+}
+
+static enum exit_code server_undrain(struct client *client, const struct arguments *arguments)
+{
+	char path[PLACE_TEXT];
+	enum exit_code code = server_place(arguments, path);
+
+	return code == EXIT_OK ? place_delete(client, strcat(path, "/drain")) : code;
+}
+
 const struct command server_commands[] = {
 	{"server", "list", "[PROTOCOL] [VIP:PORT]", list_options,
 	 "the real servers of all services, or of one, with their counters", server_list},
@@ -136,6 +221,13 @@ const struct command server_commands[] = {
 	{"server", "set", "PROTOCOL VIP:PORT SERVER:PORT", server_options,
 	 "change a real server; no session is touched", server_set},
 	{"server", "delete", "PROTOCOL VIP:PORT SERVER:PORT", NULL,
-	 "remove a real server; its sessions go on until they end", server_delete},
+	 "remove a real server; its sessions go on until they end, unless removed_servers of the "
+	 "service says otherwise",
+	 server_delete},
+	{"server", "drain", "PROTOCOL VIP:PORT SERVER:PORT", drain_options,
+	 "give a real server no new sessions, also of persistent clients; its weight stays",
+	 server_drain},
+	{"server", "undrain", "PROTOCOL VIP:PORT SERVER:PORT", NULL,
+	 "let a real server that was drained have new sessions again", server_undrain},
 	{0},
 };

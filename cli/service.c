@@ -60,6 +60,53 @@
 		 "hysteresis",                                                                       \
 		 "how far the sum must pass the quorum before it counts as gained or lost",          \
 		 NULL},                                                                              \
+		{"persistent",                                                                       \
+		 'p',                                                                                \
+		 OPTION_NUMBER,                                                                      \
+		 "SECONDS",                                                                          \
+		 "persistent",                                                                       \
+		 "new connections of a client go to the server of its last one; 0: each is "         \
+		 "scheduled",                                                                        \
+		 NULL},                                                                              \
+		{"netmask",                                                                          \
+		 0,                                                                                  \
+		 OPTION_NUMBER,                                                                      \
+		 "LENGTH",                                                                           \
+		 "netmask",                                                                          \
+		 "with --persistent: all clients of one network together; a prefix length",          \
+		 NULL},                                                                              \
+		{"one-packet",	 0,                                                                  \
+		 OPTION_BOOLEAN, "yes|no",                                                           \
+		 "one_packet",	 "UDP: each datagram is scheduled alone",                            \
+		 "yes no"},                                                                          \
+		{"hash-target",                                                                      \
+		 0,                                                                                  \
+		 OPTION_TEXT,                                                                        \
+		 "sip|qid",                                                                          \
+		 "hash_target",                                                                      \
+		 "what conhash hashes: the client's address, or the connection ID of QUIC",          \
+		 "sip qid"},                                                                         \
+		{"removed-servers",                                                                  \
+		 0,                                                                                  \
+		 OPTION_TEXT,                                                                        \
+		 "keep|reset|reschedule",                                                            \
+		 "removed_servers",                                                                  \
+		 "what becomes of the sessions of a real server that is removed",                    \
+		 "keep reset reschedule"},                                                           \
+		{"expire-quiescent",                                                                 \
+		 0,                                                                                  \
+		 OPTION_BOOLEAN,                                                                     \
+		 "yes|no",                                                                           \
+		 "expire_quiescent",                                                                 \
+		 "end the sessions of real servers with weight 0, too",                              \
+		 "yes no"},                                                                          \
+		{"symmetric-return",                                                                 \
+		 0,                                                                                  \
+		 OPTION_BOOLEAN,                                                                     \
+		 "yes|no",                                                                           \
+		 "symmetric_return",                                                                 \
+		 "answers leave by the interface and neighbour that the client came by",             \
+		 "yes no"},                                                                          \
 	{                                                                                            \
 		"timeout", 't', OPTION_LIST, "STATE=SECONDS", "timeouts",                            \
 			"timeout of one state; may be given several times",                          \

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client.h"
 #include "command.h"
 #include "lines.h"
 #include "place.h"
+#include "service_name.h"
 #include "table.h"
 
 /*
@@ -17,6 +19,8 @@ static const struct option list_options[] = {
 	 "tcp udp sctp"},
 	{"client", 'c', OPTION_TEXT, "ADDRESS[:PORT]", "client", "only this client", NULL},
 	{"vip", 'v', OPTION_TEXT, "ADDRESS[:PORT]", "vip", "only of this service", NULL},
+	{"service", 0, OPTION_TEXT, "PROTOCOL/VIP/PORT", "service",
+	 "only of this service, also one on many ports: tcp/10.0.0.100/0, fwmark/ipv4/5", NULL},
 	{"server", 'r', OPTION_TEXT, "ADDRESS[:PORT]", "server", "only to this real server", NULL},
 	{"state", 't', OPTION_TEXT, "STATE", "state", "only in this state",
 	 "syn_sent syn_recv established fin_wait close_wait last_ack time_wait close udp_one_way "
@@ -87,8 +91,70 @@ static enum exit_code session_list(struct client *client, const struct arguments
 	return code;
 }
 
+/* Templates of persistent services */
+
+static const struct column template_columns[] = {
+	{"PROTO", "protocol", false, 6},   {"SERVICE", "service", false, 21},
+	{"CLIENTS", "clients", false, 24}, {"SERVER", "server+server_port", false, 21},
+	{"EXPIRES", "expires", true, 7},   {0},
+};
+
+static bool template_print(const char *text, void *arg)
+{
+	struct session_output *output = arg;
+	char service[SERVICE_PATH];
+	json_t *row;
+
+	if (!*text)
+		return true;
+	if (output->json)
+		return puts(text) >= 0;
+	row = json_loads(text, 0, NULL);
+	if (!row)
+		return true;
+	json_object_set_new(row, "service", json_string(service_endpoint(row, service)));
+	json_object_set_new(
+		row, "clients",
+		json_sprintf("%s/%lld", json_string_value(json_object_get(row, "client")),
+			     (long long)json_integer_value(json_object_get(row, "netmask"))));
+	if (!output->titles_done)
+		table_print_titles(template_columns);
+	output->titles_done = true;
+	table_print_row(row, template_columns);
+	json_decref(row);
+	return !ferror(stdout);
+}
+
+static bool template_take(const char *bytes, size_t size, void *arg)
+{
+	struct session_output *output = arg;
+
+	return lines_take(&output->lines, bytes, size, template_print, output);
+}
+
+static enum exit_code template_list(struct client *client, const struct arguments *arguments)
+{
+	struct session_output output = {.json = arguments->json};
+	char path[PLACE_TEXT] = "/v1/services/", target[PLACE_TEXT + 32] = "/v1/templates";
+	enum exit_code code = EXIT_OK;
+
+	if (arguments->positional_count == 1)
+		return usage_error(arguments->command, "PROTOCOL needs VIP:PORT after it");
+	if (arguments->positional_count) {
+		code = place_service(arguments, 0, path);
+		snprintf(target, sizeof(target), "/v1/templates?service=%s",
+			 path + strlen("/v1/services/"));
+	}
+	if (code == EXIT_OK)
+		code = client_stream(client, target, template_take, &output);
+	lines_end(&output.lines, template_print, &output);
+	return code;
+}
+
 const struct command session_commands[] = {
 	{"session", "list", "", list_options,
 	 "the sessions that match; with -o json one object a line", session_list},
+	{"template", "list", "[PROTOCOL] [VIP:PORT]", NULL,
+	 "which real server the clients of persistent services stay with", template_list},
 	{0},
 };

@@ -75,6 +75,7 @@ void persistence_tidy(struct persistence *p, unsigned int budget);
 struct persistence_view {
 	struct persistence_key key;
 	uint32_t server;
-	uint32_t expires; // seconds left
+	uint32_t expires;    // seconds left
+	unsigned int worker; // filled in by whoever knows
 };
 bool persistence_view(const struct persistence *p, uint32_t number, struct persistence_view *out);

@@ -419,6 +419,7 @@ const struct field config_fields[] = {
 	{"announce", decode_announce},
 	{"timeouts", decode_ignore}, // these three: document.c
 	{"local_addresses", decode_ignore},
+	{"marks", decode_ignore},
 	{"services", decode_ignore},
 	{"bonds", decode_ignore}, // these two: config_interface.c
 	{"vlans", decode_ignore},

@@ -32,6 +32,7 @@
 #include "control/remains.h"
 #include "control/rest.h"
 #include "control/restore.h"
+#include "control/server_drain.h"
 #include "control/top.h"
 #include "control/zero.h"
 #include "net/iface.h"
@@ -69,6 +70,8 @@ static void control_tick(void *arg)
 	if (control.ticks % TICKS_LINKS == 0)
 		network_tick();
 	if (control.ticks % TICKS_LINKS == 0)
+		marks_follow();
+	if (control.ticks % TICKS_LINKS == 0)
 		workers_tick();
 	if (control.ticks % TICKS_REAP == 0) {
 		remains_reap();
@@ -77,6 +80,7 @@ static void control_tick(void *arg)
 		checker_tick();
 		degraded_tick();
 		node_tick();
+		server_drain_tick();
 	}
 	announce_tick();
 }

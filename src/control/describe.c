@@ -266,6 +266,29 @@ static void describe_service(struct describe *d, const struct model_service *was
 	describe_servers(d, of, was, is);
 }
 
+static void describe_marks(struct describe *d, const struct model_marks *was,
+			   const struct model_marks *is)
+{
+	const struct model_marks *sides[] = {was, is};
+	unsigned int before = d->removed + d->added;
+	char text[MARK_TEXT];
+
+	for (unsigned int side = 0; side < 2; side++)
+		for (unsigned int i = 0; i < sides[side]->count; i++) {
+			const struct model_mark *rule = &sides[side]->rules[i];
+			const struct model_marks *other = sides[1 - side];
+			unsigned int k = 0;
+
+			while (k < other->count && !mark_equal(&other->rules[k], rule))
+				k++;
+			if (k == other->count)
+				line_add(d, side ? &d->added : &d->removed, "%c mark %s",
+					 side ? '+' : '-', mark_format(rule, text));
+		}
+	if (before == d->removed + d->added)
+		line_add(d, &d->changed, "~ marks: the order of the rules, or who made them");
+}
+
 void describe_edit(const struct edit *edit, struct describe *d)
 {
 	const struct model_local *pool;
@@ -290,6 +313,8 @@ void describe_edit(const struct edit *edit, struct describe *d)
 	pool = model_pool(&pool_count);
 	if (edit->pool_given)
 		describe_locals(d, "", pool, pool_count, edit->pool, edit->pool_count);
+	if (edit->marks_given)
+		describe_marks(d, model_marks(), &edit->marks);
 	if (edit->timeouts_given)
 		describe_timeouts(d, "", model_timeouts(), &edit->timeouts);
 }

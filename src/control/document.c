@@ -122,6 +122,8 @@ static int section_decode(struct decode *d, const json_t *json, const char *name
 		status = services_decode(d, section, document);
 	else if (strcmp(name, "timeouts") == 0)
 		status = defaults_decode(d, section, &document->timeouts);
+	else if (strcmp(name, "marks") == 0)
+		status = document_decode_marks(d, section, &document->marks);
 	else
 		status = document_decode_locals(d, section, &document->pool, &document->pool_count);
 	if (status == 0)
@@ -162,6 +164,8 @@ int document_decode(const json_t *json, const struct document_source *source,
 	if (status == 0)
 		status = section_decode(&d, json, "local_addresses", document);
 	if (status == 0)
+		status = section_decode(&d, json, "marks", document);
+	if (status == 0)
 		status = section_decode(&d, json, "services", document);
 	// What was saved was accepted once, and has to come back.
 	for (unsigned int i = 0; status == 0 && !source->saved && i < document->service_count; i++)
@@ -177,6 +181,7 @@ void document_free(struct document *document)
 		model_service_free(document->services[i]);
 	free(document->services);
 	free(document->pool);
+	marks_free(&document->marks);
 	memset(document, 0, sizeof(*document));
 }
 

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "control/marks.h"
 #include "control/model.h"
 #include "session/timeout.h"
 
@@ -18,6 +19,7 @@ struct document {
 	unsigned int service_count;
 	struct model_local *pool; // local addresses for services without own, sorted
 	unsigned int pool_count;
+	struct model_marks marks;
 	struct timeouts timeouts; // complete: defaults where the document says nothing
 };
 
@@ -30,7 +32,7 @@ struct document_source {
 };
 
 /*
- * The sections "services", "local_addresses" and "timeouts" of an object; other names in it are
+ * The sections "services", "local_addresses", "marks" and "timeouts" of an object; other names in it are
  * passed over. 0, -EINVAL, -EOPNOTSUPP or -ENOMEM; then `document` holds nothing.
  */
 int document_decode(const json_t *json, const struct document_source *source,
@@ -52,6 +54,9 @@ int document_patch_service(const json_t *body, enum origin origin, struct model_
 int document_decode_server(const json_t *body, const struct service_key *key,
 			   struct model_server *server, struct error *error);
 int document_decode_local(const json_t *body, struct model_local *local, struct error *error);
+/* One rule for marks, and the list `marks` as a whole, for marks_free(). */
+int document_decode_mark_rule(const json_t *body, struct model_mark *rule, struct error *error);
+int document_decode_mark_list(const json_t *list, struct model_marks *marks, struct error *error);
 /* What the body names; null is weir's own default. */
 int document_patch_timeouts(const json_t *body, struct timeouts *timeouts, struct error *error);
 

@@ -156,6 +156,17 @@ static int decode_finding(struct decode *d, const json_t *value, const struct fi
 	return 0;
 }
 
+/* A drain is asked for by a request of its own; what was saved goes on without its deadline. */
+static int decode_drain(struct decode *d, const json_t *value, const struct field *field,
+			void *target)
+{
+	const struct document_context *context = d->context;
+
+	if (context->source->saved)
+		*((uint8_t *)target + field->offset) = DRAIN_WAITING;
+	return 0;
+}
+
 /* Counters of a listing, so that what was read can be sent back. */
 #define COUNTERS_IGNORED                                                                        \
 	{"connections", decode_ignore}, {"active", decode_ignore}, {"inactive", decode_ignore}, \
@@ -389,6 +400,9 @@ const struct field document_server_fields[] = {
 	{"check", document_decode_server_check},
 	{"health", decode_health, FIELD_OF(struct model_server, health)},
 	{"removed", decode_finding},
+	{"drain", decode_drain, FIELD_OF(struct model_server, drain)},
+	{"drain_remaining", decode_finding},
+	{"persistent_connections", decode_finding},
 	{NULL},
 };
 

@@ -26,6 +26,8 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 /* A list, in place of what was there. */
 int document_decode_locals(struct decode *d, const json_t *value, struct model_local **locals,
 			   unsigned int *count);
+/* The section `marks`; see document_marks.c. */
+int document_decode_marks(struct decode *d, const json_t *list, struct model_marks *marks);
 /* An address that one host can have. */
 int document_check_unicast(struct decode *d, const struct addr *addr);
 /* The field `check` of a service, of a real server, and both together; see document_check.c. */

@@ -111,6 +111,8 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 		json_object_set_new(object, "check", document_check_json(server->check));
 	if (marks)
 		marks_add(object, server->origin, server->overridden, server->keepalived);
+	if (marks && server->drain != DRAIN_NONE)
+		json_object_set_new(object, "drain", json_string("draining"));
 	if (marks && server->health != HEALTH_UNCHECKED)
 		json_object_set_new(object, "health", json_string(health_name(server->health)));
 	return object;

@@ -27,12 +27,13 @@ void edit_free(struct edit *edit)
 	}
 	free(edit->changes);
 	free(edit->pool);
+	marks_free(&edit->marks);
 	memset(edit, 0, sizeof(*edit));
 }
 
 bool edit_empty(const struct edit *edit)
 {
-	return edit->count == 0 && !edit->pool_given && !edit->timeouts_given;
+	return edit->count == 0 && !edit->pool_given && !edit->marks_given && !edit->timeouts_given;
 }
 
 static int edit_add(struct edit *edit, struct model_service *before, struct model_service *after)
@@ -207,9 +208,19 @@ static int apply_pool(struct edit *edit, const struct document *document)
 	return status;
 }
 
+static int apply_marks(struct edit *edit, const struct document *document)
+{
+	if (marks_copy(&edit->marks, &document->marks) < 0 ||
+	    marks_merge(&edit->marks, model_marks()) < 0)
+		return -ENOMEM;
+	edit->marks_given = !marks_equal(&edit->marks, model_marks());
+	return 0;
+}
+
 int edit_apply(struct edit *edit, const struct document *document, struct error *error)
 {
-	if (apply_services(edit, document) < 0 || apply_pool(edit, document) < 0)
+	if (apply_services(edit, document) < 0 || apply_pool(edit, document) < 0 ||
+	    apply_marks(edit, document) < 0)
 		return error_set(error, -ENOMEM, "", "out of memory");
 	if (memcmp(&document->timeouts, model_timeouts(), sizeof(document->timeouts)) != 0) {
 		edit->timeouts = document->timeouts;
@@ -259,7 +270,9 @@ int document_merge(struct document *saved, const struct document *file)
 	struct document result = {.timeouts = file->timeouts};
 	struct edit pool = {0};
 
-	if (edit_pool(&pool, file->pool, file->pool_count) < 0 ||
+	if (marks_copy(&result.marks, &file->marks) < 0 ||
+	    marks_merge(&result.marks, &saved->marks) < 0 ||
+	    edit_pool(&pool, file->pool, file->pool_count) < 0 ||
 	    locals_merge(&pool.pool, &pool.pool_count, saved->pool, saved->pool_count) < 0)
 		goto free_pool;
 	result.services = services_merge(saved, file, &result.service_count);
@@ -272,6 +285,7 @@ int document_merge(struct document *saved, const struct document *file)
 	return 0;
 
 free_pool:
+	marks_free(&result.marks);
 	edit_free(&pool);
 	return -ENOMEM;
 }

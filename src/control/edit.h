@@ -26,6 +26,8 @@ struct edit {
 	bool pool_given;
 	struct model_local *pool;
 	unsigned int pool_count;
+	bool marks_given;
+	struct model_marks marks;
 	bool timeouts_given;
 	struct timeouts timeouts; // defaults of the model
 };

@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include <rte_byteorder.h>
+
+#include "balance/persistence.h"
+#include "balance/server.h"
 #include "control/ipvs_table.h"
 #include "control/rates.h"
 #include "control/zero.h"
@@ -111,6 +115,43 @@ static bool table_more(struct ipvs_listing *listing)
 	return true;
 }
 
+/* Templates, as the kernel writes them: a client without a port in the state NONE. */
+static bool templates_more(struct ipvs_listing *listing)
+{
+	struct text *text = &listing->text;
+	struct persistence_view view;
+	bool found;
+
+	for (unsigned int i = 0; i < SESSION_STEPS && text->size < FILE_PIECE; i++) {
+		const struct model_service *service;
+		const struct server *server;
+		struct addr client;
+
+		if (!workers_template_next(&listing->templates, SESSION_STEP, &view, &found))
+			return false;
+		service = found ? model_by_number(view.key.service) : NULL;
+		if (service == NULL)
+			continue;
+		server = &server_table[view.server];
+		client = view.key.ipv6 ? addr_v6(view.key.client)
+				       : addr_v4(*(const uint32_t *)view.key.client);
+		text_add(text, "%-3s ",
+			 service->key.kind == SERVICE_MARK ? "IP"
+							   : protocol_title(service->key.protocol));
+		address_add(text, &client, false);
+		text_add(text, " 0000 ");
+		if (service->key.kind == SERVICE_MARK && !view.key.ipv6)
+			text_add(text, "%08X", service->key.mark);
+		else
+			address_add(text, &service->key.vip, false);
+		text_add(text, " %04X ", service->key.port);
+		address_add(text, &server->addr, false);
+		text_add(text, " %04X %-11s %7u\n", rte_be_to_cpu_16(server->port), "NONE",
+			 view.expires);
+	}
+	return true;
+}
+
 /* ip_vs_conn: sessions. What Linux itself sent from a local address is none of a service's. */
 static bool sessions_more(struct ipvs_listing *listing)
 {
@@ -118,12 +159,16 @@ static bool sessions_more(struct ipvs_listing *listing)
 	struct session_view view;
 	bool found;
 
+	if (listing->sessions_over)
+		return templates_more(listing);
 	if (listing->walk == 0)
 		text_add(text, "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires "
 			       "PEName PEData\n");
 	for (unsigned int i = 0; i < SESSION_STEPS && text->size < FILE_PIECE; i++) {
-		if (!workers_session_next(&listing->walk, SESSION_STEP, &view, &found))
-			return false;
+		if (!workers_session_next(&listing->walk, SESSION_STEP, &view, &found)) {
+			listing->sessions_over = true;
+			return true;
+		}
 		if (!found || view.server == 0)
 			continue;
 		text_add(text, "%-3s ", protocol_title(view.protocol));

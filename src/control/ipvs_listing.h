@@ -28,7 +28,8 @@ struct ipvs_listing {
 	struct service_key key;			    // servers: of which service,
 	struct model_server last;		    // and after which one to go on
 	bool (*more)(struct ipvs_listing *listing); // files: add to `text`; false: that was all
-	uint64_t walk;
+	uint64_t walk, templates;
+	bool sessions_over;
 	struct text text;
 	size_t sent; // of `text`
 	bool complete;

@@ -9,6 +9,7 @@
 
 #include "base/protocol.h"
 #include "control/keyed.h"
+#include "control/marks.h"
 #include "control/match_number.h"
 #include "control/service_key.h"
 
@@ -477,6 +478,7 @@ void model_start(void)
 void model_stop(void)
 {
 	match_numbers_stop();
+	marks_stop();
 	for (uint32_t i = 0; i < model.services.capacity; i++)
 		model_service_free(model.services.slots[i]);
 	keyed_free(&model.services);

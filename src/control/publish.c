@@ -544,6 +544,10 @@ int publish_edit(struct edit *edit, struct error *error)
 		edit_take_back(edit, shown, remains);
 		return status;
 	}
+	if (edit->marks_given && marks_publish(&edit->marks) < 0) {
+		edit_take_back(edit, edit->count, remains);
+		return error_set(error, -ENOMEM, "", "out of memory");
+	}
 	edit_commit(edit, remains);
 	remains_begin(remains);
 	return 0;

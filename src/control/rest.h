@@ -113,6 +113,16 @@ int rest_version_get(struct request *request, struct error *error);
 int rest_status_get(struct request *request, struct error *error);
 int rest_announcement_list(struct request *request, struct error *error);
 int rest_announcement_history(struct request *request, struct error *error);
+int rest_template_list(struct request *request, struct error *error);
+int rest_mark_list(struct request *request, struct error *error);
+int rest_mark_put(struct request *request, struct error *error);
+int rest_mark_post(struct request *request, struct error *error);
+int rest_mark_delete(struct request *request, struct error *error);
+/* rest_announce.c: a body of {"deadline": SECONDS}, in milliseconds; 0: none is given. */
+int request_deadline(const struct request *request, uint64_t *deadline, struct error *error);
+int rest_server_drain_get(struct request *request, struct error *error);
+int rest_server_drain_post(struct request *request, struct error *error);
+int rest_server_drain_delete(struct request *request, struct error *error);
 int rest_drain_get(struct request *request, struct error *error);
 int rest_drain_post(struct request *request, struct error *error);
 int rest_drain_delete(struct request *request, struct error *error);

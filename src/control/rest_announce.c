@@ -82,18 +82,25 @@ static int decode_deadline(struct decode *d, const json_t *value, const struct f
 	return 0;
 }
 
-int rest_drain_post(struct request *request, struct error *error)
+int request_deadline(const struct request *request, uint64_t *deadline, struct error *error)
 {
 	static const struct field fields[] = {{"deadline", decode_deadline}, {NULL}};
 	struct decode d = {.error = error};
 	json_t *body = request_body(request, error);
-	uint64_t deadline = 0;
 	int status;
 
 	if (body == NULL)
 		return error->code;
-	status = decode_object(&d, body, fields, &deadline);
+	status = decode_object(&d, body, fields, deadline);
 	json_decref(body);
+	return status;
+}
+
+int rest_drain_post(struct request *request, struct error *error)
+{
+	uint64_t deadline = 0;
+	int status = request_deadline(request, &deadline, error);
+
 	if (status < 0)
 		return status;
 	node_drain(deadline, request_peer(request));

@@ -23,6 +23,8 @@ int rest_config_get(struct request *request, struct error *error)
 	json_object_set_new(config, "timeouts", document_timeouts_json(model_timeouts()));
 	json_object_set_new(config, "local_addresses",
 			    document_locals_json(pool, pool_count, false));
+	if (model_marks()->count > 0)
+		json_object_set_new(config, "marks", marks_json(model_marks(), false));
 	json_object_set_new(config, "services", services);
 	return request_reply(request, 200, config);
 }

@@ -7,6 +7,7 @@
 
 #include "control/document.h"
 #include "control/rest.h"
+#include "control/server_drain.h"
 #include "control/zero.h"
 #include "path/workers.h"
 
@@ -48,12 +49,22 @@ static void server_traffic_add(json_t *object, const struct model_server *server
 	traffic_add(object, &traffic);
 }
 
+static void templates_add(json_t *object, const struct model_service *service,
+			  const struct model_server *server)
+{
+	if (service->persistent)
+		json_object_set_new(object, "persistent_connections",
+				    json_integer(workers_server_templates(server->number)));
+}
+
 static json_t *server_show(const struct model_service *service, const struct model_server *server)
 {
 	json_t *object = document_server_json(server, true);
 
 	if (model_server_is_removed(service, server))
 		json_object_set_new(object, "removed", json_true());
+	server_drain_add(object, server);
+	templates_add(object, service, server);
 	server_traffic_add(object, server, ALL_WORKERS);
 	return object;
 }
@@ -72,6 +83,8 @@ static json_t *service_show_of(const struct model_service *service, int worker)
 	for (unsigned int i = 0; i < service->server_count; i++) {
 		if (model_server_is_removed(service, &service->servers[i]))
 			json_object_set_new(json_array_get(servers, i), "removed", json_true());
+		server_drain_add(json_array_get(servers, i), &service->servers[i]);
+		templates_add(json_array_get(servers, i), service, &service->servers[i]);
 		server_traffic_add(json_array_get(servers, i), &service->servers[i], worker);
 	}
 	return object;

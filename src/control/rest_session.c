@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/rest_session.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +8,6 @@
 
 #include "base/protocol.h"
 #include "control/document.h"
-#include "control/rest.h"
 #include "path/workers.h"
 
 /*
@@ -26,6 +27,7 @@ struct session_stream {
 	uint64_t left; // of the limit
 	uint8_t protocol;
 	const char *state; // NULL: any
+	uint32_t service;  // number, 0: any
 	struct endpoint_filter client, vip, server;
 };
 
@@ -39,7 +41,8 @@ static bool endpoint_fits(const struct endpoint_filter *filter, const struct add
 
 static bool session_fits(const struct session_stream *s, const struct session_view *view)
 {
-	return (s->protocol == 0 || s->protocol == view->protocol) &&
+	return (s->service == 0 || s->service == view->service) &&
+	       (s->protocol == 0 || s->protocol == view->protocol) &&
 	       (s->state == NULL || strcasecmp(s->state, session_state_name(view->state)) == 0) &&
 	       endpoint_fits(&s->client, &view->client, view->client_port) &&
 	       endpoint_fits(&s->vip, &view->vip, view->vip_port) &&
@@ -121,6 +124,37 @@ static int filter_state(const struct request *request, const char **state, struc
 	return error_set(error, -EINVAL, "state", "\"%.32s\" is no state of a session", text);
 }
 
+int request_service_number(const struct request *request, uint32_t *number, struct error *error)
+{
+	const char *text = request_query(request, "service"), *vip, *port;
+	const struct model_service *service;
+	struct service_key key;
+	char parts[MATCH_TEXT + 64];
+	char name[SERVICE_TEXT];
+	int status;
+
+	*number = 0;
+	if (text == NULL)
+		return 0;
+	// A match has no "/" of its own after the last one: prefixes stand before its port, 0.
+	vip = strchr(text, '/');
+	port = strrchr(text, '/');
+	if (vip == NULL || port == vip || strlen(text) >= sizeof(parts))
+		return error_set(error, -EINVAL, "service",
+				 "\"%.64s\" is not of the form PROTOCOL/VIP/PORT", text);
+	strcpy(parts, text);
+	parts[vip - text] = parts[port - text] = '\0';
+	status = document_decode_key(parts, parts + (vip - text) + 1, port + 1, &key, error);
+	if (status < 0)
+		return status;
+	service = model_find(&key);
+	if (service == NULL)
+		return error_set(error, -ENOENT, "service", "there is no service %s",
+				 model_service_format(&key, name));
+	*number = service->number;
+	return 0;
+}
+
 int rest_session_list(struct request *request, struct error *error)
 {
 	const char *protocol = request_query(request, "protocol");
@@ -138,6 +172,8 @@ int rest_session_list(struct request *request, struct error *error)
 		status = filter_endpoint(request, "vip", &s->vip, error);
 	if (status == 0)
 		status = filter_endpoint(request, "server", &s->server, error);
+	if (status == 0)
+		status = request_service_number(request, &s->service, error);
 	if (status == 0)
 		status = filter_state(request, &s->state, error);
 	if (status == 0)

@@ -129,6 +129,8 @@ static int restore_document(const struct document *document, struct error *error
 {
 	int status = restore_pool(document, error);
 
+	if (status == 0 && marks_publish(&document->marks) < 0)
+		status = error_set(error, -ENOMEM, "", "out of memory");
 	return status < 0 ? status : restore_services(document, error);
 }
 

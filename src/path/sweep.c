@@ -12,8 +12,9 @@
 #include "base/csum.h"
 #include "path/worker.h"
 
-enum { SWEEP_AHEAD = 8 };  // sessions
-enum { SLICE_MAX = 4096 }; // sessions, so that a slice delays a batch by 100 us at most
+enum { SWEEP_AHEAD = 8 };   // sessions
+enum { GONE_SECONDS = 60 }; // of silence, after which a session of a server that is gone ends
+enum { SLICE_MAX = 4096 };  // sessions, so that a slice delays a batch by 100 us at most
 
 void sweep_fold(struct worker *w, struct session *s)
 {
@@ -64,8 +65,16 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 	    s->out.epoch != w->epoch)
 		s->out.known = 0;
 	// Eight bits of epoch are enough because no session keeps one for longer than a pass.
-	if (unlikely(s->epoch != w->epoch) && !(s->flags & SESSION_LOCAL) &&
-	    session_is_two_way(s)) {
+	if (likely(s->epoch == w->epoch) || (s->flags & SESSION_LOCAL))
+		return;
+	// Its next packet would have ended it, but nobody has sent one.
+	if (unlikely(server_table[s->server].gone && age >= GONE_SECONDS)) {
+		w->expired[w->expired_count++] = entry;
+		if (w->expired_count == EXPIRED)
+			sweep_end_expired(w);
+		return;
+	}
+	if (session_is_two_way(s)) {
 		bool wide = entry & ENTRY_WIDE;
 
 		route_of_client(w, s, wide, session_hash(s, wide, 1));

@@ -201,8 +201,10 @@ bool workers_template_next(uint64_t *cursor, unsigned int budget, struct persist
 		}
 		(*cursor)++;
 		*found = persistence_view(&workers[index]->balancer.persistence, number + 1, out);
-		if (*found)
+		if (*found) {
+			out->worker = index;
 			return true;
+		}
 	}
 	return true;
 }
