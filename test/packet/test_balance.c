@@ -187,6 +187,36 @@ static void test_services_apart(void **state)
 	expect_drop(vip_no_service);
 }
 
+/* Each scheduler by its name, with packets: only to servers of the service, none to a drained one. */
+static void test_schedulers(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned int least, most; // connections of 60 to each of two equal servers
+	} rows[] = {
+		{"rr", 30, 30},	 {"wrr", 30, 30}, {"lc", 30, 30},     {"wlc", 30, 30},
+		{"sed", 30, 30}, {"nq", 30, 30},  {"p2c", 10, 50},    {"sh", 0, 60},
+		{"dh", 0, 60},	 {"mh", 0, 60},	  {"conhash", 0, 60}, {"fo", 0, 60},
+	};
+	char order[100];
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		unsigned int one, three;
+
+		lab_flush();
+		service(.vip = VIP ":80", .scheduler = rows[i].name,
+			.servers = {servers[0], servers[1], servers[2]}, .drained = {0, 1, 0});
+		clients_connect(60, order);
+		one = count_of(order, '1');
+		three = count_of(order, '3');
+		assert_int_equal(one + three, 60);
+		assert_in_range(one, rows[i].least, rows[i].most);
+		// One client, one destination: those that go by address keep to a server.
+		if (rows[i].most == 60)
+			assert_true(one == 0 || three == 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +225,7 @@ int main(void)
 		lab_test(test_wlc),
 		lab_test(test_wlc_established),
 		lab_test(test_wlc_elsewhere),
+		lab_test(test_schedulers),
 		lab_test(test_local_addresses),
 		lab_test(test_services_apart),
 	};

@@ -164,16 +164,53 @@ static void test_persistence_workers(void **state)
 	lab_forget();
 }
 
+/* A flow that begins with a fragment: no worker asks another one for ever, and it goes to a server. */
+static void test_persistence_fragments(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":53", .protocol = IPPROTO_UDP,
+		.servers = {SERVER ":53", SERVER_B ":53"}, .persistent = 100);
+	for (uint16_t port = 1000; port < 1016; port++) {
+		unsigned int length;
+
+		lab.w = &lab.worker[port % 2];
+		put(.from = CLIENT, .from_port = port, .to = VIP ":53", .payload = 16,
+		    .fragment = 0x2000, .id = port, .may_fragment = true);
+		run();
+		for (unsigned int turn = 0; turn < 6; turn++)
+			lab_take_over(turn % 2);
+		assert_non_null(lab_next_sent(SERVERS - 1, &length));
+		assert_null(lab_next_sent(SERVERS - 1, &length));
+	}
+	assert_int_equal(lab.worker[0].stats.sessions + lab.worker[1].stats.sessions, 16);
+}
+
+/* The session of a datagram in fragments stays, so that the later ones find it. */
+static void test_one_packet_fragments(void **state)
+{
+	service(.vip = VIP ":53", .protocol = IPPROTO_UDP, .one_packet = true);
+	put(.from = CLIENT ":4000", .to = VIP ":53", .payload = 16, .fragment = 0x2000, .id = 7,
+	    .may_fragment = true);
+	run();
+	lab_forget();
+	assert_int_equal(lab_session()->form & FORM_ONE_PACKET, 0);
+}
+
 /* Each datagram for itself; the answer finds its way, and nothing is left. */
 static void test_one_packet(void **state)
 {
+	unsigned int turn = 0, length;
+
 	service(.vip = VIP ":53", .protocol = IPPROTO_UDP, .one_packet = true,
 		.servers = {SERVER ":53", SERVER_B ":53"});
-	for (unsigned int i = 0; i < 4; i++) {
-		const char *server = i % 2 ? SERVER ":53" : SERVER_B ":53";
+	for (unsigned int i = 0; i < 4; i++, turn++) {
+		const char *server;
 
 		put(.from = CLIENT ":4000", .to = VIP ":53");
 		run();
+		if (i == 0) // whoever is first, they take turns
+			turn = lab_peek_sent(SERVERS - 1, &length)[33] == 2;
+		server = turn % 2 ? SERVER ":53" : SERVER_B ":53";
 		expect(.from = LOCAL ":*", .to = server);
 		assert_int_equal(lab_sessions(), 1);
 		put(.from = server, .to = LOCAL ":@");
@@ -299,6 +336,25 @@ static void test_removed_keep(void **state)
 		  {.from = ends4.vip, .to = ends4.client, .tcp = ACK}});
 }
 
+/* Nobody sends anything any more: the session of a server that is gone ends before its time. */
+static void test_removed_idle(void **state)
+{
+	for (enum removed_action action = REMOVED_KEEP; action <= REMOVED_RESCHEDULE; action++) {
+		struct lab_service spec = {
+			.vip = VIP ":80", .servers = {SERVER ":80"}, .removed = action};
+
+		lab_flush();
+		lab_service(&spec);
+		lab_connect(&ends4);
+		spec.servers[0] = SERVER_B ":80";
+		lab_service(&spec);
+		lab_advance(50);
+		assert_int_equal(lab_sessions(), 1);
+		lab_advance(15);
+		assert_int_equal(lab_sessions(), action == REMOVED_KEEP);
+	}
+}
+
 /* The answer goes to the neighbour that the client came by, not to where the routes say. */
 static void test_symmetric(void **state)
 {
@@ -329,6 +385,52 @@ static void test_symmetric(void **state)
 	assert_int_equal(lab_session()->nexthop, NEXTHOP_SYMMETRIC);
 }
 
+/* The server of a datagram with this payload; 0: SERVER. */
+static unsigned int quic_sent_to(uint16_t port, const char *payload, unsigned int size)
+{
+	const uint8_t *frame;
+	unsigned int length;
+
+	put(.from = CLIENT, .from_port = port, .to = VIP ":443", .payload = size);
+	memcpy(rte_pktmbuf_mtod_offset(lab.w->batch.pkt[0].mbuf, uint8_t *, 42), payload, size);
+	run();
+	frame = lab_next_sent(SERVERS - 1, &length);
+	assert_non_null(frame);
+	return frame[33];
+}
+
+/* conhash by the connection ID of QUIC: a client's new port changes nothing; no ID, by address. */
+static void test_quic(void **state)
+{
+	static const char full[] = "\xc0\0\0\0\1\x08-ABCDEFG\x08hgfedcba\0",
+			  brief[] = "\x40-ABCDEFG payload",
+			  sixteen[] = "\xc0\0\0\0\1\x10-ABCDEFG01234567",
+			  none[] = "\xc0\0\0\0\1\0\0\0", cut[] = "\xc0\0\0\0\1\x14-ABC";
+	unsigned int differ = 0;
+	char other[sizeof(brief)];
+
+	service(.vip = VIP ":443", .protocol = IPPROTO_UDP, .scheduler = "conhash", .qid = true,
+		.servers = {SERVER ":443", SERVER_B ":443"});
+	memcpy(other, brief, sizeof(other));
+	for (uint16_t port = 1000; port < 1064; port++) {
+		unsigned int server;
+
+		other[1] = port;
+		server = quic_sent_to(port, other, sizeof(other) - 1);
+		assert_int_equal(quic_sent_to(port + 1000, other, sizeof(other) - 1), server);
+		differ += server != quic_sent_to(port + 2000, brief, sizeof(brief) - 1);
+	}
+	assert_in_range(differ, 10, 54);
+	assert_int_equal(quic_sent_to(5000, full, sizeof(full) - 1),
+			 quic_sent_to(5001, brief, sizeof(brief) - 1));
+	assert_int_equal(quic_sent_to(5002, sixteen, sizeof(sixteen) - 1),
+			 quic_sent_to(5003, brief, sizeof(brief) - 1));
+	// Without an ID, with a length that lies, and too short: by the client's address.
+	assert_int_equal(quic_sent_to(5004, none, sizeof(none) - 1),
+			 quic_sent_to(5005, cut, sizeof(cut) - 1));
+	assert_int_equal(quic_sent_to(5006, none, sizeof(none) - 1), quic_sent_to(5007, "", 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,13 +439,17 @@ int main(void)
 		lab_test(test_marks),
 		lab_test(test_persistence),
 		lab_test(test_persistence_workers),
+		lab_test(test_persistence_fragments),
 		lab_test(test_one_packet),
+		lab_test(test_one_packet_fragments),
 		lab_test(test_removed_reset),
 		lab_test(test_removed_reset_by_server),
 		lab_test(test_removed_udp),
 		lab_test(test_removed_reschedule),
 		lab_test(test_removed_keep),
+		lab_test(test_removed_idle),
 		lab_test(test_symmetric),
+		lab_test(test_quic),
 	};
 
 	return cmocka_run_group_tests_name("services", tests, lab_start, lab_stop);

@@ -224,6 +224,46 @@ static void test_spread(void **state)
 	assert_true(chi_square(&scheduler_conhash, CLIENTS) < CLIENTS / 16 * 16 * 0.02);
 }
 
+/* By load: each connection that stays makes the next one go elsewhere, so nothing is left to chance. */
+static void test_spread_by_load(void **state)
+{
+	static const struct scheduler *const all[] = {&scheduler_lc, &scheduler_wlc, &scheduler_sed,
+						      &scheduler_nq};
+
+	for (unsigned int i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		double sum = 0;
+
+		begin();
+		prepare(all[i], 16, 10, 0);
+		for (unsigned int c = 0; c < 1600 * 4; c++)
+			counts[all[i]->choose(&balancer, &service, client(c))].active++;
+		for (unsigned int s = 1; s <= 16; s++)
+			sum += (counts[s].active - 400.0) * (counts[s].active - 400.0) / 400;
+		assert_true(sum < 44);
+	}
+}
+
+/* dh goes by the destination, which spreads evenly too; fo has one server for all. */
+static void test_spread_of_destinations(void **state)
+{
+	unsigned int seen[MANY + 1] = {0};
+	double sum = 0, expected = CLIENTS / 16.0;
+	struct pkt p = *client(1);
+
+	begin();
+	prepare(&scheduler_dh, 16, 10, 0);
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		p.key4.destination = htobe32(0x0b000000 + i);
+		seen[scheduler_dh.choose(&balancer, &service, &p)]++;
+	}
+	for (unsigned int s = 1; s <= 16; s++)
+		sum += (seen[s] - expected) * (seen[s] - expected) / expected;
+	assert_true(sum < 44);
+	prepare(&scheduler_fo, 16, 10, 0);
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(scheduler_fo.choose(&balancer, &service, client(i)), 1);
+}
+
 /* Of those that go by address: a client keeps its server whatever the order of adding. */
 static void test_order_does_not_matter(void **state)
 {
@@ -365,6 +405,8 @@ int main(void)
 		cmocka_unit_test(test_wlc),
 		cmocka_unit_test(test_wlc_equal),
 		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_spread_by_load),
+		cmocka_unit_test(test_spread_of_destinations),
 		cmocka_unit_test(test_order_does_not_matter),
 		cmocka_unit_test(test_a_server_leaves),
 		cmocka_unit_test(test_shares_by_weight),
