@@ -83,6 +83,24 @@ static enum exit_code timeout_set(struct client *client, const struct arguments 
 	return code;
 }
 
+static const struct option nat_log_options[] = {
+	{"rate", 'r', OPTION_NUMBER, "LINES", "rate", "lines a second at most; 0: off", NULL},
+	{0},
+};
+
+static enum exit_code nat_log_show(struct client *client, const struct arguments *arguments)
+{
+	json_t *answer;
+	enum exit_code code = client_get(client, "/v1/nat_log", &answer);
+
+	return code == EXIT_OK ? answer_show(arguments, answer) : code;
+}
+
+static enum exit_code nat_log_set(struct client *client, const struct arguments *arguments)
+{
+	return place_set(client, arguments, "/v1/nat_log");
+}
+
 static enum exit_code ipvs_list(struct client *client, const struct arguments *arguments)
 {
 	json_t *answer;
@@ -98,6 +116,11 @@ const struct command counters_commands[] = {
 	 timeout_list},
 	{"timeout", "set", "STATE=SECONDS [STATE=SECONDS...]", NULL,
 	 "change them; STATE= without a number: weir's own default", timeout_set},
+	{"nat-log", "show", "", NULL,
+	 "the log of who had which address and port of SNAT: its rate, and what was written",
+	 nat_log_show},
+	{"nat-log", "set", "", nat_log_options, "change its rate, until a file is applied",
+	 nat_log_set},
 	{"ipvs", "list", "", NULL,
 	 "settings that complete what comes from stock ipvsadm and keepalived", ipvs_list},
 	{0},

@@ -11,6 +11,7 @@
 #include "control/config_interface.h"
 #include "control/describe.h"
 #include "control/edit.h"
+#include "control/nat_journal.h"
 #include "control/persist.h"
 #include "control/publish.h"
 
@@ -49,11 +50,23 @@ int apply_start(const struct config *config, struct error *error)
 	running.interfaces = config_interfaces_copy(config);
 	memset(&running.document, 0, sizeof(running.document));
 	log_set_level(running.log_level);
+	if (apply_nat_log(config->nat_log_rate) < 0)
+		log_warning("nat_log: out of memory");
 	return 0;
+}
+
+int apply_nat_log(uint32_t rate)
+{
+	int status = nat_journal_set(rate);
+
+	if (status == 0)
+		running.nat_log_rate = rate;
+	return status;
 }
 
 void apply_stop(void)
 {
+	nat_journal_stop();
 	interface_stop();
 	free(running.addresses);
 	free(running.interfaces);
@@ -121,6 +134,12 @@ static void describe_settings(const struct config *wanted, struct describe *d)
 							     config_log_levels[running.log_level],
 							     config_log_levels[wanted->log_level]));
 	}
+	if (wanted->nat_log_rate != running.nat_log_rate) {
+		d->changed++;
+		json_array_append_new(d->texts,
+				      json_sprintf("~ nat_log: rate %u -> %u", running.nat_log_rate,
+						   wanted->nat_log_rate));
+	}
 	if (announcing_differs(&wanted->announce)) {
 		d->changed++;
 		json_array_append_new(d->texts, json_string("~ announce"));
@@ -164,6 +183,8 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 	running.log_level = wanted->log_level;
 	announcing_set(&wanted->announce);
 	log_set_level(running.log_level);
+	if (apply_nat_log(wanted->nat_log_rate) < 0)
+		log_warning("nat_log: out of memory");
 	return 0;
 
 restore_addresses:

@@ -24,6 +24,8 @@ int apply_start(const struct config *config, struct error *error);
 void apply_stop(void);
 /* What runs: the start file, with what later documents changed in it. */
 const struct config *apply_running(void);
+/* The rate of nat_log, until a document is applied. 0 or -ENOMEM. */
+int apply_nat_log(uint32_t rate);
 
 /* All or nothing. `door` is for the log. `result` is the caller's to free on success. */
 int apply_config(const struct config *wanted, bool dry_run, const char *door,

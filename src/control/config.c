@@ -88,6 +88,7 @@ static void config_defaults(struct config *config)
 	for (unsigned int i = 0; i < PUNT_CLASSES; i++)
 		config->policers[i] = config_policer(rates[i]);
 	config->log_level = LOG_INFO;
+	config->nat_log_rate = 0;
 	announce_config_defaults(&config->announce);
 }
 
@@ -154,6 +155,7 @@ static int config_inherit(struct config *config, const struct config *running)
 			return -ENOMEM;
 	}
 	config->log_level = LOG_INFO;
+	config->nat_log_rate = 0;
 	announce_config_defaults(&config->announce);
 	strcpy(config->announce.interface, running->announce.interface);
 	config->addresses = calloc(running->address_count + 1, sizeof(*config->addresses));
@@ -317,11 +319,13 @@ json_t *config_json(const struct config *config)
 	if (config->eal.main_cpu >= 0)
 		json_object_set_new(object, "main_cpu", json_integer(config->eal.main_cpu));
 	json_object_set_new(object, "announce", announce_config_json(&config->announce));
+	json_object_set_new(object, "nat_log",
+			    json_pack("{s:I}", "rate", (json_int_t)config->nat_log_rate));
 	config_interfaces_add(object, config);
 	return object;
 }
 
-/* Compare one section; `addresses` of ports and `log_level` do not need a restart. */
+/* Compare one section; `addresses` of ports, `log_level` and `nat_log` need no restart. */
 static void section_compare(json_t *texts, const char *name, const json_t *now, const json_t *then)
 {
 	char *had, *wanted;
@@ -361,6 +365,7 @@ json_t *config_restart_json(const struct config *running, const struct config *w
 	const char *name;
 
 	json_object_del(now, "log_level");
+	json_object_del(now, "nat_log");
 	for (enum interface_kind kind = 0; kind < INTERFACE_KINDS; kind++)
 		json_object_del(now, interface_section(kind)); // interface_restart_json()
 	// Of this section, the rest can change at any time.

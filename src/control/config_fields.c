@@ -2,6 +2,7 @@
 #include "control/config_fields.h"
 
 #include "control/config_interface.h"
+#include "control/nat_journal.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -215,6 +216,12 @@ static const struct field policer_fields[] = {
 	{NULL},
 };
 
+static const struct field nat_log_fields[] = {
+	{"rate", decode_integer, FIELD_OF(struct config, nat_log_rate),
+	 .maximum = NAT_JOURNAL_RATE_MAX},
+	{NULL},
+};
+
 /* Ports */
 
 /* A name of an interface as Linux takes it. */
@@ -417,6 +424,7 @@ const struct field config_fields[] = {
 	{"policers", decode_section, .more = policer_fields},
 	{"ports", decode_ports},
 	{"announce", decode_announce},
+	{"nat_log", decode_section, .more = nat_log_fields},
 	{"timeouts", decode_ignore}, // these three: document.c
 	{"local_addresses", decode_ignore},
 	{"marks", decode_ignore},

@@ -157,6 +157,8 @@ int rest_zero_all(struct request *request, struct error *error);
 int rest_zero_service(struct request *request, struct error *error);
 int rest_timeouts_get(struct request *request, struct error *error);
 int rest_timeouts_patch(struct request *request, struct error *error);
+int rest_nat_log_get(struct request *request, struct error *error);
+int rest_nat_log_patch(struct request *request, struct error *error);
 int rest_ipvs_get(struct request *request, struct error *error);
 int rest_ipvs_put(struct request *request, struct error *error);
 int rest_metrics_get(struct request *request, struct error *error);

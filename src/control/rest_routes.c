@@ -48,6 +48,8 @@ const struct route rest_routes[] = {
 	{"DELETE", "/v1/marks/{place}", "", rest_mark_delete},
 	{"GET", "/v1/timeouts", "", rest_timeouts_get},
 	{"PATCH", "/v1/timeouts", "", rest_timeouts_patch},
+	{"GET", "/v1/nat_log", "", rest_nat_log_get},
+	{"PATCH", "/v1/nat_log", "", rest_nat_log_patch},
 	{"GET", "/v1/ipvs", "", rest_ipvs_get},
 	{"PUT", "/v1/ipvs", "", rest_ipvs_put},
 	{"GET", "/v1/sessions", "protocol client vip server service state limit",

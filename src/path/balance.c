@@ -23,6 +23,7 @@
 #include "net/route.h"
 #include "path/answer.h"
 #include "path/fragment.h"
+#include "path/nat_log.h"
 #include "path/room.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
@@ -91,6 +92,8 @@ void session_end(struct worker *w, uint32_t entry)
 
 	sweep_fold(w, s);
 	session_count(w, s, -1);
+	if (unlikely(s->form & FORM_ROUTED))
+		nat_log_session(w, s, wide, true);
 	if (s->form & FORM_PORT)
 		ports_release(&w->balancer.ports, session_key(s, wide, 1),
 			      session_key_is_ipv6(s, wide, 1), w->batch.seconds);
@@ -140,6 +143,8 @@ static void session_begin(struct worker *w, struct batch *b, unsigned int at, st
 	*session_gauge(w, wide) = w->table.pool[wide].used;
 	if ((s->flags & (SESSION_HALF_OPEN | SESSION_LOCAL)) == SESSION_HALF_OPEN)
 		half_open_add(&w->half_open[wide], &w->table, wide, number, b->seconds);
+	if (unlikely(s->form & FORM_ROUTED))
+		nat_log_session(w, s, wide, false);
 	p->session = number | (wide ? ENTRY_WIDE : 0);
 	p->flags |= PKT_NEW;
 	w->made = true;

@@ -19,6 +19,7 @@
 #include "io/steer_home.h"
 #include "net/kernel.h"
 #include "net/punt.h"
+#include "path/nat_log.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
 #include "tunnel/path_mtu.h"
@@ -102,6 +103,7 @@ void workers_free(void)
 	unsigned int total = worker_total;
 
 	worker_total = 0;
+	nat_log_stop();
 	for (unsigned int i = 0; i < total; i++) {
 		worker_release(workers[i]);
 		rte_free(workers[i]);

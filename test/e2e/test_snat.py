@@ -250,7 +250,7 @@ def test_ipvsadm(two):
     assert two.w.get("/v1/config")["services"] == []
     assert two.client.curl("-m", "1", url(server_address(1)), check=False).returncode
     ipvsadm(two, "-R", input=saved, stdin=None)
-    assert ipvsadm(two, "-Sn") == saved
+    assert sorted(ipvsadm(two, "-Sn").splitlines()) == sorted(saved.splitlines())
     assert set(seen(two, server_address(1), count=4)) == {WAN, WAN_B}
     ipvsadm(two, "-d", "-H", text, "-r", f"{WAN}:0")
     assert set(seen(two, server_address(1), "--interface", INSIDE_B, count=3)) == {WAN_B}
@@ -285,6 +285,43 @@ def test_weirctl_and_the_file(two):
     ctl("service", "delete", *words)
     # The file's services are as they were: applying it again has nothing to do.
     assert "nothing" in ctl("apply", "-f", two.w.file).stdout
+
+
+def test_log(two):
+    """Who had which address and port: off at first, at most so many lines a second, what is too much is told."""
+    def lines(text):
+        return [line[3:] for line in two.w.log.read_text().splitlines() if text in line]
+
+    def hello():
+        with two.client.socket(kind=socket.SOCK_DGRAM, timeout=1.0) as flow:
+            assert two.client.udp_ask(server_address(1), 5353, "x", sock=flow)
+            return flow.getsockname()[1]
+
+    hello()
+    assert not lines("nat begin") and json.loads(two.w.ctl("-o", "json", "nat-log", "show").stdout)["rate"] == 0
+    two.w.ctl("nat-log", "set", "--rate", "1000")
+    two.w.ctl("timeout", "set", *[f"{state}=1" for state in ("fin_wait", "time_wait", "last_ack", "close")])
+    port = hello()
+    wait_for(lambda: lines(f"nat begin udp {CLIENT}:{port} as "), what="the line")
+    [session] = [s for s in two.w.sessions(state="udp_normal") if s["client_port"] == port]
+    assert lines(f"{CLIENT}:{port} as ") == [
+        f"nat begin udp {CLIENT}:{port} as {session['local']}:{session['local_port']} to {server_address(1)}:5353"]
+    two.client.curl(url(server_address(1), 81))
+    begun = wait_for(lambda: lines("nat begin tcp"), what="the connection's beginning")
+    wait_for(lambda: begun[0].replace("begin", "end") in lines("nat end tcp"), 20, what="its end")
+    # By the file: two lines a second.
+    two.w.write({**two.w.config, "nat_log": {"rate": 2}})
+    assert "nat_log: rate 1000 -> 2" in two.w.ctl("apply", "-f", two.w.file).stdout
+    wait_for(lambda: hello() and lines("nat: "), 30, 0, what="the line about lines")
+    counted = two.w.get("/v1/nat_log")
+    assert counted["rate"] == 2 and counted["skipped"] > 0 and counted["lost"] == 0
+    wait_for(lambda: two.w.get("/v1/nat_log")["written"] == len(lines("nat begin")) + len(lines("nat end")), what="all lines")
+    two.w.ctl("timeout", "set", *[f"{state}=" for state in ("fin_wait", "time_wait", "last_ack", "close")])
+    two.w.write({key: value for key, value in two.w.config.items() if key != "nat_log"})
+    two.w.ctl("apply", "-f", two.w.file)
+    assert two.w.get("/v1/nat_log")["rate"] == 0
+    with pytest.raises(Refused, match="-1 is out of range, 0 to 100000"):
+        two.w.patch("/v1/nat_log", {"rate": -1})
 
 
 def test_two_workers(make_lab):

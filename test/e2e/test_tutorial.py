@@ -328,9 +328,9 @@ def test_snat_as_printed(make_lab):
 
 
 def test_snat_of_the_overview_as_printed(make_lab):
-    """The WAN is bond1: here a port of that name."""
+    """The WAN is bond1, a bond of one port."""
     lab = inside_and_internet(make_lab, "101.227.17.254/25", "59.37.97.124/32", "192.168.88.59/24")
-    lab.weir(wan="bond1")
+    lab.weir(bonds=[{"name": "bond1", "mode": 0, "members": ["dpdk1"]}])
     lab.script("overview snat")
     shown = lab.shell("./bin/ipvsadm -ln").stdout
     assert shown.split("\n", 1)[1].split() == tutorial.printed("overview snat check").split(), shown

@@ -6,6 +6,9 @@
  */
 #include "lab.h"
 
+#include "io/rcu.h"
+#include "path/nat_log.h"
+
 #define INSIDE	  "192.168.7.1"
 #define INSIDE_B  "192.168.7.2"
 #define OUTSIDE	  "10.1.0.9"
@@ -527,6 +530,95 @@ static void test_two_workers(void **state)
 	}
 }
 
+static struct nat_record records[16];
+
+/* Take out what the log has now. */
+static unsigned int records_take(void)
+{
+	unsigned int count = 0;
+
+	while (count < 16 && nat_log_next(&records[count]))
+		count++;
+	return count;
+}
+
+static void record_is(unsigned int count, bool end, uint8_t protocol, uint16_t inside_port)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		const struct nat_record *r = &records[i];
+		bool ipv6 = protocol == IPPROTO_ICMPV6;
+		char text[ADDR_TEXT];
+
+		if (r->protocol != protocol || r->inside_port != inside_port)
+			continue;
+		assert_int_equal(r->end, end);
+		assert_string_equal(addr_format(&r->inside, text), ipv6 ? INSIDE6 : INSIDE);
+		assert_string_equal(addr_format(&r->wan, text), ipv6 ? WAN6 : WAN);
+		assert_string_equal(addr_format(&r->destination, text), ipv6 ? OUTSIDE6 : OUTSIDE);
+		assert_int_equal(r->destination_port, ipv6 ? 0 : 53);
+		assert_true(r->wan_port >= 1024);
+		return;
+	}
+	fail_msg("no record of protocol %u, port %u", protocol, inside_port);
+}
+
+/* The log says who had which address and port, at the beginning and at the end. */
+static void test_log(void **state)
+{
+	wan_begin();
+	service(.vip = MATCH4("udp"), .servers = {WAN ":0"});
+	service(.vip = MATCH6("icmpv6"), .servers = {"[" WAN6 "]:0"});
+	put(.from = INSIDE ":3999", .to = OUTSIDE ":53"); // it is not on yet
+	run();
+	assert_int_equal(nat_log_switch(1), 0);
+	assert_int_equal(nat_log_switch(1), 0);
+	put(.from = INSIDE ":4000", .to = OUTSIDE ":53");
+	put(.from = INSIDE ":4000", .to = OUTSIDE ":53");
+	put(.from = INSIDE6, .to = OUTSIDE6, .icmp = ECHO6, .rest = 0x00070001);
+	run();
+	lab_forget();
+	assert_int_equal(records_take(), 2);
+	record_is(2, false, IPPROTO_UDP, 4000);
+	record_is(2, false, IPPROTO_ICMPV6, 7);
+	lab_flush();
+	assert_int_equal(records_take(), 3);
+	record_is(3, true, IPPROTO_UDP, 3999);
+	record_is(3, true, IPPROTO_UDP, 4000);
+	record_is(3, true, IPPROTO_ICMPV6, 7);
+	assert_int_equal(nat_log_lost(), 0);
+	assert_int_equal(nat_log_switch(0), 0);
+}
+
+/* Nobody empties the ring: sessions go on, and what was lost is known, also when it is off again. */
+static void test_log_is_full(void **state)
+{
+	unsigned int there = 0;
+	char from[32];
+
+	wan_begin();
+	service(.vip = MATCH4("udp"), .servers = {WAN ":0"});
+	assert_int_equal(nat_log_switch(1), 0);
+	for (unsigned int i = 0; i < 3000; i++) {
+		snprintf(from, sizeof(from), INSIDE ":%u", 2000 + i);
+		put(.from = from, .to = OUTSIDE ":53");
+		run();
+		expect(.from = WAN ":*", .to = OUTSIDE ":53");
+		if (i % 50 == 49)
+			lab_flush();
+	}
+	while (nat_log_next(&records[0]))
+		there++;
+	assert_int_equal(there, 4096);
+	assert_int_equal(nat_log_lost(), 2 * 3000 - 4096);
+	assert_int_equal(nat_log_switch(0), 0);
+	rcu_poll();
+	assert_int_equal(nat_log_lost(), 2 * 3000 - 4096);
+	put(.from = INSIDE ":1999", .to = OUTSIDE ":53");
+	run();
+	expect(.from = WAN ":*", .to = OUTSIDE ":53");
+	assert_false(nat_log_next(&records[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -552,6 +644,8 @@ int main(void)
 		lab_test(test_exhaustion),
 		lab_test(test_unknown_tcp),
 		lab_test(test_two_workers),
+		lab_test(test_log),
+		lab_test(test_log_is_full),
 	};
 
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);

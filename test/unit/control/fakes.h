@@ -64,6 +64,10 @@ unsigned int fake_vip_count(void);
 void fake_take_vip(const char *address);
 enum { FAKE_TAP = 99 }; // the ifindex of that device
 /* Sessions for listings. */
+/* So many records of SNAT are waiting; for how many workers is it on? */
+void fake_nat_records(unsigned int count);
+unsigned int fake_nat_workers(void);
+void fake_nat_fails(bool fails);
 void fake_set_sessions(const struct session_view *views, unsigned int count);
 
 /* Helpers of several tests. */
