@@ -74,12 +74,12 @@ class Expect:
         if side == control.SERVER:
             if frame[:6] != SERVER_GATEWAY_MAC:
                 return "MAC address of the server's gateway"
-            if self.mode != "fullnat":
+            if self.mode not in ("fullnat", "snat"):
                 if not self.is_client(source):
                     return f"source {source} is no client"
             elif source not in self.local_addresses:
                 return f"source {source} is no local address"
-            if self.mode in ("dr", "tunnel"):
+            if self.mode in ("dr", "tunnel", "snat"):
                 if not self.is_service(destination, destination_port):
                     return f"destination {destination} port {destination_port} is no service"
             elif (destination, destination_port) not in self.servers:

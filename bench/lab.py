@@ -272,6 +272,8 @@ class Plan:
                        "network": networks[i], "address": f"{own[i]}/{width}"} for i in range(2)]
         if mode == "dr":
             self.ports[1].update(network=None, address=f"{own[1]}/10")
+        if mode == "snat":  # what clients ask for is behind the servers' gateway
+            self.ports[1].update(network="2001:db8:1::/48" if self.wide else "10.1.0.0/16")
         # Ports enough for all flows: 64,512 for each pair of local address and server.
         self.servers_each = 16 if services == 1 else 2
         self.locals = [local.format(200 + i) for i in range(16 if services == 1 else 4)]
@@ -326,6 +328,10 @@ class Plan:
             "servers": [{"address": address, "port": port, "weight": 1}
                         for address, port in self.service_servers(s)],
         } for s in range(self.services)]
+        if self.mode == "snat":
+            services = [{
+                "match": {"protocol": services[0]["protocol"], "source": self.ports[0]["network"], "out": "dpdk1"},
+                "scheduler": "rr", "servers": [{"address": address} for address in self.locals]}]
         sessions = {"ipv4": 1024, "ipv6": 1024, "half_open_percent": 50}
         sessions["ipv6" if self.wide else "ipv4"] = self.capacity()
         return {
