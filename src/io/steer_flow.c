@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * For each local address and transport as many rules as there are slots, the values of the lowest
+ * For each local address and transport (SCTP too, where the device knows it) as many rules as there are slots, the values of the lowest
  * bits of the port number. A mask of the lowest bits is what most devices can match; ranges are
  * not. Slot s belongs to worker s modulo their number; where that is no power of two there are four
  * times as many slots as workers at least, so that no worker has a quarter more than another.
@@ -23,7 +23,9 @@
 
 enum { SLOTS_EACH = 4 };
 
-static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
+/* SCTP is the last: where a device cannot match it, its packets alone are handed over. */
+static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
+enum { PROTOCOLS_NEEDED = 2 };
 
 /* The rules of one local address on one port. */
 struct flow_address {
@@ -66,6 +68,10 @@ static void pattern_l4(struct rte_flow_item *item, const struct steer_rule *rule
 		((struct rte_flow_item_tcp *)spec)->hdr.dst_port = value;
 		((struct rte_flow_item_tcp *)mask)->hdr.dst_port = bits;
 		item->type = RTE_FLOW_ITEM_TYPE_TCP;
+	} else if (rule->protocol == IPPROTO_SCTP) {
+		((struct rte_flow_item_sctp *)spec)->hdr.dst_port = value;
+		((struct rte_flow_item_sctp *)mask)->hdr.dst_port = bits;
+		item->type = RTE_FLOW_ITEM_TYPE_SCTP;
 	} else {
 		((struct rte_flow_item_udp *)spec)->hdr.dst_port = value;
 		((struct rte_flow_item_udp *)mask)->hdr.dst_port = bits;
@@ -84,6 +90,7 @@ static void *flow_rule(uint16_t dpdk_port, const struct steer_rule *rule, bool t
 		struct rte_flow_item_ipv6 v6;
 		struct rte_flow_item_tcp tcp;
 		struct rte_flow_item_udp udp;
+		struct rte_flow_item_sctp sctp;
 	} l3 = {0}, l3_mask = {0}, l4 = {0}, l4_mask = {0};
 	struct rte_flow_item pattern[] = {
 		{.type = RTE_FLOW_ITEM_TYPE_ETH}, {0}, {0}, {.type = RTE_FLOW_ITEM_TYPE_END}};
@@ -176,16 +183,22 @@ bool steer_flow_probe(const struct port *port, unsigned int workers, char *why, 
 	return steer_flow_device->validate(port->queues[0].dpdk_port, &rule, why, size);
 }
 
+/* Take rules away until so many are left. */
+static void rules_shorten(struct flow_address *a, unsigned int left)
+{
+	while (a->count > left)
+		steer_flow_device->destroy(a->port->queues[0].dpdk_port, a->rules[--a->count]);
+}
+
 static void flow_address_free(struct flow_address *a)
 {
-	for (unsigned int i = 0; i < a->count; i++)
-		steer_flow_device->destroy(a->port->queues[0].dpdk_port, a->rules[i]);
+	rules_shorten(a, 0);
 	free(a);
 }
 
 void steer_flow_add(struct port *port, unsigned int workers, const struct addr *local)
 {
-	unsigned int count = RTE_DIM(protocols) * steer_flow_slots(workers);
+	unsigned int slots = steer_flow_slots(workers), count = RTE_DIM(protocols) * slots;
 	char why[80] = "out of memory", text[ADDR_TEXT];
 	struct flow_address *a;
 
@@ -201,12 +214,18 @@ void steer_flow_add(struct port *port, unsigned int workers, const struct addr *
 
 		a->rules[a->count] = steer_flow_device->create(port->queues[0].dpdk_port, &rule,
 							       why, sizeof(why));
-		if (!a->rules[a->count])
+		if (!a->rules[a->count] && a->count < PROTOCOLS_NEEDED * slots)
 			goto free_rules;
+		if (!a->rules[a->count]) {
+			rules_shorten(a, PROTOCOLS_NEEDED * slots);
+			log_info("port %s: SCTP to local address %s is handed over: %s",
+				 port->config.name, addr_format(local, text), why);
+			break;
+		}
 	}
 	a->next = addresses;
 	addresses = a;
-	port->flow_rules += count;
+	port->flow_rules += a->count;
 	return;
 
 free_rules:

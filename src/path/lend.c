@@ -14,6 +14,7 @@
  * through all workers it is refused.
  */
 #include "path/room.h"
+#include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 
 /* How often it has been passed on. */
@@ -27,10 +28,19 @@ static unsigned int lend_hops(const struct pkt *p)
 
 static void lend_state(struct session *s, const struct pkt *p)
 {
-	if (pkt_protocol(p) == IPPROTO_TCP)
+	switch (pkt_protocol(p)) {
+	case IPPROTO_TCP:
 		s->state = tcp_next_state(s->state, 0, p->tcp_flags);
-	else
+		break;
+	case IPPROTO_SCTP:
+		s->state = sctp_next_state_one_way(s->state, p->tcp_flags);
+		break;
+	case IPPROTO_UDP:
 		s->state = STATE_UDP_NORMAL;
+		break;
+	default: // an echo, by SNAT
+		s->state = STATE_ICMP_NORMAL;
+	}
 }
 
 bool lend_begin(struct worker *w, const struct pkt *p, struct session *s)

@@ -147,6 +147,47 @@ static void test_all_ports(void **state)
 	lab_advance(31);
 }
 
+/* Of the last session that was made. */
+static enum session_state lent_state(const struct worker *w)
+{
+	const struct session *s = &w->table.narrow[w->table.pool[0].high];
+
+	assert_true(s->form & FORM_LENT);
+	return s->state;
+}
+
+/* An association that another worker has: what is remembered of it has the states of SCTP. */
+static void test_lent_sctp(void **state)
+{
+	enum { HALF = (65536 - PORTS_FIRST) / 2 };
+	static const char init[] = "\1\0\0\x14"
+				   "abcd12341234\0\0\0\1";
+	static const char echo[] = "\x0a\0\0\x08"
+				   "cook";
+
+	lab_resize(2, 2 * HALF, 0, 0);
+	service(.vip = VIP ":80", .protocol = IPPROTO_SCTP);
+	for (unsigned int i = 0; i < HALF; i++) {
+		put(.from = CLIENT, .from_port = i + 1, .to = VIP ":80", .chunks = init,
+		    .chunk_length = sizeof(init) - 1, .handed = true);
+		if (lab.w->batch.count == BATCH || i == HALF - 1) {
+			run();
+			lab_forget();
+		}
+	}
+	put(.from = CLIENT ":65000", .to = VIP ":80", .chunks = init,
+	    .chunk_length = sizeof(init) - 1, .handed = true);
+	run();
+	assert_int_equal(lab.worker[0].stats.lent, 1);
+	assert_int_equal(lent_state(&lab.worker[0]), STATE_SCTP_INIT);
+	put(.from = CLIENT ":65000", .to = VIP ":80", .chunks = echo,
+	    .chunk_length = sizeof(echo) - 1, .tag = 7, .handed = true);
+	run();
+	assert_int_equal(lent_state(&lab.worker[0]), STATE_SCTP_COOKIE);
+	lab_take_over(1);
+	lab_forget();
+}
+
 /* A worker without a free port gives a connection to the other one, and its packets after that. */
 static void test_lent(void **state)
 {
@@ -611,6 +652,7 @@ int main(void)
 		lab_test(test_icmp),
 		lab_test(test_all_ports),
 		lab_test(test_lent),
+		lab_test(test_lent_sctp),
 		lab_test(test_kernel),
 		lab_test(test_kernel_session),
 		lab_test(test_ring_full),

@@ -210,6 +210,7 @@ static void test_flow(void **state)
 
 				assert_int_equal(fake_queue(&locals[i], 6, number), worker);
 				assert_int_equal(fake_queue(&locals[i], 17, number), worker);
+				assert_int_equal(fake_queue(&locals[i], 132, number), worker);
 			}
 		shares(workers, false, 1.34);
 		steer_local_remove(0, &locals[0]);
@@ -236,6 +237,18 @@ static void test_flow_full(void **state)
 	assert_int_equal(port->flow_rules, 8);
 	assert_int_equal(port->flow_refused, 1);
 	steer_local_remove(0, &locals[1]);
+	steer_local_remove(0, &locals[0]);
+	assert_int_equal(rule_count, 0);
+	// What is left over may be too little for SCTP, which is then handed over alone.
+	room = 12;
+	steer_local_add(0, &locals[0]);
+	assert_int_equal(rule_count, 12);
+	assert_int_equal(fake_queue(&locals[0], 132, 7), 3);
+	steer_local_remove(0, &locals[0]);
+	room = 11;
+	steer_local_add(0, &locals[0]);
+	assert_int_equal(rule_count, 8);
+	assert_int_equal(fake_queue(&locals[0], 132, 7), -1);
 	steer_local_remove(0, &locals[0]);
 	assert_int_equal(rule_count, 0);
 	steer_flow_device = before;
