@@ -213,6 +213,24 @@ void fragment_cut6(struct pkt *p, unsigned int mtu, uint32_t id)
 	cut(p, &f);
 }
 
+/* Its sender, unknown by now, is told when it sends that again. */
+bool fragment_fit(struct worker *w, struct pkt *p, unsigned int mtu)
+{
+	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)pkt_l3(p);
+
+	if (forward_length(p, pkt_l3(p)) <= mtu)
+		return true;
+	if (!fragment_allowed(p)) {
+		pkt_drop(p, DROP_too_big);
+		return false;
+	}
+	if ((ip->fragment_offset & RTE_BE16(0x3fff)) == 0)
+		ip->packet_id = rte_cpu_to_be_16(
+			frag_id(&w->frag, &ip->src_addr, &ip->dst_addr, false, w->index, w->count));
+	fragment_cut(p, mtu);
+	return p->fate == FATE_PIECES;
+}
+
 /* Is it a fragment, and not the first of its datagram, so that it has no transport header? */
 static bool fragment_is_later(const struct pkt *p)
 {

@@ -36,6 +36,8 @@ struct rte_mbuf *fragment_all(const struct fragmentation *f);
 /* Put the pieces in the packet's place, to be sent; or drop it by name. */
 void fragment_cut(struct pkt *p, unsigned int mtu);
 void fragment_cut6(struct pkt *p, unsigned int mtu, uint32_t id);
+/* Of a packet that was judged without knowing the MTU: what is to be sent, in pieces if need be. */
+bool fragment_fit(struct worker *w, struct pkt *p, unsigned int mtu);
 void fragment_free(struct rte_mbuf *pieces);
 
 /*

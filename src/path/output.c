@@ -204,6 +204,17 @@ static void output_odd(struct worker *w, struct batch *b, unsigned int at)
 	}
 }
 
+/* How much the next hop takes was not known when the packet was judged. */
+static void output_waited(struct worker *w, const struct parked *k, const struct nexthop *n)
+{
+	struct pkt p = {.mbuf = k->mbuf, .l3 = k->l3, .flags = k->ipv6 ? PKT_IPV6 : 0};
+
+	if (fragment_fit(w, &p, n->mtu))
+		output_pieces(w, p.mbuf, p.l3, k->ipv6, n); // or the one
+	else
+		output_drop(w, p.mbuf, p.drop);
+}
+
 void output_parked(struct worker *w, uint64_t tsc)
 {
 	unsigned int kept = 0;
@@ -220,7 +231,7 @@ void output_parked(struct worker *w, uint64_t tsc)
 							       k.hash);
 
 		if (nexthop >= NEXTHOP_FIRST)
-			output_send(w, k.mbuf, k.l3, k.ipv6, &nexthop_table[nexthop]);
+			output_waited(w, &k, &nexthop_table[nexthop]);
 		else if (tsc > k.deadline)
 			output_drop(w, k.mbuf, DROP_neighbour_unresolved);
 		else

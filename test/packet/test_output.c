@@ -47,6 +47,32 @@ static void test_parked(void **state)
 	expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = SYN, .sequence = 2);
 }
 
+/* How much the next hop takes is known only when it has answered. */
+static void test_parked_too_big(void **state)
+{
+	service(.vip = VIP ":80", .protocol = IPPROTO_UDP);
+	service(.vip = "[" VIP6 "]:80", .protocol = IPPROTO_UDP);
+	servers_unresolved();
+	fake_route("2001:db8:2::/48", NEXTHOP_UNRESOLVED, SERVERS);
+	fake_routes_changed();
+	put(.from = CLIENT ":4000", .to = VIP ":80", .payload = 1372);
+	put(.from = CLIENT ":4000", .to = VIP ":80", .payload = 1373);
+	put(.from = CLIENT ":4000", .to = VIP ":80", .payload = 1373, .may_fragment = true);
+	put(.from = "[" CLIENT6 "]:4000", .to = "[" VIP6 "]:80", .payload = 1353);
+	run();
+	assert_int_equal(lab.w->parked_count, 4);
+	nexthop_table[SERVER_NEXTHOP].mtu = 1400;
+	fake_route("2001:db8:2::/48", SERVER_NEXTHOP, SERVERS);
+	servers_resolved();
+	look();
+	expect(.from = LOCAL ":*", .to = SERVER ":80", .payload = 1372);
+	expect_pieces(0, 1400, .from = LOCAL ":@", .to = SERVER ":80", .payload = 1373,
+		      .may_fragment = true, .ttl = PACKET_TTL - 1);
+	expect_drops(too_big, 2);
+	assert_int_equal(lab.w->parked_count, 0);
+	nexthop_table[SERVER_NEXTHOP].mtu = 1500;
+}
+
 static void test_parked_too_long(void **state)
 {
 	service(.vip = VIP ":80");
@@ -250,15 +276,11 @@ static void test_transmit_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		lab_test(test_parked),
-		lab_test(test_parked_too_long),
-		lab_test(test_parked_asks_seldom),
-		lab_test(test_parked_too_many),
-		lab_test(test_client_is_asked_for),
-		lab_test(test_epoch),
-		lab_test(test_sweep_repairs),
-		lab_test(test_no_nexthop),
-		lab_test(test_vlan_nexthop),
+		lab_test(test_parked),		lab_test(test_parked_too_big),
+		lab_test(test_parked_too_long), lab_test(test_parked_asks_seldom),
+		lab_test(test_parked_too_many), lab_test(test_client_is_asked_for),
+		lab_test(test_epoch),		lab_test(test_sweep_repairs),
+		lab_test(test_no_nexthop),	lab_test(test_vlan_nexthop),
 		lab_test(test_transmit_full),
 	};
 
