@@ -69,7 +69,7 @@ static bool tunnel_enter(struct worker *w, struct pkt *p, const struct template 
 	if (unlikely(rte_pktmbuf_pkt_len(p->mbuf) > p->l3 + length))
 		rte_pktmbuf_trim(p->mbuf, rte_pktmbuf_pkt_len(p->mbuf) - p->l3 - length);
 	if (unlikely(!rte_pktmbuf_prepend(p->mbuf, t->length))) {
-		pkt_drop(p, DROP_tunnel_no_room);
+		pkt_drop(p, DROP_no_headroom);
 		return false;
 	}
 	template_put(t, pkt_l3(p), &packet);
