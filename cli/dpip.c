@@ -58,8 +58,9 @@ static const struct object {
 	 "dpip vlan add [ NAME ] link NIC [ proto { 802.1q | 802.1ad | vlan | QinQ } ] id N\n"
 	 "dpip vlan del { NAME | link NIC id N }\n"},
 	{"tunnel", dpip_tunnel,
-	 "dpip tunnel { add | change | del | show } [ NAME ] mode { ipip | gre }\n"
+	 "dpip tunnel { add | change | del | show } [ NAME ] mode { ipip | gre | vxlan }\n"
 	 "            [ remote ADDR ] [ local ADDR ] [ [i|o]seq ] [ [i|o]key N ] [ [i|o]csum ]\n"
+	 "            [ vni N ]"
 	 "            [ ttl { N | inherit } ] [ tos { N | inherit } ] [ dev NIC ]\n"},
 	{"qsch", dpip_qsch,
 	 "dpip qsch { add | del | replace | change | show } dev NIC [ handle H: ]\n"

@@ -404,6 +404,8 @@ static enum exit_code ports_show(struct dpip *dpip)
 	json_decref(answer);
 	if (code == EXIT_OK)
 		code = stacked_show_all(dpip, "/v1/vlans", "vlans");
+	if (code == EXIT_OK)
+		code = stacked_show_all(dpip, "/v1/tunnels", "tunnels");
 	return code;
 }
 

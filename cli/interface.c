@@ -175,7 +175,72 @@ static enum exit_code bond_leave(struct client *client, const struct arguments *
 	return bond_member(client, arguments, "DELETE");
 }
 
+/* Tunnels */
+
+static const struct option tunnel_options[] = {
+	{"kind", 'k', OPTION_TEXT, "KIND", "kind", "ipip, gre or vxlan; must be given",
+	 "ipip gre vxlan"},
+	{"remote", 'r', OPTION_TEXT, "ADDRESS", "remote", "the other side; must be given", NULL},
+	{"local", 'l', OPTION_TEXT, "ADDRESS", "local",
+	 "this side (default: of the interface by which packets leave)", NULL},
+	{"link", 0, OPTION_TEXT, "INTERFACE", "link", "take packets that come by this one only",
+	 NULL},
+	{"key", 0, OPTION_NUMBER, "NUMBER", "key", "of gre, in both directions", NULL},
+	{"input-key", 0, OPTION_NUMBER, "NUMBER", "input_key", "of gre, in packets that come",
+	 NULL},
+	{"output-key", 0, OPTION_NUMBER, "NUMBER", "output_key", "of gre, in packets that leave",
+	 NULL},
+	{"checksum", 0, OPTION_BOOLEAN, "BOOLEAN", "checksum",
+	 "of gre: send one, and want one in packets that come", "true false"},
+	{"vni", 'i', OPTION_NUMBER, "NUMBER", "vni", "of vxlan: the network, 0 to 16777215", NULL},
+	{"port", 0, OPTION_NUMBER, "PORT", "port", "of vxlan (default 4789)", NULL},
+	{"ttl", 0, OPTION_NUMBER, "NUMBER", "ttl", "of the outer header (default 64)", NULL},
+	{"tos", 0, OPTION_NUMBER, "NUMBER", "tos",
+	 "of the outer header (default: that of the packet inside)", NULL},
+	{"tap", 0, OPTION_TEXT, "NAME", "tap", "its name in Linux (default NAME.kni)", NULL},
+	{"mtu", 0, OPTION_NUMBER, "BYTES", "mtu",
+	 "default: what the outer headers leave of the interface beneath", NULL},
+	{0},
+};
+
+static enum exit_code tunnel_list(struct client *client, const struct arguments *arguments)
+{
+	static const struct column columns[] = {
+		{"TUNNEL", "name", false, 0},
+		{"KIND", "kind", false, 0},
+		{"LOCAL", "local", false, 0},
+		{"REMOTE", "remote", false, 0},
+		{"KEY", "input_key", true, 0},
+		{"VNI", "vni", true, 0},
+		{"TAP", "tap", false, 0},
+		{"UP", "up", false, 0},
+		{"MTU", "mtu", true, 0},
+		{"PACKETS-IN", "packets_in", true, 0},
+		{"PACKETS-OUT", "packets_out", true, 0},
+		{"BYTES-IN", "bytes_in", true, 0},
+		{"BYTES-OUT", "bytes_out", true, 0},
+		{"ORIGIN", "origin", false, 0},
+		{0},
+	};
+
+	return place_list(client, arguments, "/v1/tunnels", "tunnels", columns);
+}
+
+static enum exit_code tunnel_add(struct client *client, const struct arguments *arguments)
+{
+	return interface_put(client, arguments, "tunnels");
+}
+
+static enum exit_code tunnel_delete(struct client *client, const struct arguments *arguments)
+{
+	return interface_delete(client, arguments, "tunnels");
+}
+
 const struct command interface_commands[] = {
+	{"tunnel", "list", "", NULL, "tunnel interfaces, with their counters", tunnel_list},
+	{"tunnel", "add", "NAME", tunnel_options, "make one; kept over restarts", tunnel_add},
+	{"tunnel", "delete", "NAME", NULL, "remove one, with all that was put on it",
+	 tunnel_delete},
 	{"bond", "list", "", NULL, "bonds and what their members are at", bond_list},
 	{"bond", "set", "NAME", bond_options, "change settings of a bond until weir is restarted",
 	 bond_set},

@@ -431,6 +431,7 @@ const struct field config_fields[] = {
 	{"services", decode_ignore},
 	{"bonds", decode_ignore}, // these two: config_interface.c
 	{"vlans", decode_ignore},
+	{"tunnels", decode_ignore},
 	{"tunnels", decode_later, .more = "a tunnel interface"},
 	{"vpc", decode_later, .more = "the VPC gateway"},
 	{"bfd", decode_later, .more = "BFD"},

@@ -16,7 +16,7 @@ bool config_has_interface(const struct config *config, const char *name)
 {
 	for (unsigned int i = 0; i < config->interface_count; i++)
 		if (strcmp(config->interfaces[i].name, name) == 0 ||
-		    strcmp(config->interfaces[i].vlan.tap, name) == 0)
+		    strcmp(config->interfaces[i].tap, name) == 0)
 			return true;
 	for (unsigned int i = 0; i < config->bond_count; i++)
 		if (strcmp(config->bonds[i].name, name) == 0 ||
@@ -61,8 +61,10 @@ static int interface_check(struct decode *d, const struct config *config,
 			   const struct interface_config *made)
 {
 	const struct vlan_config *vlan = &made->vlan;
+	bool has_link = made->kind == INTERFACE_VLAN || made->link[0];
 
-	if (!port_named(config, vlan->link) && !config_has_interface(config, vlan->link)) {
+	if (has_link && !port_named(config, vlan->link) &&
+	    !config_has_interface(config, vlan->link)) {
 		decode_enter(d, ".link");
 		return decode_fail(d, -EINVAL, "there is no interface \"%s\" before this one",
 				   vlan->link);
@@ -71,9 +73,11 @@ static int interface_check(struct decode *d, const struct config *config,
 		decode_enter(d, ".name");
 		return decode_fail(d, -EINVAL, "there is an interface \"%s\" already", vlan->name);
 	}
-	for (unsigned int i = 0; i < config->interface_count; i++) {
+	for (unsigned int i = 0; i < config->interface_count && made->kind == INTERFACE_VLAN; i++) {
 		const struct vlan_config *other = &config->interfaces[i].vlan;
 
+		if (config->interfaces[i].kind != INTERFACE_VLAN)
+			continue;
 		if (other->id != vlan->id || other->type != vlan->type ||
 		    strcmp(other->link, vlan->link) != 0)
 			continue;
@@ -97,7 +101,10 @@ static int interface_decode_one(struct decode *d, const json_t *value, enum inte
 			decode_enter(d, error.field[0] == '[' ? "%s" : ".%s", error.field);
 		return decode_fail(d, status, "%s", error.text);
 	}
-	vlan_complete(&made.vlan);
+	if (kind == INTERFACE_VLAN)
+		vlan_complete(&made.vlan);
+	else
+		device_complete_tunnel(&made.tunnel);
 	status = interface_check(d, config, &made);
 	if (status < 0)
 		return status;

@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "control/config_fields.h"
+#include "control/config_tunnel.h"
 #include "control/decode.h"
 
 const char *interface_section(enum interface_kind kind)
 {
-	static const char *const sections[INTERFACE_KINDS] = {"vlans"};
+	static const char *const sections[INTERFACE_KINDS] = {"vlans", "tunnels"};
 
 	return sections[kind];
 }
@@ -76,8 +77,14 @@ int interface_decode(enum interface_kind kind, const json_t *body, const char *n
 
 	memset(config, 0, sizeof(*config));
 	config->kind = kind;
-	config->vlan.type = RTE_ETHER_TYPE_VLAN;
-	status = decode_object(&d, body, vlan_fields, &config->vlan);
+	if (kind == INTERFACE_TUNNEL) {
+		status = config_decode_tunnel(&d, body, &config->tunnel);
+		if (status == 0 && name == NULL && !config->name[0])
+			status = error_set(error, -EINVAL, "name", "is missing");
+	} else {
+		config->vlan.type = RTE_ETHER_TYPE_VLAN;
+		status = decode_object(&d, body, vlan_fields, &config->vlan);
+	}
 	if (status < 0 || name == NULL)
 		return status;
 	if (config->name[0] && strcmp(config->name, name) != 0)
@@ -92,5 +99,6 @@ int interface_decode(enum interface_kind kind, const json_t *body, const char *n
 
 json_t *interface_config_json(const struct interface_config *config)
 {
-	return vlan_json(&config->vlan);
+	return config->kind == INTERFACE_TUNNEL ? config_tunnel_json(&config->tunnel)
+						: vlan_json(&config->vlan);
 }

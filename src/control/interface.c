@@ -56,11 +56,16 @@ static void interface_complete(struct interface_config *config)
 {
 	if (config->kind == INTERFACE_VLAN)
 		vlan_complete(&config->vlan);
+	else
+		device_complete_tunnel(&config->tunnel);
 }
 
 static int interface_make(struct interface *interface, struct error *error)
 {
-	int status = vlan_create(&interface->config.vlan, &interface->iface, error);
+	struct interface_config *config = &interface->config;
+	int status = config->kind == INTERFACE_VLAN
+			     ? vlan_create(&config->vlan, &interface->iface, error)
+			     : device_create_tunnel(&config->tunnel, &interface->iface, error);
 
 	if (status < 0)
 		return status;
@@ -100,7 +105,9 @@ static int interface_unmake(struct interface *interface, struct error *error)
 		return error_set(error, -EBUSY, "name",
 				 "%s is a local address on %s: take it from there first",
 				 addr_format(claimed, text), name);
-	if (iface != NULL)
+	if (iface != NULL && interface->config.kind == INTERFACE_TUNNEL)
+		device_remove_tunnel(iface);
+	else if (iface != NULL)
 		status = vlan_remove(iface, error);
 	if (status < 0)
 		return status;
@@ -279,7 +286,9 @@ void interface_stop(void)
 
 	while ((interface = TAILQ_LAST(&interfaces, interface_list)) != NULL) {
 		TAILQ_REMOVE(&interfaces, interface, all);
-		if (interface->iface)
+		if (interface->iface && interface->config.kind == INTERFACE_TUNNEL)
+			device_remove_tunnel(interface->iface);
+		else if (interface->iface)
 			iface_remove(interface->iface);
 		free(interface);
 	}

@@ -8,17 +8,22 @@
 #include "base/error.h"
 #include "net/iface.h"
 #include "net/vlan.h"
+#include "tunnel/device.h"
 
 /*
  * Interfaces that are made and removed while weir runs. See interface.c. Control thread only.
  */
-enum interface_kind { INTERFACE_VLAN, INTERFACE_KINDS };
+enum interface_kind { INTERFACE_VLAN, INTERFACE_TUNNEL, INTERFACE_KINDS };
 
 struct interface_config {
 	enum interface_kind kind;
 	union {
-		char name[IFACE_NAME]; // every kind begins with it
+		// Every kind begins with these.
+		struct {
+			char name[IFACE_NAME], link[IFACE_NAME], tap[IFACE_NAME];
+		};
 		struct vlan_config vlan;
+		struct tunnel_config tunnel;
 	};
 };
 

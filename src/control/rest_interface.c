@@ -58,3 +58,18 @@ int rest_vlan_delete(struct request *request, struct error *error)
 {
 	return delete (request, INTERFACE_VLAN, error);
 }
+
+int rest_tunnel_list(struct request *request, struct error *error)
+{
+	return list(request, INTERFACE_TUNNEL);
+}
+
+int rest_tunnel_put(struct request *request, struct error *error)
+{
+	return put(request, INTERFACE_TUNNEL, error);
+}
+
+int rest_tunnel_delete(struct request *request, struct error *error)
+{
+	return delete (request, INTERFACE_TUNNEL, error);
+}

@@ -140,6 +140,7 @@ int iface_add(const struct iface *made, struct iface **out, struct error *error)
 		return error_set(error, -ENOMEM, "", "out of memory");
 	iface = &entry->iface;
 	*iface = *made;
+	entry->tap.no_arp = iface->no_arp;
 	result = tap_create(&entry->tap, iface->tap_name, &iface->mac, iface->mtu, error);
 	if (result < 0)
 		goto free_entry;

@@ -28,6 +28,7 @@ struct iface {
 	uint16_t port;		   // index of the port beneath
 	uint8_t kind;		   // enum iface_kind
 	bool repair;		   // its frames may hold partial checksums
+	bool no_arp;		   // there is one next hop, for whatever is routed there
 	uint8_t tag_bytes;	   // 0, 4 or 8: how long the tags of its frames are on the wire
 	uint8_t tags[IFACE_TAGS];  // they, as they stand behind the Ethernet addresses
 	uint16_t parent;	   // index of the interface that a VLAN stands on

@@ -121,9 +121,23 @@ static struct neigh *neigh_search(uint16_t iface, const struct addr *addr)
 	return neigh;
 }
 
+/* Where nobody resolves neighbours, all addresses of a family are one. */
+static bool neigh_is_fixed(uint16_t iface)
+{
+	const struct iface *on = iface_get(iface);
+
+	return on && on->no_arp;
+}
+
+static struct addr neigh_name(uint16_t iface, const struct addr *addr)
+{
+	return neigh_is_fixed(iface) ? (struct addr){.family = addr->family} : *addr;
+}
+
 uint16_t neigh_lookup(uint16_t iface, const struct addr *addr, uint16_t mtu)
 {
-	struct neigh *neigh = neigh_search(iface, addr);
+	struct addr name = neigh_name(iface, addr);
+	struct neigh *neigh = neigh_search(iface, &name);
 	struct neigh_variant *variant;
 
 	if (!neigh)
@@ -188,9 +202,10 @@ static struct neigh *neigh_create(uint16_t iface, const struct addr *addr)
 
 static struct neigh *neigh_get(uint16_t iface, const struct addr *addr)
 {
-	struct neigh *neigh = neigh_search(iface, addr);
+	struct addr name = neigh_name(iface, addr);
+	struct neigh *neigh = neigh_search(iface, &name);
 
-	return neigh ? neigh : neigh_create(iface, addr);
+	return neigh ? neigh : neigh_create(iface, &name);
 }
 
 static void neigh_destroy(struct neigh *neigh)
@@ -379,6 +394,8 @@ void neigh_update(uint16_t iface, const struct addr *addr, uint16_t state,
 		log_error("no memory for a neighbour");
 		return;
 	}
+	if (neigh_is_fixed(iface))
+		return;
 	if (!neigh_outdated(neigh, event))
 		neigh_set(neigh, true, state, mac);
 }
@@ -387,8 +404,21 @@ void neigh_delete(uint16_t iface, const struct addr *addr)
 {
 	struct neigh *neigh = neigh_search(iface, addr);
 
-	if (neigh && !neigh_outdated(neigh, true))
+	if (neigh && !neigh_is_fixed(iface) && !neigh_outdated(neigh, true))
 		neigh_set(neigh, false, 0, NULL);
+}
+
+void neigh_without_arp(uint16_t iface)
+{
+	const struct addr any[2] = {{.family = AF_INET}, {.family = AF_INET6}};
+	const struct iface *on = iface_get(iface);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct neigh *neigh = neigh_get(iface, &any[i]);
+
+		if (neigh)
+			neigh_set(neigh, true, NUD_NOARP, &on->mac);
+	}
 }
 
 void neigh_dump_begin(uint8_t family)
@@ -406,6 +436,8 @@ void neigh_dump_end(uint8_t family, bool complete)
 	for (neigh = TAILQ_FIRST(&neigh_all); neigh; neigh = next) {
 		next = TAILQ_NEXT(neigh, all);
 		if (neigh->addr.family != family)
+			continue;
+		if (neigh_is_fixed(neigh->iface))
 			continue;
 		if (complete && neigh->present && neigh->generation != generation)
 			neigh_set(neigh, false, 0, NULL);
@@ -441,6 +473,8 @@ static void neigh_take_request(const struct request *request)
 {
 	struct neigh *neigh = neigh_search(request->iface, &request->addr);
 
+	if (neigh_is_fixed(request->iface))
+		return;
 	if (!neigh && request->iface && neigh_count < NEIGH_MAX && iface_get(request->iface))
 		neigh = neigh_create(request->iface, &request->addr);
 	if (!neigh || neigh_usable(neigh))

@@ -70,6 +70,9 @@ void neigh_stop(void);
 /* Worker: next hop of an on-link destination for an MTU (0: the interface's). */
 uint16_t neigh_lookup(uint16_t iface, const struct addr *addr, uint16_t mtu);
 
+/* Control: of an interface that is iface.no_arp, the one next hop of each family. */
+void neigh_without_arp(uint16_t iface);
+
 /* Begin to use a neighbour, whether it is known or not. -ENOMEM. */
 int neigh_attach(struct neigh_user *user, uint16_t iface, const struct addr *addr,
 		 void (*changed)(struct neigh_user *self));

@@ -95,7 +95,7 @@ uint16_t nexthop_create(const struct iface *iface, const struct addr *addr,
 	nexthop->iface = iface->index;
 	nexthop->mtu = mtu;
 	nexthop->addr = *addr;
-	nexthop->header_len = end - nexthop->header;
+	nexthop->header_len = iface->kind == IFACE_TUNNEL ? NEXTHOP_TUNNEL : end - nexthop->header;
 	return number;
 }
 

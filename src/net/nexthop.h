@@ -25,6 +25,7 @@ enum {
 	NEXTHOP_SYMMETRIC = 4,	// of a session: the neighbour that its client comes by
 	NEXTHOP_FIRST = 16,	// first real one
 	NEXTHOP_MAX = 65536,
+	NEXTHOP_TUNNEL = 1, // header_len of a next hop that is a tunnel
 	PATH_SLOTS = 16,
 	PATH_NONE = 0, // a path of nobody, which leads nowhere
 	PATH_MAX_COUNT = 1 << 20,
@@ -33,7 +34,7 @@ enum {
 struct nexthop {
 	uint8_t header[22]; // Ethernet header with VLAN tags, destination first; its last two
 			    // bytes are zero: output writes the packet's own Ethernet type there
-	uint8_t header_len; // 14, 18 or 22; 0: this number is not in use
+	uint8_t header_len; // 14, 18 or 22, NEXTHOP_TUNNEL; 0: this number is not in use
 	uint8_t port;	    // index of the port to send on
 	uint16_t iface;	    // index of the logical interface
 	uint16_t mtu;	    // of the route or interface, the IP datagram's limit

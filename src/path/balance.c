@@ -25,6 +25,7 @@
 #include "path/fragment.h"
 #include "path/nat_log.h"
 #include "path/room.h"
+#include "path/tunnelled.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
@@ -409,7 +410,7 @@ static void balance_no_service(struct worker *w, struct pkt *p)
 	else if (!w->punt_unknown && address_set_has(ADDRESS_VIP, &destination))
 		pkt_drop(p, DROP_vip_no_service);
 	else if (destination_is_local(p))
-		p->fate = FATE_PUNT;
+		p->fate = tunnelled_take(w, p) ? p->fate : FATE_PUNT;
 	else if (matches_is_undecided(p))
 		pkt_drop(p, DROP_neighbour_unresolved);
 	else
@@ -496,6 +497,8 @@ static void balance_local(struct worker *w, struct batch *b, unsigned int at)
 	if (pkt_is_echo(p) && tunnel_error_take(w, b, at))
 		return;
 	destination = pkt_destination(p);
+	if (tunnelled_take(w, p))
+		return;
 	if (may_be_fragment(p) && (address_is_ours(&destination) || !destination_is_local(p)) &&
 	    reassembly_take(w, b, at))
 		return;

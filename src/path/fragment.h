@@ -9,7 +9,7 @@
  */
 bool reassembly_take(struct worker *w, struct batch *b, unsigned int at);
 unsigned int reassembly_released(struct worker *w, struct batch *b);
-void output_strip_tags(struct pkt *p); // output.c: what leads to its interface is known
+void tags_strip(struct pkt *p); // tags.c: what leads to its interface is known
 void reassembly_expire(struct worker *w, uint64_t tsc);
 
 /* fragment.c: may the packet be cut? Its pieces, one after the other; NULL: no buffer. */

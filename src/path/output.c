@@ -16,6 +16,7 @@
 #include "net/route.h"
 #include "path/observe.h"
 #include "path/fragment.h"
+#include "path/tunnelled.h"
 #include "path/worker.h"
 
 enum { PARK_SECONDS = 1, PARK_LOOKS = 200 /* a second */ };
@@ -116,6 +117,10 @@ static inline void output_send(struct worker *w, struct rte_mbuf *m, unsigned in
 	uint8_t *header;
 
 	if (unlikely(n->header_len != l3)) {
+		if (unlikely(n->header_len == NEXTHOP_TUNNEL)) {
+			tunnelled_send(w, m, l3, ipv6, n);
+			return;
+		}
 		m->data_off += l3 - n->header_len;
 		m->data_len += n->header_len - l3;
 		m->pkt_len += n->header_len - l3;
@@ -151,6 +156,14 @@ static void output_pieces(struct worker *w, struct rte_mbuf *pieces, unsigned in
 	w->stats.fragments_made--;
 }
 
+void output_datagram(struct worker *w, struct rte_mbuf *m, bool ipv6, const struct nexthop *n)
+{
+	if (rte_pktmbuf_pkt_len(m) > n->mtu)
+		output_cut(w, m, 0, n);
+	else
+		output_send(w, m, 0, ipv6, n);
+}
+
 static void output_park(struct worker *w, struct batch *b, struct pkt *p)
 {
 	if (w->parked_count == PARKED) {
@@ -167,19 +180,6 @@ static void output_park(struct worker *w, struct batch *b, struct pkt *p)
 	};
 }
 
-/* Linux and other workers get frames of a VLAN interface without its tags. */
-void output_strip_tags(struct pkt *p)
-{
-	unsigned int tags = p->l3 - RTE_ETHER_HDR_LEN;
-	uint8_t *frame = rte_pktmbuf_mtod(p->mbuf, uint8_t *);
-
-	if (likely(tags == 0))
-		return;
-	memmove(frame + tags, frame, 2 * RTE_ETHER_ADDR_LEN);
-	rte_pktmbuf_adj(p->mbuf, tags);
-	p->l3 = RTE_ETHER_HDR_LEN;
-}
-
 /* A next hop number that is none. */
 static void output_odd(struct worker *w, struct batch *b, unsigned int at)
 {
@@ -193,7 +193,7 @@ static void output_odd(struct worker *w, struct batch *b, unsigned int at)
 		output_drop(w, p->mbuf, DROP_route_blackhole);
 		break;
 	case NEXTHOP_LOCAL: // a client or server that is this host itself
-		output_strip_tags(p);
+		tags_strip(p);
 		if (punt_to_kernel(w->index, p->iface, PUNT_REST, p->mbuf, b->tsc))
 			w->stats.punted++;
 		else
@@ -283,7 +283,7 @@ static enum punt_class output_class(const struct pkt *p)
 
 static void output_punt(struct worker *w, struct batch *b, struct pkt *p)
 {
-	output_strip_tags(p);
+	tags_strip(p);
 	if (punt_to_kernel(w->index, p->iface, output_class(p), p->mbuf, b->tsc))
 		w->stats.punted++;
 	else
@@ -298,6 +298,10 @@ static void output_bare(struct worker *w, struct pkt *p)
 
 	if (!iface) {
 		output_drop(w, p->mbuf, DROP_iface_down);
+		return;
+	}
+	if (iface->kind == IFACE_TUNNEL) {
+		tunnelled_send_frame(w, p->mbuf, iface);
 		return;
 	}
 	if (iface->tag_bytes > 0) {
@@ -331,11 +335,11 @@ void output(struct worker *w, struct batch *b)
 			output_punt(w, b, p);
 			break;
 		case FATE_HAND:
-			output_strip_tags(p);
+			tags_strip(p);
 			hand_add(w, b->owner[i], p->mbuf, p->iface, b->hand[i]);
 			break;
 		case FATE_FOLLOW:
-			output_strip_tags(p);
+			tags_strip(p);
 			hand_add(w, b->owner[i], p->mbuf, p->iface, HAND_FOLLOW);
 			break;
 		case FATE_PIECES:

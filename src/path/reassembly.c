@@ -303,7 +303,7 @@ static void fragment_meet(struct worker *w, struct batch *b, unsigned int at, st
 		frag_release(&w->frag, f);
 	}
 	if (f->verdict == FRAG_WAITING) {
-		output_strip_tags(p); // it comes back as one of this very interface
+		tags_strip(p); // it comes back as one of this very interface
 		p->mbuf->port = p->iface;
 		p->mbuf->hash.usr = HAND_RELEASED; // how it comes back
 		if (frag_hold(&w->frag, f, p->mbuf))

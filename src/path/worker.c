@@ -26,6 +26,7 @@
 #include "net/punt.h"
 #include "path/fragment.h"
 #include "path/observe.h"
+#include "path/tunnelled.h"
 
 enum {
 	SPIN_MICROSECONDS = 50,
@@ -93,17 +94,19 @@ static void worker_receive(struct worker *w)
 	unsigned int count;
 
 	b->count = 0;
+	if (unlikely(w->opened_count > 0))
+		tunnelled_released(w, b);
 	if (unlikely(w->frag.ready_count > 0))
 		reassembly_released(w, b);
 	// A share of each batch at most, so that neither other workers, nor Linux, nor one port can
 	// starve the rest.
 	if (w->count > 1) {
-		count = handoff_receive(w->index, packets, BATCH / 2);
+		count = handoff_receive(w->index, packets, RTE_MIN(BATCH - b->count, BATCH / 2u));
 		w->stats.taken_over += count;
 		batch_add(b, packets, count, PKT_HANDED);
 		for (unsigned int i = 0; i < count; i++)
 			if (packets[i]->hash.usr == HAND_READY)
-				b->pkt[i].flags |= PKT_READY;
+				b->pkt[b->count - count + i].flags |= PKT_READY;
 	}
 	count = punt_from_kernel(w->index, packets, RTE_MIN(BATCH - b->count, BATCH / 4u));
 	w->stats.from_kernel += count;

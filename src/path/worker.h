@@ -88,6 +88,8 @@ struct worker {
 	struct transmit transmit[PORT_MAX]; // w: by port index
 	struct parked parked[PARKED];	    // w
 	unsigned int parked_count;	    // w
+	struct rte_mbuf *opened[BATCH];	    // w: out of tunnels, for the next batch
+	unsigned int opened_count;	    // w
 	struct frag_table frag;		    // w: datagrams that come in fragments
 	uint64_t parked_look;		    // w: TSC at which they are looked at again
 	uint8_t epoch;			    // w: route_epoch as of this batch

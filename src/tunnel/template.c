@@ -114,10 +114,16 @@ static void template_ipv6(struct template *t, const struct addr *to, const struc
 void template_make(uint32_t server, const struct tunnel_settings *settings, const struct addr *to,
 		   const struct addr *source)
 {
-	struct template *t = &template_table[server];
+	assert(server < table_count);
+	template_fill(&template_table[server], settings, to, source);
+}
+
+void template_fill(struct template *t, const struct tunnel_settings *settings,
+		   const struct addr *to, const struct addr *source)
+{
 	uint8_t *transport;
 
-	assert(server < table_count && settings->type < TUNNEL_TYPES);
+	assert(settings->type < TUNNEL_TYPES);
 	memset(t, 0, sizeof(*t));
 	t->type = settings->type;
 	t->mtu = TEMPLATE_MTU_UNKNOWN;

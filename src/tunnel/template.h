@@ -50,6 +50,9 @@ extern struct template *template_table; // by server; touched as it is used
 int template_start(uint32_t servers);
 void template_stop(void);
 
+/* Make one that stands elsewhere; as template_make(). */
+void template_fill(struct template *t, const struct tunnel_settings *settings,
+		   const struct addr *to, const struct addr *source);
 /* Control: `source` of family AF_UNSPEC is that of the interface which the packet leaves by. */
 void template_make(uint32_t server, const struct tunnel_settings *settings, const struct addr *to,
 		   const struct addr *source);

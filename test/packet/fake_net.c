@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "net/kernel.h"
+#include "net/neigh.h"
 #include "net/retire.h"
 #include "net/route.h"
 #include "net/vlan.h"
@@ -253,5 +254,24 @@ bool punt_pending(unsigned int worker)
 }
 
 void punt_wake(unsigned int worker)
+{
+}
+
+/* No tunnel interface is made by control. */
+struct iface *iface_find(const char *name)
+{
+	return NULL;
+}
+
+int iface_add(const struct iface *made, struct iface **out, struct error *error)
+{
+	return -ENOSPC;
+}
+
+void iface_remove(struct iface *iface)
+{
+}
+
+void neigh_without_arp(uint16_t iface)
 {
 }

@@ -6,6 +6,7 @@
 
 #include "io/port_bond.h"
 #include "net/vlan.h"
+#include "tunnel/device.h"
 
 /* Bonds */
 void port_bond_get(const struct port *bond, struct port_bond_state *state)
@@ -54,5 +55,21 @@ int vlan_remove(struct iface *iface, struct error *error)
 }
 
 void iface_remove(struct iface *iface)
+{
+}
+
+/* Tunnels */
+void device_complete_tunnel(struct tunnel_config *config)
+{
+	if (!config->tap[0])
+		snprintf(config->tap, sizeof(config->tap), "%.11s.kni", config->name);
+}
+
+int device_create_tunnel(struct tunnel_config *config, struct iface **out, struct error *error)
+{
+	return error_set(error, -ENOSPC, "", "no tunnel is ever made here");
+}
+
+void device_remove_tunnel(struct iface *iface)
 {
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+
+#include <rte_ether.h>
+
+#include "path/fragment.h"
+
+/* Linux and other workers get frames of a VLAN interface without its tags. */
+void tags_strip(struct pkt *p)
+{
+	unsigned int tags = p->l3 - RTE_ETHER_HDR_LEN;
+	uint8_t *frame = rte_pktmbuf_mtod(p->mbuf, uint8_t *);
+
+	if (likely(tags == 0))
+		return;
+	memmove(frame + tags, frame, 2 * RTE_ETHER_ADDR_LEN);
+	rte_pktmbuf_adj(p->mbuf, tags);
+	p->l3 = RTE_ETHER_HDR_LEN;
+}
