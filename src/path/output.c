@@ -158,10 +158,7 @@ static void output_pieces(struct worker *w, struct rte_mbuf *pieces, unsigned in
 
 void output_datagram(struct worker *w, struct rte_mbuf *m, bool ipv6, const struct nexthop *n)
 {
-	if (rte_pktmbuf_pkt_len(m) > n->mtu)
-		output_cut(w, m, 0, n);
-	else
-		output_send(w, m, 0, ipv6, n);
+	output_send(w, m, 0, ipv6, n);
 }
 
 static void output_park(struct worker *w, struct batch *b, struct pkt *p)

@@ -21,6 +21,7 @@
 #include <rte_udp.h>
 
 #include "net/nexthop.h"
+#include "path/fragment.h"
 #include "tunnel/device.h"
 #include "tunnel/source.h"
 
@@ -199,6 +200,23 @@ static void tunnelled_set_ttl(uint8_t *outer, bool ipv6, uint8_t ttl)
 	ip->hdr_checksum = ~csum_fold(csum_bytes(ip, sizeof(*ip)));
 }
 
+/* Too large for the way, and its sender allows that it is cut. */
+static void tunnelled_cut(struct worker *w, struct rte_mbuf *m, const struct nexthop *n)
+{
+	struct fragmentation f;
+	struct rte_mbuf *piece = m;
+
+	fragment_begin(&f, m, 0, n->mtu);
+	while (piece && fragment_left(&f)) {
+		piece = fragment_next(&f);
+		if (piece)
+			output_datagram(w, piece, false, n);
+		else
+			w->drops[DROP_needs_fragmentation]++;
+	}
+	rte_pktmbuf_free(m);
+}
+
 /* By the path to the other side; the outer IP header is at the beginning of the packet. */
 static void tunnelled_leave(struct worker *w, struct rte_mbuf *m, const struct tunnel_device *d,
 			    uint16_t nexthop, uint32_t hash)
@@ -223,6 +241,8 @@ static void tunnelled_leave(struct worker *w, struct rte_mbuf *m, const struct t
 	} else if (rte_pktmbuf_pkt_len(m) > n->mtu &&
 		   (ipv6 || rte_pktmbuf_mtod(m, uint8_t *)[6] & 0x40)) {
 		tunnelled_drop(w, m, DROP_needs_fragmentation);
+	} else if (rte_pktmbuf_pkt_len(m) > n->mtu) {
+		tunnelled_cut(w, m, n);
 	} else {
 		output_datagram(w, m, ipv6, n);
 	}

@@ -14,5 +14,5 @@ void tunnelled_send(struct worker *w, struct rte_mbuf *m, unsigned int l3, bool 
 		    const struct nexthop *n);
 void tunnelled_send_frame(struct worker *w, struct rte_mbuf *m, const struct iface *iface);
 
-/* output.c: a datagram without Ethernet header, in fragments where it must be. */
+/* output.c: a datagram without Ethernet header. */
 void output_datagram(struct worker *w, struct rte_mbuf *m, bool ipv6, const struct nexthop *n);

@@ -115,6 +115,7 @@ void template_make(uint32_t server, const struct tunnel_settings *settings, cons
 		   const struct addr *source)
 {
 	assert(server < table_count);
+	table_highest = RTE_MAX(table_highest, server);
 	template_fill(&template_table[server], settings, to, source);
 }
 
@@ -127,7 +128,6 @@ void template_fill(struct template *t, const struct tunnel_settings *settings,
 	memset(t, 0, sizeof(*t));
 	t->type = settings->type;
 	t->mtu = TEMPLATE_MTU_UNKNOWN;
-	table_highest = RTE_MAX(table_highest, server);
 	t->flags = to->family == AF_INET6 ? TEMPLATE_IPV6 : 0;
 	if (settings->type != TUNNEL_IPIP && settings->checksum == TUNNEL_CHECKSUM_FULL)
 		t->flags |= TEMPLATE_CHECKSUM;
