@@ -117,10 +117,8 @@ static inline void output_send(struct worker *w, struct rte_mbuf *m, unsigned in
 	uint8_t *header;
 
 	if (unlikely(n->header_len != l3)) {
-		if (unlikely(n->header_len == NEXTHOP_TUNNEL)) {
-			tunnelled_send(w, m, l3, ipv6, n);
-			return;
-		}
+		if (unlikely(n->header_len == NEXTHOP_TUNNEL))
+			return tunnelled_send(w, m, l3, ipv6, n);
 		m->data_off += l3 - n->header_len;
 		m->data_len += n->header_len - l3;
 		m->pkt_len += n->header_len - l3;
@@ -297,10 +295,8 @@ static void output_bare(struct worker *w, struct pkt *p)
 		output_drop(w, p->mbuf, DROP_iface_down);
 		return;
 	}
-	if (iface->kind == IFACE_TUNNEL) {
-		tunnelled_send_frame(w, p->mbuf, iface);
-		return;
-	}
+	if (iface->kind == IFACE_TUNNEL)
+		return tunnelled_send_frame(w, p->mbuf, iface);
 	if (iface->tag_bytes > 0) {
 		struct iface_count *count = &w->iface_count[iface->index];
 

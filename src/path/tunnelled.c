@@ -260,7 +260,7 @@ static void tunnelled_close(struct worker *w, struct rte_mbuf *m, const struct t
 	uint8_t *outer;
 
 	if (rte_pktmbuf_headroom(m) < d->length + ETHERNET_MOST) {
-		tunnelled_drop(w, m, DROP_tunnel_no_room);
+		tunnelled_drop(w, m, DROP_no_headroom);
 		return;
 	}
 	if (length + d->length > UINT16_MAX) {
@@ -299,7 +299,7 @@ void tunnelled_send(struct worker *w, struct rte_mbuf *m, unsigned int l3, bool 
 	if (d->config.kind == TUNNEL_KIND_VXLAN) {
 		ether = (uint8_t *)rte_pktmbuf_prepend(m, RTE_ETHER_HDR_LEN);
 		if (!ether) {
-			tunnelled_drop(w, m, DROP_tunnel_no_room);
+			tunnelled_drop(w, m, DROP_no_headroom);
 			return;
 		}
 		memcpy(ether, n->header, 2 * RTE_ETHER_ADDR_LEN);
