@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
@@ -12,9 +13,9 @@
 #include "net/iface.h"
 
 /*
- * One lock-free hash for each role, those of NAT and tunnels made with the first service that needs them; the
- * value is the count of users, which only control looks at, and of local addresses the number of a
- * port above it.
+ * One lock-free hash for each role, those of NAT and tunnels made with the first service that needs
+ * them; the value is the count of users, which only control looks at, and of local addresses the
+ * number of a port above it.
  * A position that was taken out may still be read by a worker, so it is freed after a grace period.
  */
 enum { ADDRESSES_MAX = 1 << 18, PLACE_SHIFT = 32 };
@@ -28,6 +29,15 @@ static struct rte_hash *set_of(enum address_role role)
 	return __atomic_load_n(&sets[role], __ATOMIC_ACQUIRE);
 }
 
+/* An address stands at four bytes, and rte_hash_crc() reads words of eight. */
+static uint32_t address_hash(const void *addr, uint32_t length, uint32_t initial)
+{
+	uint64_t words[3] = {0};
+
+	memcpy(words, addr, length);
+	return rte_hash_crc(words, sizeof(words), initial);
+}
+
 static struct rte_hash *set_make(enum address_role role)
 {
 	static const char *const names[] = {"weir_vip", "weir_local", "weir_nat_server",
@@ -36,7 +46,7 @@ static struct rte_hash *set_make(enum address_role role)
 		.name = names[role],
 		.entries = ADDRESSES_MAX,
 		.key_len = sizeof(struct addr),
-		.hash_func = rte_hash_crc,
+		.hash_func = address_hash,
 		.socket_id = SOCKET_ID_ANY,
 		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF |
 			      RTE_HASH_EXTRA_FLAGS_EXT_TABLE,

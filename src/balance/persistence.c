@@ -70,9 +70,12 @@ void persistence_destroy(struct persistence *p)
 /* Keep the first `bits` bits. */
 static void network_mask(uint8_t *address, unsigned int size, unsigned int bits)
 {
-	for (unsigned int i = 0; i<size; i++, bits = bits> 8 ? bits - 8 : 0)
-		if (bits < 8)
-			address[i] &= 0xff << (8 - bits);
+	for (unsigned int i = 0; i < size; i++) {
+		unsigned int kept = RTE_MIN(bits, 8u);
+
+		address[i] &= 0xff << (8 - kept);
+		bits -= kept;
+	}
 }
 
 struct persistence_key persistence_key(const struct service *service, const struct pkt *p)
