@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool addr_equal(const struct addr *a, const struct addr *b)
-{
-	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
-}
-
 int addr_compare(const struct addr *a, const struct addr *b)
 {
 	if (a->family != b->family)

@@ -49,7 +49,11 @@ static inline struct addr addr_v6(const uint8_t bytes[16])
 	return a;
 }
 
-bool addr_equal(const struct addr *a, const struct addr *b);
+static inline bool addr_equal(const struct addr *a, const struct addr *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
 int addr_compare(const struct addr *a, const struct addr *b); // as memcmp: by family, then bytes
 bool addr_is_multicast(const struct addr *a);
 bool addr_is_unspecified(const struct addr *a); // 0.0.0.0 or ::

@@ -27,9 +27,8 @@ static bool state_is_over(enum session_state state)
 }
 
 /*
- * A SYN or INIT on a session that is over: the client uses its port again. And, once any session of
- * this batch was made or ended, what lookup() found may be another session by now. Returns false
- * when the packet's fate is settled.
+ * A SYN or INIT on a session that is over: the client uses its port again. And what lookup() found
+ * may be another session, once one of this batch was made or ended. False: its fate is settled.
  */
 static __attribute__((noinline)) bool forward_again(struct worker *w, struct batch *b,
 						    unsigned int at)
@@ -135,9 +134,9 @@ __attribute__((noinline)) void forward_form(struct worker *w, struct batch *b, u
 	}
 }
 
-static inline void forward_plain(struct worker *w, struct batch *b, unsigned int at,
-				 struct session *s, unsigned int direction, uint16_t nexthop,
-				 unsigned int length)
+static inline __attribute__((always_inline)) void
+forward_plain(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+	      unsigned int direction, uint16_t nexthop, unsigned int length)
 {
 	struct pkt *p = &b->pkt[at];
 	uint8_t *l3 = pkt_l3(p);
@@ -160,9 +159,9 @@ static __attribute__((noinline)) void forward_odd(struct worker *w, struct batch
 						  unsigned int direction, uint16_t nexthop,
 						  unsigned int length)
 {
+	bool last = (s->form & FORM_ONE_PACKET) && (direction == 1 || !session_is_two_way(s));
 	struct pkt *p = &b->pkt[at];
 	uint32_t entry = p->session & ~ENTRY_REVERSE;
-	bool last = (s->form & FORM_ONE_PACKET) && (direction == 1 || !session_is_two_way(s));
 
 	if (nexthop == NEXTHOP_NONE && server_table[s->server].gone) {
 		if (odd_gone(w, b, at, s, direction))
@@ -185,8 +184,7 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 {
 	struct pkt *p = &b->pkt[at];
 	struct session *s = table_session(&w->table, p->session);
-	unsigned int direction, length;
-	uint16_t nexthop;
+	unsigned int direction, length, nexthop;
 
 	if (unlikely(w->ended || forward_is_reuse(p, s))) {
 		if (!forward_again(w, b, at))
@@ -219,10 +217,14 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 	length = forward_length(p, pkt_l3(p));
 	if (unlikely(nexthop < NEXTHOP_FIRST ||
 		     (s->form & (FORM_KIND | FORM_ECHO | FORM_ONE_PACKET)))) {
-		forward_odd(w, b, at, s, direction, nexthop, length);
-		return;
+		if (nexthop >= NEXTHOP_FIRST && !session_is_two_way(s) &&
+		    !(s->form & FORM_ONE_PACKET))
+			one_way_forward(w, b, at, s, nexthop, length);
+		else
+			forward_odd(w, b, at, s, direction, nexthop, length);
+	} else {
+		forward_plain(w, b, at, s, direction, nexthop, length);
 	}
-	forward_plain(w, b, at, s, direction, nexthop, length);
 }
 
 /*
@@ -231,8 +233,7 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
  */
 static inline void forward_prefetch(const struct worker *w, const struct batch *b)
 {
-	uint32_t servers[BATCH];
-	unsigned int count = 0;
+	uint32_t servers[BATCH], count = 0;
 
 	for (unsigned int i = 0; i < b->known.count; i++) {
 		const struct pkt *p = &b->pkt[b->known.at[i]];
@@ -242,7 +243,7 @@ static inline void forward_prefetch(const struct worker *w, const struct batch *
 			continue;
 		servers[count] = s->server;
 		if (unlikely((s->form & FORM_KIND) == FORM_TUNNEL))
-			rte_prefetch0(&template_table[s->server]);
+			template_prefetch(s->server, pkt_l3(p));
 		rte_prefetch0(&server_path[servers[count++]]);
 	}
 	for (unsigned int i = 0; i < count; i++)

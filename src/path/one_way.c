@@ -30,12 +30,11 @@
 #include "tunnel/source.h"
 #include "tunnel/template.h"
 
-static bool is_zero(const uint8_t *bytes, unsigned int length)
+static inline bool source_is_missing(const uint8_t *source, bool ipv6)
 {
-	for (unsigned int i = 0; i < length; i++)
-		if (bytes[i])
-			return false;
-	return true;
+	static const uint8_t none[16];
+
+	return ipv6 ? memcmp(source, none, 16) == 0 : memcmp(source, none, 4) == 0;
 }
 
 /* May routers after this one fragment it? IPv6 packets that are no longer than any link takes may. */
@@ -61,7 +60,7 @@ static bool tunnel_enter(struct worker *w, struct pkt *p, const struct template 
 		.fragments = outer_may_fragment(inner, ipv6, length),
 	};
 
-	if (unlikely(!(t->flags & TEMPLATE_SOURCE) && is_zero(source, outer_ipv6 ? 16 : 4))) {
+	if (unlikely(!(t->flags & TEMPLATE_SOURCE) && source_is_missing(source, outer_ipv6))) {
 		pkt_drop(p, DROP_tunnel_no_source);
 		return false;
 	}

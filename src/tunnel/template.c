@@ -211,8 +211,9 @@ void template_put(const struct template *t, uint8_t *outer, const struct templat
 	uint8_t *transport = outer + t->transport;
 	uint16_t field;
 
-	for (unsigned int i = 0; i < t->length; i += 4) // all headers are multiples of four
-		memcpy(outer + i, t->header + i, 4);
+	memcpy(outer, t->header, sizeof(struct rte_ipv4_hdr)); // the least there is
+	for (unsigned int i = sizeof(struct rte_ipv4_hdr); i < t->length; i += 4)
+		memcpy(outer + i, t->header + i, 4); // all headers are multiples of four
 	if (t->flags & TEMPLATE_IPV6)
 		template_put6(t, outer, p, inner);
 	else
