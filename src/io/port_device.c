@@ -38,7 +38,6 @@ enum {
 	PACKET_FRAME_MIN = 2048,
 	PACKET_FRAME_STEP = 512, // so that blocks of few pages hold whole frames
 	PACKET_QUEUES_MAX = 16,
-	PORT_FRAME_HEADER = 22, // Ethernet and two VLAN tags
 };
 
 /* Drivers whose frames may come from a local sender that left the checksum to the device. */
@@ -180,6 +179,14 @@ static unsigned int greatest_common_divisor(unsigned int a, unsigned int b)
 	return a;
 }
 
+/* A place for one frame in AF_PACKET's ring. */
+static unsigned int packet_frame(unsigned int mtu)
+{
+	unsigned int wanted = mtu + PORT_FRAME_HEADER + PACKET_RING_EXTRA;
+
+	return RTE_MAX(RTE_ALIGN_CEIL(wanted, PACKET_FRAME_STEP), (unsigned int)PACKET_FRAME_MIN);
+}
+
 /*
  * AF_PACKET's ring: frames as long as the MTU asks and the buffers allow, whole frames in a block
  * and whole pages in a block, for the driver reckons with a ring without gaps.
@@ -187,20 +194,16 @@ static unsigned int greatest_common_divisor(unsigned int a, unsigned int b)
 static void port_packet_arguments(const struct port *port, unsigned int workers, char *text,
 				  size_t size)
 {
-	unsigned int page = sysconf(_SC_PAGESIZE), frame, block, frames, per_block;
-	unsigned int wanted = device_mtu(port->kernel_device) + PORT_FRAME_HEADER +
-			      PACKET_RING_EXTRA;
+	unsigned int page = sysconf(_SC_PAGESIZE), block, frames, per_block;
+	unsigned int wanted = packet_frame(device_mtu(port->kernel_device)), frame = wanted;
 	unsigned int allowed = pool_data_room() + PACKET_ROOM_EXTRA;
 
-	frame = RTE_ALIGN_CEIL(wanted, PACKET_FRAME_STEP);
-	if (frame < PACKET_FRAME_MIN)
-		frame = PACKET_FRAME_MIN;
 	if (frame > allowed) {
 		frame = RTE_ALIGN_FLOOR(allowed, PACKET_FRAME_STEP);
 		log_warning("port %s: %s has an MTU of %u: frames beyond %u bytes will be dropped; "
 			    "raise memory.data_room to %u",
 			    port->config.name, port->kernel_device, device_mtu(port->kernel_device),
-			    frame - PACKET_RING_EXTRA, wanted);
+			    frame - PACKET_RING_EXTRA, wanted - PACKET_ROOM_EXTRA);
 	}
 	block = frame / greatest_common_divisor(frame, page) * page;
 	per_block = block / frame;
@@ -215,8 +218,15 @@ static int port_open_packet(struct port *port, unsigned int workers, const char 
 			    struct error *error)
 {
 	char name[RTE_ETH_NAME_MAX_LEN], arguments[PORT_ARGUMENTS];
+	unsigned int frame = packet_frame(port->config.mtu);
+	unsigned int room = pool_data_room() + PACKET_ROOM_EXTRA;
 	int result;
 
+	// One that only stands at the device gets a warning: nothing larger may ever come.
+	if (port->config.mtu && frame > room)
+		return error_set(error, -EINVAL, "mtu",
+				 "an MTU of %u needs memory.data_room of at least %u",
+				 port->config.mtu, frame - PACKET_ROOM_EXTRA);
 	snprintf(name, sizeof(name), "net_af_packet_%s", port->config.name);
 	port_packet_arguments(port, workers, arguments, sizeof(arguments));
 	result = port_open_single(port, "vdev", name, arguments, workers, error);

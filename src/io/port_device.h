@@ -19,7 +19,10 @@ void port_device_close(struct port *port);
 int port_device_attach(struct port *port, unsigned int workers, struct error *error);
 
 /* What the files that know a kind of device share. */
-enum { PORT_ARGUMENTS = 256 };
+enum {
+	PORT_ARGUMENTS = 256,
+	PORT_FRAME_HEADER = 22, // Ethernet and two VLAN tags
+};
 
 /* Attach a DPDK device and put its port into queues[queue]. 0 or negative errno. */
 int port_attach(struct port *port, const char *bus, const char *name, const char *arguments,

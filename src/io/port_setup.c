@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum { PORT_TABLE = 128 }; // places after which the table begins again
-enum { PORT_DESCRIPTORS = 1024, PORT_FRAME_EXTRA = 22 }; // Ethernet header and two VLAN tags
+enum { PORT_DESCRIPTORS = 1024 };
 
 static const uint64_t PORT_RSS_WANTED = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
 static const uint64_t PORT_CHECKSUMS = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM |
@@ -148,11 +148,11 @@ static int port_set_mtu(struct port *port, uint16_t dpdk_port, const struct rte_
 
 	if (mtu == 0 || port->kernel_device[0])
 		return 0;
-	if (mtu + PORT_FRAME_EXTRA > pool_data_room() &&
-	    !(info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER))
+	// A frame in several buffers is not asked for: not every device could send it on.
+	if (mtu + PORT_FRAME_HEADER > pool_data_room())
 		return error_set(error, -EINVAL, "mtu",
 				 "an MTU of %u needs memory.data_room of at least %u", mtu,
-				 mtu + PORT_FRAME_EXTRA);
+				 mtu + PORT_FRAME_HEADER);
 	result = rte_eth_dev_set_mtu(dpdk_port, mtu);
 	if (result == 0 || result == -ENOTSUP)
 		return 0;

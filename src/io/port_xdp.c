@@ -115,6 +115,9 @@ const char *port_no_xdp(const struct port *port, unsigned int workers, char *tex
 	else if (buffer > page)
 		snprintf(text, size, "a buffer of memory.data_room %u is larger than a page",
 			 pool_data_room());
+	else if (device_mtu(port->kernel_device) + PORT_FRAME_HEADER > pool_data_room())
+		snprintf(text, size, "its MTU of %u does not fit into a buffer",
+			 device_mtu(port->kernel_device));
 	else
 		return NULL;
 	return text;

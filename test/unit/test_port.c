@@ -212,6 +212,19 @@ static void test_same_twice(void **state)
 	check_given_back();
 }
 
+/* Frames that no buffer holds are refused where the file asks for them. */
+static void test_jumbo_needs_room(void **state)
+{
+	struct port_config config = one("dpdk0", "veth1");
+	struct error error;
+
+	config.mtu = 9000;
+	assert_int_equal(port_open_all(&config, 1, 1, &error), -EINVAL);
+	assert_string_equal(error.field, "ports[0].mtu");
+	assert_non_null(strstr(error.text, "data_room"));
+	check_given_back();
+}
+
 /* Fewer queues than workers: everybody is told which worker may send. */
 static void test_shared_queue(void **state)
 {
@@ -268,6 +281,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_same_twice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_jumbo_needs_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_after_kill, setup, teardown),
 	};
