@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""SCTP by NAT and over IPv6, with a stack in user space on both ends."""
+"""SCTP by NAT, by direct routing and over IPv6, with a stack in user space on both ends."""
 
 import subprocess
 
 import pytest
 
 from lab import CLIENT, LIP6, VIP, VIP6, TwoArm, server_address, server_address6, wait_for
+from one_way_lab import BACK, OneWayTwoArm
 from test_sctp import PROGRAMS
-
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +45,15 @@ def test_nat(lab):
     lab.servers[0].ip("route", "replace", f"{CLIENT}/32", "via", "192.168.100.1")
     session = echo(lab, "nat", VIP, "nat", server_address(1))
     assert session["packets_out"] > 4
+
+
+def test_direct_routing(make_lab):
+    lab = make_lab(OneWayTwoArm, servers=1)
+    # usrsctp does not speak from addresses of lo; nobody but weir asks for the VIP on this link.
+    lab.servers[0].ip("address", "del", f"{VIP}/32", "dev", "lo")
+    lab.servers[0].ip("address", "add", f"{VIP}/32", "dev", "eth0")
+    lab.w = lab.weir(services=[], local_addresses=[]).start()
+    lab.servers[0].start(PROGRAMS / "echo_server", log=lab.folder / "echo.log")
+    session = echo(lab, "dr", VIP, "dr", server_address(1))
+    assert session["client"] == session["local"] == BACK
+    assert session["packets_in"] > 4 and session["packets_out"] == 0
