@@ -6,8 +6,8 @@
  *
  * The error quotes a packet as this balancer sent it. Whoever has to hear of it knows that packet
  * by the other direction's tuple: the quoted tuple becomes that, the error is addressed to its
- * source, and comes from what that side takes for its peer (RFC 5508, RFC 792, RFC 4443). The MTU
- * in a "packet too big" stays: both sides' headers are of the same size, but for sessions of two
+ * source, and comes from what that side takes for its peer (RFC 792, RFC 4443). The MTU in a
+ * "packet too big" stays: both sides' headers are of the same size, but for sessions of two
  * families, which family_icmp.c is for.
  */
 #include <netinet/in.h>
@@ -81,6 +81,15 @@ void icmp_quoted_rewrite(struct worker *w, struct pkt *p, struct session *s, uns
 		quoted_shift(l4, length, 8, table_extra(&w->table, s)->sequence_shift);
 }
 
+/*
+ * The inside of SNAT hears of an error from the router that has it to tell (RFC 5508, 4.2), so that
+ * traceroute shows the way. Who speaks to a VIP knows nothing but the VIP.
+ */
+static bool icmp_keeps_source(const struct session *s, unsigned int direction)
+{
+	return (s->form & FORM_ROUTED) && direction == 1;
+}
+
 static void icmp4_translate(struct worker *w, struct pkt *p, struct session *s,
 			    unsigned int direction)
 {
@@ -100,7 +109,8 @@ static void icmp4_translate(struct worker *w, struct pkt *p, struct session *s,
 			    rte_be_to_cpu_16(inner->total_length) - header, known->source_port,
 			    known->destination_port);
 
-	outer->src_addr = known->destination;
+	if (!icmp_keeps_source(s, direction))
+		outer->src_addr = known->destination;
 	outer->dst_addr = known->source;
 	outer->time_to_live--;
 	outer->hdr_checksum = 0;
@@ -141,7 +151,8 @@ static void icmp6_translate(struct worker *w, struct pkt *p, struct session *s,
 			    sizeof(*inner) + rte_be_to_cpu_16(inner->payload_len) - transport,
 			    known->source_port, known->destination_port);
 
-	memcpy(outer->src_addr, known->destination, 16);
+	if (!icmp_keeps_source(s, direction))
+		memcpy(outer->src_addr, known->destination, 16);
 	memcpy(outer->dst_addr, known->source, 16);
 	outer->hop_limits--;
 	memset(icmp + 2, 0, 2);

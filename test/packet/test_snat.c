@@ -235,8 +235,8 @@ static void errors_pass(const struct packet *sent, const struct packet *known,
 	    .quoted = 28);
 	put(.from = ROUTER_IN, .to = OUTSIDE, .icmp = 3, .code = 1, .quote = answer);
 	run();
-	expect(.from = OUTSIDE, .to = INSIDE, .icmp = 11, .quote = known);
-	expect(.from = OUTSIDE, .to = INSIDE, .icmp = 3, .code = 4, .rest = 1400, .quote = known,
+	expect(.from = ROUTER, .to = INSIDE, .icmp = 11, .quote = known);
+	expect(.from = ROUTER, .to = INSIDE, .icmp = 3, .code = 4, .rest = 1400, .quote = known,
 	       .quoted = 28);
 	expect(.from = WAN, .to = OUTSIDE, .icmp = 3, .code = 1, .quote = origin);
 	lab_check();
@@ -309,7 +309,7 @@ static void test_errors_about_echoes6(void **state)
 	    .quote = &(struct packet){
 		    .from = WAN6, .to = OUTSIDE6, .icmp = ECHO6, .rest = rest, .payload = 56});
 	run();
-	expect(.from = OUTSIDE6, .to = INSIDE6, .icmp = 3,
+	expect(.from = "2001:db8:1::77", .to = INSIDE6, .icmp = 3,
 	       .quote = &(struct packet){.from = INSIDE6,
 					 .to = OUTSIDE6,
 					 .icmp = ECHO6,
