@@ -19,7 +19,7 @@ def lab(make_lab):
 
 
 def echo(lab, name, vip, mode, server, **more):
-    """An association, three lines and their echoes, and its end; the session as it stood."""
+    """An association, three lines and their echoes, and its end; the session once its packets were counted in."""
     place = f"/v1/services/sctp/{vip}/7"
     lab.w.put(place, {"mode": mode, "servers": [{"address": server, "port": 7}], **more})
     log = lab.folder / f"client-{name}.log"
@@ -29,6 +29,8 @@ def echo(lab, name, vip, mode, server, **more):
         client.stdin.write(f"{line}\n".encode())
         client.stdin.flush()
         wait_for(lambda: line in log.read_text(errors="replace"), 10, what=f"the echo of {line[:5]}")
+    ways = ["packets_in"] if mode == "dr" else ["packets_in", "packets_out"]
+    wait_for(lambda: all(lab.w.sessions(protocol="sctp", vip=vip)[0][way] > 4 for way in ways), 10, what="packets are counted in")
     [session] = lab.w.sessions(protocol="sctp", vip=vip)
     client.stdin.close()
     wait_for(lambda: not lab.w.sessions(protocol="sctp", vip=vip, state="established"), 10, what="the end of the association")
@@ -44,7 +46,7 @@ def test_fullnat6(lab):
 def test_nat(lab):
     lab.servers[0].ip("route", "replace", f"{CLIENT}/32", "via", "192.168.100.1")
     session = echo(lab, "nat", VIP, "nat", server_address(1))
-    assert session["packets_out"] > 4
+    assert session["client"] == session["local"] == CLIENT
 
 
 def test_direct_routing(make_lab):
@@ -56,4 +58,4 @@ def test_direct_routing(make_lab):
     lab.servers[0].start(PROGRAMS / "echo_server", log=lab.folder / "echo.log")
     session = echo(lab, "dr", VIP, "dr", server_address(1))
     assert session["client"] == session["local"] == BACK
-    assert session["packets_in"] > 4 and session["packets_out"] == 0
+    assert session["packets_out"] == 0

@@ -14,7 +14,7 @@
 
 struct row {
 	uint8_t protocol;
-	const char *bytes;
+	char bytes[17]; // then zeros
 	unsigned int there;
 	enum drop reason;
 	unsigned int inside;
