@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from lab import BUILD, VIP, VIP6, TwoArm
+from lab import BUILD, VIP, VIP6, TwoArm, wait_for
 
 MTU, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_DO = 9000, 10, 23, 2
 BOTH = pytest.mark.parametrize("vip", [VIP, VIP6], ids=["ipv4", "ipv6"])
@@ -59,8 +59,11 @@ def test_transfers_take_large_frames(lab, big, vip):
     sent = hashlib.sha256((big / "file").read_bytes()).hexdigest()
     host = f"[{vip}]" if ":" in vip else vip
     got = lab.client.run("sh", "-c", f"curl -gsS -m 20 http://{host}/file/file | sha256sum").stdout.split()[0]
-    after = lab.w.service("tcp", vip, 80)
     assert got == sent
+    # Sessions are counted in once a second.
+    size = (big / "file").stat().st_size
+    wait_for(lambda: lab.w.service("tcp", vip, 80)["bytes_out"] - before["bytes_out"] > size, what="bytes are counted")
+    after = lab.w.service("tcp", vip, 80)
     frame = (after["bytes_out"] - before["bytes_out"]) / (after["packets_out"] - before["packets_out"])
     assert frame > 6000, f"packets of {frame:.0f} bytes on average"
 
