@@ -146,7 +146,8 @@ def test_on_link(lab):
             wait_for(lambda: announcement(node, vip)["state"] == "announced", 5, what=f"{vip} is announced")
             wait_for(lambda: lab.router.names(vip) == ["s1"], 5, what=f"an answer from {vip}")
             assert lab.router.run("ping", "-c", 1, "-W", 3, vip)
-        assert announcement(node, "fd00:a::77")["also_on"] == "dpdk0.kni"
+        # The router may know the way by BGP before neighbour discovery is answered.
+        wait_for(lambda: announcement(node, "fd00:a::77").get("also_on") == "dpdk0.kni", 5, what="it stands on the TAP")
         # A VIP in the port's own network does not become the source of Linux's connections.
         assert "src fd00:a::1 " in node.host.ip("-6", "route", "get", "fd00:a::fe") + " "
     finally:
