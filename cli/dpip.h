@@ -82,6 +82,9 @@ bool dpip_row_on(const json_t *row, const char *device);
 /* A text field, "" when there is none; a number, 0 when there is none. */
 const char *dpip_text(const json_t *row, const char *field);
 long long dpip_integer(const json_t *row, const char *field);
+/* PATCH /v1/SECTION/NAME with one field, which takes `value` over. */
+enum exit_code dpip_patch(const struct dpip *dpip, const char *section, const char *name,
+			  const char *field, json_t *value);
 /* GET and the array of that name; `*answer` is the caller's. */
 enum exit_code dpip_list(const struct dpip *dpip, const char *path, const char *name,
 			 json_t **answer, json_t **rows);

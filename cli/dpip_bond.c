@@ -46,20 +46,6 @@ enum exit_code dpip_bond_status(struct dpip *dpip, const char *name)
 	return EXIT_OK;
 }
 
-static enum exit_code bond_patch(struct dpip *dpip, const char *name, const char *field,
-				 json_t *value)
-{
-	char path[PLACE_TEXT];
-	json_t *body = json_object();
-	enum exit_code code;
-
-	json_object_set_new(body, field, value);
-	snprintf(path, sizeof(path), "/v1/bonds/%s", name);
-	code = client_request(dpip->client, "PATCH", path, body, NULL);
-	json_decref(body);
-	return code;
-}
-
 enum exit_code dpip_bond_set(struct dpip *dpip, const char *name, const char *item,
 			     const char *value)
 {
@@ -86,14 +72,15 @@ enum exit_code dpip_bond_set(struct dpip *dpip, const char *name, const char *it
 		return dpip_wrong("no item \"%s\"; see `dpip link help`", item);
 	if (items[i].maximum > 0) {
 		code = dpip_number(item, value, items[i].minimum, items[i].maximum, &number);
-		return code == EXIT_OK
-			       ? bond_patch(dpip, name, items[i].field, json_integer(number))
-			       : code;
+		return code == EXIT_OK ? dpip_patch(dpip, "bonds", name, items[i].field,
+						    json_integer(number))
+				       : code;
 	}
 	if (strcmp(items[i].field, "primary"))
-		return bond_patch(dpip, name, items[i].field, json_string(value));
+		return dpip_patch(dpip, "bonds", name, items[i].field, json_string(value));
 	code = dpip_device(dpip, value, member);
-	return code == EXIT_OK ? bond_patch(dpip, name, "primary", json_string(member)) : code;
+	return code == EXIT_OK ? dpip_patch(dpip, "bonds", name, "primary", json_string(member))
+			       : code;
 }
 
 enum exit_code dpip_bond_member(struct dpip *dpip)

@@ -445,20 +445,6 @@ static enum exit_code link_show(struct dpip *dpip)
 
 /* Set */
 
-static enum exit_code port_patch(struct dpip *dpip, const char *name, const char *field,
-				 json_t *value)
-{
-	char path[PLACE_TEXT];
-	json_t *body = json_object();
-	enum exit_code code;
-
-	json_object_set_new(body, field, value);
-	snprintf(path, sizeof(path), "/v1/ports/%s", name);
-	code = client_request(dpip->client, "PATCH", path, body, NULL);
-	json_decref(body);
-	return code;
-}
-
 /* The interface in Linux, which LLDP is spoken on. */
 static enum exit_code lldp_set(struct dpip *dpip, const char *name, bool on)
 {
@@ -482,9 +468,9 @@ static enum exit_code switch_set(struct dpip *dpip, const char *name, const char
 	if (!on && strcmp(value, "off"))
 		return dpip_wrong("%s: \"%s\" is neither on nor off", item, value);
 	if (!strcmp(item, "promisc"))
-		return port_patch(dpip, name, "promiscuous", json_boolean(on));
+		return dpip_patch(dpip, "ports", name, "promiscuous", json_boolean(on));
 	if (!strcmp(item, "allmulticast"))
-		return port_patch(dpip, name, "all_multicast", json_boolean(on));
+		return dpip_patch(dpip, "ports", name, "all_multicast", json_boolean(on));
 	if (!strcmp(item, "lldp"))
 		return lldp_set(dpip, name, on);
 	if (!strcmp(item, "forward2kni"))
@@ -524,14 +510,14 @@ static enum exit_code link_set(struct dpip *dpip)
 	if (switches[i])
 		return switch_set(dpip, name, item, value);
 	if (!strcmp(item, "addr"))
-		return port_patch(dpip, name, "mac", json_string(value));
+		return dpip_patch(dpip, "ports", name, "mac", json_string(value));
 	if (!strncmp(item, "bond-", 5))
 		return dpip_bond_set(dpip, name, item, value);
 	if (strcmp(item, "link"))
 		return dpip_wrong("no item \"%s\"; see `dpip link help`", item);
 	if (strcmp(value, "up") && strcmp(value, "down"))
 		return dpip_wrong("link: \"%s\" is neither up nor down", value);
-	return port_patch(dpip, name, "up", json_boolean(!strcmp(value, "up")));
+	return dpip_patch(dpip, "ports", name, "up", json_boolean(!strcmp(value, "up")));
 }
 
 enum exit_code dpip_link(struct dpip *dpip)

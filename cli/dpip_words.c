@@ -118,6 +118,20 @@ long long dpip_integer(const json_t *row, const char *field)
 	return json_integer_value(json_object_get(row, field));
 }
 
+enum exit_code dpip_patch(const struct dpip *dpip, const char *section, const char *name,
+			  const char *field, json_t *value)
+{
+	char path[PLACE_TEXT];
+	json_t *body = json_object();
+	enum exit_code code;
+
+	json_object_set_new(body, field, value);
+	snprintf(path, sizeof(path), "/v1/%s/%s", section, name);
+	code = client_request(dpip->client, "PATCH", path, body, NULL);
+	json_decref(body);
+	return code;
+}
+
 enum exit_code dpip_list(const struct dpip *dpip, const char *path, const char *name,
 			 json_t **answer, json_t **rows)
 {

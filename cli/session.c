@@ -42,15 +42,18 @@ static const struct column session_columns[] = {
 	{0},
 };
 
-struct session_output {
+/* Rows as they come; `complete`, where there is one, adds to a row what its columns show. */
+struct row_output {
 	bool json;
 	bool titles_done;
+	const struct column *columns;
+	void (*complete)(json_t *row);
 	struct lines lines;
 };
 
-static bool session_print(const char *text, void *arg)
+static bool row_print(const char *text, void *arg)
 {
-	struct session_output *output = arg;
+	struct row_output *output = arg;
 	json_t *row;
 
 	if (!*text)
@@ -62,30 +65,32 @@ static bool session_print(const char *text, void *arg)
 		fprintf(stderr, "weirctl: not JSON: %s\n", text);
 		return true;
 	}
+	if (output->complete)
+		output->complete(row);
 	if (!output->titles_done)
-		table_print_titles(session_columns);
+		table_print_titles(output->columns);
 	output->titles_done = true;
-	table_print_row(row, session_columns);
+	table_print_row(row, output->columns);
 	json_decref(row);
 	return !ferror(stdout);
 }
 
-static bool session_take(const char *bytes, size_t size, void *arg)
+static bool row_take(const char *bytes, size_t size, void *arg)
 {
-	struct session_output *output = arg;
+	struct row_output *output = arg;
 
-	return lines_take(&output->lines, bytes, size, session_print, output);
+	return lines_take(&output->lines, bytes, size, row_print, output);
 }
 
 static enum exit_code session_list(struct client *client, const struct arguments *arguments)
 {
-	struct session_output output = {.json = arguments->json};
+	struct row_output output = {.json = arguments->json, .columns = session_columns};
 	char *query = arguments_query(arguments), *path;
 
 	if (asprintf(&path, "/v1/sessions%s", query) < 0)
 		abort();
-	enum exit_code code = client_stream(client, path, session_take, &output);
-	lines_end(&output.lines, session_print, &output);
+	enum exit_code code = client_stream(client, path, row_take, &output);
+	lines_end(&output.lines, row_print, &output);
 	free(query);
 	free(path);
 	return code;
@@ -99,42 +104,22 @@ static const struct column template_columns[] = {
 	{"EXPIRES", "expires", true, 7},   {0},
 };
 
-static bool template_print(const char *text, void *arg)
+static void template_complete(json_t *row)
 {
-	struct session_output *output = arg;
 	char service[SERVICE_PATH];
-	json_t *row;
 
-	if (!*text)
-		return true;
-	if (output->json)
-		return puts(text) >= 0;
-	row = json_loads(text, 0, NULL);
-	if (!row)
-		return true;
 	json_object_set_new(row, "service", json_string(service_endpoint(row, service)));
 	json_object_set_new(
 		row, "clients",
 		json_sprintf("%s/%lld", json_string_value(json_object_get(row, "client")),
 			     (long long)json_integer_value(json_object_get(row, "netmask"))));
-	if (!output->titles_done)
-		table_print_titles(template_columns);
-	output->titles_done = true;
-	table_print_row(row, template_columns);
-	json_decref(row);
-	return !ferror(stdout);
-}
-
-static bool template_take(const char *bytes, size_t size, void *arg)
-{
-	struct session_output *output = arg;
-
-	return lines_take(&output->lines, bytes, size, template_print, output);
 }
 
 static enum exit_code template_list(struct client *client, const struct arguments *arguments)
 {
-	struct session_output output = {.json = arguments->json};
+	struct row_output output = {.json = arguments->json,
+				    .columns = template_columns,
+				    .complete = template_complete};
 	char path[PLACE_TEXT] = "/v1/services/", target[PLACE_TEXT + 32] = "/v1/templates";
 	enum exit_code code = EXIT_OK;
 
@@ -146,8 +131,8 @@ static enum exit_code template_list(struct client *client, const struct argument
 			 path + strlen("/v1/services/"));
 	}
 	if (code == EXIT_OK)
-		code = client_stream(client, target, template_take, &output);
-	lines_end(&output.lines, template_print, &output);
+		code = client_stream(client, target, row_take, &output);
+	lines_end(&output.lines, row_print, &output);
 	return code;
 }
 

@@ -265,84 +265,67 @@ static uint8_t *icmp_wrap(struct worker *w, struct batch *b, struct pkt *p)
 	return l3 + header - 8;
 }
 
-static void icmp_finish(struct worker *w, struct batch *b, unsigned int at, uint8_t *icmp,
-			enum drop reason)
+/* Answer with an error, counted as `reason`. What stands under [0] is for IPv4, under [1] for IPv6. */
+static void icmp_answer(struct worker *w, struct batch *b, unsigned int at, const uint8_t type[2],
+			const uint8_t code[2], uint16_t mtu, enum drop reason)
 {
 	struct pkt *p = &b->pkt[at];
-	unsigned int length = rte_pktmbuf_mtod(p->mbuf, uint8_t *) + rte_pktmbuf_data_len(p->mbuf) -
-			      icmp;
-	uint64_t sum = csum_bytes(icmp, length);
+	bool ipv6 = p->flags & PKT_IPV6;
+	uint8_t *icmp = icmp_wrap(w, b, p);
+	unsigned int length;
 	uint16_t field;
+	uint64_t sum;
 
-	if (p->flags & PKT_IPV6)
+	if (!icmp) {
+		pkt_drop(p, reason);
+		return;
+	}
+	icmp[0] = type[ipv6];
+	icmp[1] = code[ipv6];
+	icmp[6] = mtu >> 8;
+	icmp[7] = mtu;
+	length = rte_pktmbuf_mtod(p->mbuf, uint8_t *) + rte_pktmbuf_data_len(p->mbuf) - icmp;
+	sum = csum_bytes(icmp, length);
+	if (ipv6)
 		sum += csum_pseudo6(pkt_l3(p) + 8, IPPROTO_ICMPV6, length);
 	field = ~csum_fold(sum);
 	memcpy(icmp + 2, &field, 2);
 	answer_send(w, b, at, reason);
 }
 
+static const uint8_t type_unreachable[2] = {ICMP_DEST_UNREACH, ICMP6_DST_UNREACH};
+
 void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu)
 {
+	static const uint8_t type[2] = {ICMP_DEST_UNREACH, ICMP6_PACKET_TOO_BIG};
+	static const uint8_t code[2] = {ICMP_FRAG_NEEDED, 0};
 	struct pkt *p = &b->pkt[at];
-	bool ipv6 = p->flags & PKT_IPV6;
-	uint8_t *icmp;
 
-	if (!ipv6 && !(pkt_l3(p)[6] & 0x40)) {
+	if (!(p->flags & PKT_IPV6) && !(pkt_l3(p)[6] & 0x40))
 		pkt_drop(p, DROP_needs_fragmentation);
-		return;
-	}
-	icmp = icmp_wrap(w, b, p);
-	if (!icmp) {
-		pkt_drop(p, DROP_too_big);
-		return;
-	}
-	icmp[0] = ipv6 ? ICMP6_PACKET_TOO_BIG : ICMP_DEST_UNREACH;
-	icmp[1] = ipv6 ? 0 : ICMP_FRAG_NEEDED;
-	icmp[6] = mtu >> 8;
-	icmp[7] = mtu;
-	icmp_finish(w, b, at, icmp, DROP_too_big);
+	else
+		icmp_answer(w, b, at, type, code, mtu, DROP_too_big);
 }
 
 /* Whom the packet is for cannot be reached, for a reason that is none of the sender's business. */
 void answer_host_unreachable(struct worker *w, struct batch *b, unsigned int at, enum drop reason)
 {
-	struct pkt *p = &b->pkt[at];
-	bool ipv6 = p->flags & PKT_IPV6;
-	uint8_t *icmp = icmp_wrap(w, b, p);
+	static const uint8_t code[2] = {ICMP_HOST_UNREACH, ICMP6_DST_UNREACH_ADDR};
 
-	if (!icmp) {
-		pkt_drop(p, reason);
-		return;
-	}
-	icmp[0] = ipv6 ? ICMP6_DST_UNREACH : ICMP_DEST_UNREACH;
-	icmp[1] = ipv6 ? ICMP6_DST_UNREACH_ADDR : ICMP_HOST_UNREACH;
-	icmp_finish(w, b, at, icmp, reason);
+	icmp_answer(w, b, at, type_unreachable, code, 0, reason);
 }
 
 void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at)
 {
-	struct pkt *p = &b->pkt[at];
-	uint8_t *icmp = icmp_wrap(w, b, p);
+	static const uint8_t type[2] = {ICMP_TIME_EXCEEDED, ICMP6_TIME_EXCEEDED};
+	static const uint8_t code[2] = {0, 0}; // in transit
 
-	if (!icmp) {
-		pkt_drop(p, DROP_ttl_exceeded);
-		return;
-	}
-	icmp[0] = p->flags & PKT_IPV6 ? ICMP6_TIME_EXCEEDED : ICMP_TIME_EXCEEDED;
-	icmp_finish(w, b, at, icmp, DROP_ttl_exceeded);
+	icmp_answer(w, b, at, type, code, 0, DROP_ttl_exceeded);
 }
 
 void answer_unreachable(struct worker *w, struct batch *b, unsigned int at)
 {
-	struct pkt *p = &b->pkt[at];
-	bool ipv6 = p->flags & PKT_IPV6;
-	uint8_t *icmp = icmp_wrap(w, b, p);
+	static const uint8_t code[2] = {ICMP_PORT_UNREACH, ICMP6_DST_UNREACH_NOPORT};
 
-	if (!icmp) {
-		pkt_drop(p, DROP_server_gone);
-		return;
-	}
-	icmp[0] = ipv6 ? ICMP6_DST_UNREACH : ICMP_DEST_UNREACH;
-	icmp[1] = ipv6 ? ICMP6_DST_UNREACH_NOPORT : ICMP_PORT_UNREACH;
-	icmp_finish(w, b, at, icmp, DROP_server_gone);
+	icmp_answer(w, b, at, type_unreachable, code, 0, DROP_server_gone);
 }

@@ -67,6 +67,14 @@ def two_arm(make_lab):
 
 
 @pytest.fixture(scope="session")
+def big(tmp_path_factory):
+    """A folder with a file of 20 MB."""
+    folder = tmp_path_factory.mktemp("big")
+    (folder / "file").write_bytes(bytes(range(251)) * 80000)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def big_files(tmp_path_factory):
     """A folder with a file of 100 MB without pattern."""
     folder = tmp_path_factory.mktemp("big")

@@ -30,13 +30,6 @@ class Jumbo(TwoArm):
 
 
 @pytest.fixture(scope="module")
-def big(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("big")
-    (folder / "file").write_bytes(bytes(range(251)) * 80000)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def lab(make_lab, big):
     lab = make_lab(Jumbo, big)
     lab.w = lab.weir(memory={"hugepages": "never", "megabytes": 256, "data_room": 9216}).start()

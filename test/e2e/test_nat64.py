@@ -28,13 +28,6 @@ def host_of(vip):
 
 
 @pytest.fixture(scope="module")
-def big(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("big")
-    (folder / "file").write_bytes(bytes(range(251)) * 80000)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def lab(make_lab, big):
     made = make_lab(TwoArm, 2, None, big)
     made.w = Weir(made, made.balancer, swapped(made.config())).start()

@@ -229,8 +229,8 @@ static void test_one_packet(void **state)
 	assert_int_equal(lab_sessions(), 0);
 }
 
-/* A server is removed: both sides of a connection are reset at its next packet. */
-static void test_removed_reset(void **state)
+/* A connection whose server is then removed, of a service that resets such. */
+static void connect_and_remove(void)
 {
 	struct lab_service spec = {
 		.vip = VIP ":80", .servers = {SERVER ":80"}, .removed = REMOVED_RESET};
@@ -239,6 +239,12 @@ static void test_removed_reset(void **state)
 	lab_connect(&ends4);
 	spec.servers[0] = SERVER_B ":80";
 	lab_service(&spec);
+}
+
+/* A server is removed: both sides of a connection are reset at its next packet. */
+static void test_removed_reset(void **state)
+{
+	connect_and_remove();
 	put(.from = ends4.client, .to = ends4.vip, .tcp = ACK, .sequence = 1000,
 	    .acknowledgement = 7000);
 	run();
@@ -254,13 +260,7 @@ static void test_removed_reset(void **state)
 
 static void test_removed_reset_by_server(void **state)
 {
-	struct lab_service spec = {
-		.vip = VIP ":80", .servers = {SERVER ":80"}, .removed = REMOVED_RESET};
-
-	lab_service(&spec);
-	lab_connect(&ends4);
-	spec.servers[0] = SERVER_B ":80";
-	lab_service(&spec);
+	connect_and_remove();
 	put(.from = ends4.server, .to = ends4.local, .tcp = ACK, .sequence = 500,
 	    .acknowledgement = 900);
 	run();
