@@ -400,6 +400,32 @@ static bool destination_is_local(const struct pkt *p)
 	return route_lookup4(p->key4.destination, 0, NULL) == NEXTHOP_LOCAL;
 }
 
+/* Linux must not answer for these: it would refuse what belongs to a session that it knows not. */
+static bool address_is_ours(const struct addr *addr)
+{
+	return address_set_has(ADDRESS_VIP, addr) || address_set_has(ADDRESS_LOCAL, addr);
+}
+
+/* A large ping is for Linux, whole or not. */
+static bool fragment_is_icmp6(const struct pkt *p)
+{
+	return rte_pktmbuf_data_len(p->mbuf) >= p->l3 + p->l4 + 8u && *pkt_l4(p) == IPPROTO_ICMPV6;
+}
+
+/* No session wants it. */
+static void balance_linux(struct pkt *p, const struct addr *destination)
+{
+	p->fate = FATE_PUNT;
+	if (!addr_is_multicast(destination) && !destination_is_local(p))
+		pkt_drop(p, DROP_not_for_us);
+	else if (!address_is_ours(destination))
+		return;
+	else if (pkt_protocol(p) == IPPROTO_SCTP)
+		pkt_drop(p, DROP_ipv4_fragment);
+	else if (pkt_protocol(p) == IPPROTO_FRAGMENT && !fragment_is_icmp6(p))
+		pkt_drop(p, DROP_ipv6_fragment);
+}
+
 /* TCP or UDP that no service wants. */
 static void balance_no_service(struct worker *w, struct pkt *p)
 {
@@ -425,12 +451,11 @@ static bool echo_is_for_linux(const struct pkt *p, const struct service *service
 	return pkt_is_echo(p) && (!service || *pkt_l4(p) != request);
 }
 
-static void balance_local(struct worker *w, struct batch *b, unsigned int at);
-
 void balance_first(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
 	const struct service *service;
+	struct addr destination;
 
 	if (p->flags & PKT_FROM_KERNEL) {
 		balance_kernel(w, b, at);
@@ -442,7 +467,8 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 	}
 	service = service_classify(&w->balancer, p);
 	if (echo_is_for_linux(p, service)) {
-		balance_local(w, b, at);
+		destination = pkt_destination(p);
+		balance_linux(p, &destination);
 		return;
 	}
 	if (!service) {
@@ -466,25 +492,6 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 	balance_service(w, b, at, service, service);
 }
 
-/* Linux must not answer for these: it would refuse what belongs to a session that it knows not. */
-static bool address_is_ours(const struct addr *addr)
-{
-	return address_set_has(ADDRESS_VIP, addr) || address_set_has(ADDRESS_LOCAL, addr);
-}
-
-/* A large ping is for Linux, whole or not. */
-static bool fragment_is_icmp6(const struct pkt *p)
-{
-	return rte_pktmbuf_data_len(p->mbuf) >= p->l3 + p->l4 + 8u && *pkt_l4(p) == IPPROTO_ICMPV6;
-}
-
-/* TCP and UDP are in the local lane as fragments only. */
-static bool may_be_fragment(const struct pkt *p)
-{
-	return pkt_protocol(p) == IPPROTO_UDP || pkt_protocol(p) == IPPROTO_TCP ||
-	       pkt_protocol(p) == IPPROTO_FRAGMENT;
-}
-
 /* ICMP that quotes nothing of a session, ARP, neighbour discovery, routing protocols, fragments. */
 static void balance_local(struct worker *w, struct batch *b, unsigned int at)
 {
@@ -499,17 +506,10 @@ static void balance_local(struct worker *w, struct batch *b, unsigned int at)
 	destination = pkt_destination(p);
 	if (tunnelled_take(w, p))
 		return;
-	if (may_be_fragment(p) && (address_is_ours(&destination) || !destination_is_local(p)) &&
+	if (reassembly_wants(p) && (address_is_ours(&destination) || !destination_is_local(p)) &&
 	    reassembly_take(w, b, at))
 		return;
-	if (!addr_is_multicast(&destination) && !destination_is_local(p))
-		pkt_drop(p, DROP_not_for_us);
-	else if (!address_is_ours(&destination))
-		return;
-	else if (pkt_protocol(p) == IPPROTO_SCTP)
-		pkt_drop(p, DROP_ipv4_fragment);
-	else if (pkt_protocol(p) == IPPROTO_FRAGMENT && !fragment_is_icmp6(p))
-		pkt_drop(p, DROP_ipv6_fragment);
+	balance_linux(p, &destination);
 }
 
 static uint32_t find_one(const struct worker *w, const struct pkt *p)

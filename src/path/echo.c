@@ -15,6 +15,7 @@
 #include "balance/matches.h"
 #include "net/nexthop.h"
 #include "path/answer.h"
+#include "path/fragment.h"
 #include "session/rewrite.h"
 
 bool echo_ports(const struct pkt *p, const uint8_t *icmp, uint16_t ports[2])
@@ -70,6 +71,10 @@ void echo_forward(struct worker *w, struct batch *b, unsigned int at, struct ses
 		return;
 	}
 	if (nexthop >= NEXTHOP_FIRST && length > nexthop_table[nexthop].mtu) {
+		if (fragment_allowed(p)) {
+			fragment_forward_cut(w, b, at, nexthop, length);
+			return;
+		}
 		answer_too_big(w, b, at, nexthop_table[nexthop].mtu);
 		return;
 	}

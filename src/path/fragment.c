@@ -16,6 +16,7 @@
 
 #include "base/csum.h"
 #include "path/answer.h"
+#include "path/echo.h"
 #include "path/forward.h"
 #include "session/l4_tcp.h"
 
@@ -256,7 +257,10 @@ static void fragment_change(struct worker *w, struct batch *b, struct pkt *p, st
 			forward_event(w, b, p, s, direction);
 		if (s->flags & SESSION_EXTRA)
 			forward_extra(w, p, s, direction);
-		forward_rewrite(p, l3, s, direction);
+		if (s->form & FORM_ECHO)
+			echo_rewrite(p, l3, s, direction);
+		else
+			forward_rewrite(p, l3, s, direction);
 	}
 	forward_count(w, s, direction, length);
 }

@@ -4,9 +4,11 @@
 #include "path/worker.h"
 
 /*
- * reassembly.c: follow the flow with a fragment of TCP or UDP that is not for Linux alone; false:
- * it is of another protocol. Held ones that go on now; those that have waited too long.
+ * reassembly.c: may this packet of the local lane be a fragment of a flow? Follow the flow with one
+ * that is not for Linux alone; false: it is of another protocol. Held ones that go on now; those
+ * that have waited too long.
  */
+bool reassembly_wants(const struct pkt *p);
 bool reassembly_take(struct worker *w, struct batch *b, unsigned int at);
 unsigned int reassembly_released(struct worker *w, struct batch *b);
 void tags_strip(struct pkt *p); // tags.c: what leads to its interface is known

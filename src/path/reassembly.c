@@ -12,6 +12,8 @@
  * names. It hands them on, with the ports in the mbuf, to the owner of the flow, which remembers
  * the datagram as well: only there is it known what the id becomes.
  *
+ * Echoes of ICMP are flows where a match of SNAT wants them (echo.c), and so are their fragments.
+ *
  * What could slip past a filter or mix datagrams up is dropped by name: first fragments without the
  * whole transport header and later ones that would overwrite it (RFC 1858, RFC 3128), overlapping
  * ones (RFC 5722; their datagram is poisoned), impossible lengths.
@@ -22,13 +24,15 @@
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
+#include "balance/matches.h"
 #include "base/csum.h"
 #include "io/handoff.h"
+#include "path/echo.h"
 #include "path/fragment.h"
 #include "path/worker.h"
 #include "session/rewrite.h"
 
-enum { UDP_HEADER = 8, DATAGRAM_MAX = UINT16_MAX, UNIT = 8 };
+enum { SHORT_HEADER = 8, DATAGRAM_MAX = UINT16_MAX, UNIT = 8 };
 
 struct fragment {
 	struct frag_key key;
@@ -37,6 +41,12 @@ struct fragment {
 	unsigned int transport;	     // offset in the packet from the IP header
 	bool last;
 };
+
+static bool is_echo(const struct pkt *p, uint8_t protocol)
+{
+	return protocol == (p->flags & PKT_IPV6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) &&
+	       matches_want_echo();
+}
 
 /* What the headers say; false: a protocol whose fragments are not followed. */
 static bool fragment_read(const struct pkt *p, struct fragment *x)
@@ -74,14 +84,30 @@ static bool fragment_read(const struct pkt *p, struct fragment *x)
 		x->transport = p->l4;
 		x->length = (l3[2] << 8 | l3[3]) - x->transport;
 	}
-	return x->key.protocol == IPPROTO_TCP || x->key.protocol == IPPROTO_UDP;
+	return x->key.protocol == IPPROTO_TCP || x->key.protocol == IPPROTO_UDP ||
+	       is_echo(p, x->key.protocol);
+}
+
+/* The ports in the first fragment; of ICMP that is no echo, those that no echo has. */
+static uint32_t fragment_ports(const struct pkt *p, const struct fragment *x)
+{
+	const uint8_t *l4 = pkt_l3(p) + x->transport;
+	uint16_t echo[2] = {UINT16_MAX, UINT16_MAX};
+	uint32_t ports;
+
+	memcpy(&ports, l4, 4);
+	if (is_echo(p, x->key.protocol)) {
+		echo_ports(p, l4, echo);
+		memcpy(&ports, echo, 4);
+	}
+	return ports;
 }
 
 static enum drop fragment_check(const struct pkt *p, const struct fragment *x)
 {
 	unsigned int there = rte_pktmbuf_data_len(p->mbuf) - p->l3 - x->transport;
 	unsigned int header = x->key.protocol == IPPROTO_TCP ? sizeof(struct rte_tcp_hdr)
-							     : (unsigned int)UDP_HEADER;
+							     : (unsigned int)SHORT_HEADER;
 	const uint8_t *l4 = pkt_l3(p) + x->transport;
 
 	if (x->length == 0 || x->length > DATAGRAM_MAX || (!x->last && x->length % UNIT) ||
@@ -92,7 +118,7 @@ static enum drop fragment_check(const struct pkt *p, const struct fragment *x)
 	if (rte_pktmbuf_data_len(p->mbuf) < p->l3 + x->transport || there < header ||
 	    x->length < header)
 		return DROP_fragment_tiny;
-	if (x->key.protocol == IPPROTO_UDP)
+	if (x->key.protocol != IPPROTO_TCP)
 		return DROP_none;
 	header = (l4[12] >> 4) * 4;
 	if (header < sizeof(struct rte_tcp_hdr))
@@ -220,6 +246,16 @@ static void fragment_first(struct worker *w, struct batch *b, unsigned int at, s
 	}
 }
 
+/* It has no header of the transport's that could say what kind of traffic it is. */
+static void fragment_punt(struct pkt *p)
+{
+	if (p->flags & PKT_IPV6)
+		p->key6.zone_protocol = IPPROTO_FRAGMENT;
+	else
+		p->key4.zone_protocol = IPPROTO_FRAGMENT;
+	p->fate = FATE_PUNT;
+}
+
 /* The ports are known, and this worker owns the flow. */
 static void fragment_follow(struct worker *w, struct batch *b, unsigned int at,
 			    const struct fragment *x, struct frag *f)
@@ -231,7 +267,7 @@ static void fragment_follow(struct worker *w, struct batch *b, unsigned int at,
 	if (x->offset == 0)
 		fragment_first(w, b, at, f);
 	else if (p->session == 0 && f->verdict == FRAG_PUNT)
-		p->fate = FATE_PUNT;
+		fragment_punt(p);
 	else if (p->session == 0)
 		pkt_drop(p, f->verdict == FRAG_DROP ? f->reason : DROP_fragment_no_session);
 	if (p->session) {
@@ -298,7 +334,7 @@ static void fragment_meet(struct worker *w, struct batch *b, unsigned int at, st
 		if (hand == HAND_FOLLOW)
 			f->ports = p->mbuf->hash.fdir.hi;
 		else
-			memcpy(&f->ports, pkt_l3(p) + x->transport, 4);
+			f->ports = fragment_ports(p, x);
 		datagram_decide(w, b, f, FRAG_PORTS);
 		frag_release(&w->frag, f);
 	}
@@ -322,6 +358,19 @@ static void fragment_meet(struct worker *w, struct batch *b, unsigned int at, st
 	}
 	if (frag_is_over(f))
 		frag_remove(&w->frag, f);
+}
+
+bool reassembly_wants(const struct pkt *p)
+{
+	switch (pkt_protocol(p)) {
+	case IPPROTO_ICMP:
+		return !(p->flags & PKT_IPV6) && ((pkt_l3(p)[6] & 0x3f) | pkt_l3(p)[7]);
+	case IPPROTO_TCP: // in the local lane as fragments only
+	case IPPROTO_UDP:
+	case IPPROTO_FRAGMENT:
+		return true;
+	}
+	return false;
 }
 
 bool reassembly_take(struct worker *w, struct batch *b, unsigned int at)

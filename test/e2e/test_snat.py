@@ -141,9 +141,21 @@ def test_ping(lab, ipv6):
     assert " 2 received" in lab.balancer.out("ping", "-c", 2, "-i", 0.05, "-I", sorted(wan)[0], outside)
 
 
+@FAMILIES
+def test_large_pings(lab, ipv6):
+    """In fragments both ways; and as ever where they are for weir's host or come from it."""
+    outside, wan = ends(lab, ipv6)
+    for size in (4000, 20000):
+        said = lab.client.out("ping", "-c", 3, "-i", 0.05, "-s", size, outside)
+        assert " 3 received" in said and f"{size + 8} bytes from {outside}" in said, said
+    assert " 2 received" in lab.client.out("ping", "-c", 2, "-i", 0.05, "-s", 4000, "fd00:a::1" if ipv6 else "10.0.0.1")
+    assert " 2 received" in lab.client.out("ping", "-c", 2, "-i", 0.05, "-s", 4000, sorted(wan)[0])
+    assert " 2 received" in lab.balancer.out("ping", "-c", 2, "-i", 0.05, "-s", 4000, "-I", sorted(wan)[0], outside)
+
+
 def test_pings_at_once(two):
     pings = [two.client.start("ping", "-c", "20", "-i", "0.02", "-s", size, "-q", server_address(n),
-                              log=two.folder / f"ping{n}-{size}") for n in (1, 2) for size in ("56", "1472")]
+                              log=two.folder / f"ping{n}-{size}") for n in (1, 2) for size in ("56", "1472", "4000")]
     for ping in pings:
         assert ping.wait(20) == 0
     for file in two.folder.glob("ping*"):
@@ -336,6 +348,8 @@ def test_two_workers(make_lab):
     assert " 10 received" in lab.client.out("ping", "-c", 10, "-i", 0.02, server_address6(2))
     pings = [lab.client.start("ping", "-c", "5", "-i", "0.02", server_address(2)) for _ in range(8)]
     assert [ping.wait(20) for ping in pings] == [0] * 8
+    for address in (server_address(1), server_address6(1)) * 3:
+        assert " 5 received" in lab.client.out("ping", "-c", 5, "-i", 0.02, "-s", 4000, address)
     workers = lab.w.table("worker")
     assert all(worker["packets"] + worker["taken_over"] > 200 for worker in workers), workers
     assert {session["worker"] for session in lab.w.sessions()} == {0, 1}
