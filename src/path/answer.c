@@ -239,7 +239,7 @@ static struct addr icmp_source(struct worker *w, const struct pkt *p)
  * Put an IP and an ICMP header before the packet, which becomes the quoted one. Returns the ICMP
  * header, type and the rest of it still to be filled in, or NULL when the packet has to be dropped.
  */
-static uint8_t *icmp_wrap(struct worker *w, struct batch *b, struct pkt *p)
+static uint8_t *icmp_wrap(struct worker *w, uint64_t tsc, struct pkt *p)
 {
 	bool ipv6 = p->flags & PKT_IPV6;
 	unsigned int header = (ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr)) +
@@ -249,7 +249,7 @@ static uint8_t *icmp_wrap(struct worker *w, struct batch *b, struct pkt *p)
 	uint8_t *l3;
 
 	quote = RTE_MIN(quote, (unsigned int)rte_pktmbuf_data_len(p->mbuf) - p->l3);
-	if (!answer_allowed(w, b->tsc))
+	if (!answer_allowed(w, tsc))
 		return NULL;
 	answer_trim(p->mbuf, p->l3 + quote);
 	if (!rte_pktmbuf_prepend(p->mbuf, header))
@@ -265,21 +265,18 @@ static uint8_t *icmp_wrap(struct worker *w, struct batch *b, struct pkt *p)
 	return l3 + header - 8;
 }
 
-/* Answer with an error, counted as `reason`. What stands under [0] is for IPv4, under [1] for IPv6. */
-static void icmp_answer(struct worker *w, struct batch *b, unsigned int at, const uint8_t type[2],
-			const uint8_t code[2], uint16_t mtu, enum drop reason)
+/* The packet becomes an error about it. What stands under [0] is for IPv4, under [1] for IPv6. */
+static bool icmp_make(struct worker *w, uint64_t tsc, struct pkt *p, const uint8_t type[2],
+		      const uint8_t code[2], uint16_t mtu)
 {
-	struct pkt *p = &b->pkt[at];
 	bool ipv6 = p->flags & PKT_IPV6;
-	uint8_t *icmp = icmp_wrap(w, b, p);
+	uint8_t *icmp = icmp_wrap(w, tsc, p);
 	unsigned int length;
 	uint16_t field;
 	uint64_t sum;
 
-	if (!icmp) {
-		pkt_drop(p, reason);
-		return;
-	}
+	if (!icmp)
+		return false;
 	icmp[0] = type[ipv6];
 	icmp[1] = code[ipv6];
 	icmp[6] = mtu >> 8;
@@ -290,21 +287,39 @@ static void icmp_answer(struct worker *w, struct batch *b, unsigned int at, cons
 		sum += csum_pseudo6(pkt_l3(p) + 8, IPPROTO_ICMPV6, length);
 	field = ~csum_fold(sum);
 	memcpy(icmp + 2, &field, 2);
-	answer_send(w, b, at, reason);
+	return true;
+}
+
+/* Answer with an error, counted as `reason`. */
+static void icmp_answer(struct worker *w, struct batch *b, unsigned int at, const uint8_t type[2],
+			const uint8_t code[2], uint16_t mtu, enum drop reason)
+{
+	struct pkt *p = &b->pkt[at];
+
+	if (icmp_make(w, b->tsc, p, type, code, mtu))
+		answer_send(w, b, at, reason);
+	else
+		pkt_drop(p, reason);
 }
 
 static const uint8_t type_unreachable[2] = {ICMP_DEST_UNREACH, ICMP6_DST_UNREACH};
 
+static const uint8_t type_too_big[2] = {ICMP_DEST_UNREACH, ICMP6_PACKET_TOO_BIG};
+static const uint8_t code_too_big[2] = {ICMP_FRAG_NEEDED, 0};
+
 void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu)
 {
-	static const uint8_t type[2] = {ICMP_DEST_UNREACH, ICMP6_PACKET_TOO_BIG};
-	static const uint8_t code[2] = {ICMP_FRAG_NEEDED, 0};
 	struct pkt *p = &b->pkt[at];
 
 	if (!(p->flags & PKT_IPV6) && !(pkt_l3(p)[6] & 0x40))
 		pkt_drop(p, DROP_needs_fragmentation);
 	else
-		icmp_answer(w, b, at, type, code, mtu, DROP_too_big);
+		icmp_answer(w, b, at, type_too_big, code_too_big, mtu, DROP_too_big);
+}
+
+bool answer_make_too_big(struct worker *w, struct pkt *p, uint16_t mtu)
+{
+	return icmp_make(w, w->batch.tsc, p, type_too_big, code_too_big, mtu);
 }
 
 /* Whom the packet is for cannot be reached, for a reason that is none of the sender's business. */

@@ -6,6 +6,8 @@
 /* answer.c: turn a packet into an answer to its sender, or say why not. Fills in fate. */
 void answer_reset(struct worker *w, struct batch *b, unsigned int at);
 void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu);
+/* Of a packet that is in no batch: it becomes the error, nothing else; false: too many of late. */
+bool answer_make_too_big(struct worker *w, struct pkt *p, uint16_t mtu);
 void answer_ttl_exceeded(struct worker *w, struct batch *b, unsigned int at);
 /* Whom the packet is for cannot be reached; `reason` is what is counted. */
 void answer_host_unreachable(struct worker *w, struct batch *b, unsigned int at, enum drop reason);

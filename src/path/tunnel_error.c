@@ -11,7 +11,8 @@
  * Where the client's packet is quoted as far as its ports, its sender is told as if it had met the
  * trouble itself (RFC 2003, 4; RFC 2473, 8; RFC 4213, 3.4): the MTU that is left inside the tunnel,
  * or else that the host cannot be reached, since ports, protocols and routes between here and the
- * server mean nothing to a client. Errors about anything but a tunnel to a real server are Linux's.
+ * server mean nothing to a client. Errors about anything but a tunnel to a real server are Linux's;
+ * but what a "too big" says of the way to the other side of a tunnel interface is kept as well.
  *
  * That it is one of ours is seen by the outer addresses and by the session: the quoted client's
  * packet must belong to one that goes through a tunnel to the quoted destination.
@@ -28,6 +29,7 @@
 #include "path/answer.h"
 #include "path/worker.h"
 #include "session/translate.h"
+#include "tunnel/device.h"
 #include "tunnel/template.h"
 
 enum { ICMP_BYTES = 8, PORT_BYTES = 8, GRE_BYTES = 4, GUE_BYTES = 4 };
@@ -38,14 +40,16 @@ struct tunnel_error {
 	unsigned int there;   // bytes of it that are there
 	unsigned int length;  // bytes that it had
 	unsigned int headers; // of it, before the client's packet
-	struct addr to;
-	uint16_t mtu; // of the outer packet, 0: the error is about something else
+	struct addr from, to;
+	uint8_t protocol; // behind the outer IP header
+	uint16_t mtu;	  // of the outer packet, 0: the error is about something else
 };
 
 /* How long all headers before the client's packet are; false: it is none of a tunnel's. */
 static bool headers_read(struct tunnel_error *e, uint8_t protocol, unsigned int at)
 {
 	e->headers = at;
+	e->protocol = protocol;
 	switch (protocol) {
 	case IPPROTO_IPIP:
 	case IPPROTO_IPV6:
@@ -77,6 +81,7 @@ static bool icmp4_read(struct tunnel_error *e, const struct pkt *p)
 	if (outer->version_ihl >> 4 != 4 || header != sizeof(*outer) ||
 	    outer->src_addr != ip->dst_addr || (outer->fragment_offset & RTE_BE16(0x1fff)) != 0)
 		return false;
+	e->from = addr_v4(outer->src_addr);
 	e->to = addr_v4(outer->dst_addr);
 	e->length = rte_be_to_cpu_16(outer->total_length);
 	if (e->icmp[0] == ICMP_DEST_UNREACH && e->icmp[1] == ICMP_FRAG_NEEDED) {
@@ -106,6 +111,7 @@ static bool icmp6_read(struct tunnel_error *e, const struct pkt *p)
 	e->there = length - ICMP_BYTES;
 	if (e->outer[0] >> 4 != 6 || memcmp(outer->src_addr, ip->dst_addr, 16) != 0)
 		return false;
+	e->from = addr_v6(outer->src_addr);
 	e->to = addr_v6(outer->dst_addr);
 	e->length = sizeof(*outer) + rte_be_to_cpu_16(outer->payload_len);
 	if (e->icmp[0] == ICMP6_PACKET_TOO_BIG) {
@@ -210,15 +216,31 @@ static void client_tell(struct worker *w, struct batch *b, unsigned int at,
 		answer_too_big(w, b, at, mtu);
 }
 
+/* What it says of the way to the other side of a tunnel interface. */
+static void interface_learn(struct worker *w, const struct pkt *p, const struct tunnel_error *e)
+{
+	uint8_t kind = e->protocol == IPPROTO_GRE   ? TUNNEL_KIND_GRE
+		       : e->protocol == IPPROTO_UDP ? TUNNEL_KIND_VXLAN
+						    : TUNNEL_KIND_IPIP;
+
+	if (e->mtu > 0 && e->mtu < e->length && device_is_between(&e->from, &e->to, kind) &&
+	    checksum_is_right(e, p))
+		path_mtu_report(&w->reports, &e->to, e->mtu);
+}
+
 bool tunnel_error_take(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
 	struct tunnel_error e = {.icmp = pkt_l4(p), .outer = pkt_l4(p) + ICMP_BYTES};
 	unsigned int owner;
 
-	if (!(p->flags & PKT_IPV6 ? icmp6_read(&e, p) : icmp4_read(&e, p)) ||
-	    !address_set_has(ADDRESS_TUNNEL, &e.to))
+	if (!(p->flags & PKT_IPV6 ? icmp6_read(&e, p) : icmp4_read(&e, p)))
 		return false;
+	if (!address_set_has(ADDRESS_TUNNEL, &e.to)) {
+		if (__atomic_load_n(&tunnel_device_count, __ATOMIC_RELAXED) > 0)
+			interface_learn(w, p, &e);
+		return false;
+	}
 	if (!checksum_is_right(&e, p)) {
 		pkt_drop(p, DROP_icmp_checksum);
 		return true;

@@ -9,7 +9,8 @@
  * interface wants go to Linux as before.
  *
  * Out: a next hop on a tunnel interface has no Ethernet header to copy (NEXTHOP_TUNNEL). The packet
- * gets the outer header and leaves by the path to the other side.
+ * gets the outer header and leaves by the path to the other side; tunnelled_mtu.c has what is done
+ * with one that is too large for that.
  */
 #include "path/tunnelled.h"
 
@@ -21,11 +22,10 @@
 #include <rte_udp.h>
 
 #include "net/nexthop.h"
-#include "path/fragment.h"
 #include "tunnel/device.h"
 #include "tunnel/source.h"
 
-enum { PARK_SECONDS = 1, ETHERNET_MOST = 22, IPV6_LEAST_MTU = 1280 };
+enum { PARK_SECONDS = 1, ETHERNET_MOST = 22 };
 
 /* In */
 
@@ -200,26 +200,9 @@ static void tunnelled_set_ttl(uint8_t *outer, bool ipv6, uint8_t ttl)
 	ip->hdr_checksum = ~csum_fold(csum_bytes(ip, sizeof(*ip)));
 }
 
-/* Too large for the way, and its sender allows that it is cut. */
-static void tunnelled_cut(struct worker *w, struct rte_mbuf *m, const struct nexthop *n)
-{
-	struct fragmentation f;
-	struct rte_mbuf *piece = m;
-
-	fragment_begin(&f, m, 0, n->mtu);
-	while (piece && fragment_left(&f)) {
-		piece = fragment_next(&f);
-		if (piece)
-			output_datagram(w, piece, false, n);
-		else
-			w->drops[DROP_needs_fragmentation]++;
-	}
-	rte_pktmbuf_free(m);
-}
-
 /* By the path to the other side; the outer IP header is at the beginning of the packet. */
 static void tunnelled_leave(struct worker *w, struct rte_mbuf *m, const struct tunnel_device *d,
-			    uint16_t nexthop, uint32_t hash)
+			    uint16_t nexthop, uint32_t hash, unsigned int limit)
 {
 	bool ipv6 = d->outer.flags & TEMPLATE_IPV6;
 	const struct nexthop *n = &nexthop_table[nexthop];
@@ -238,11 +221,8 @@ static void tunnelled_leave(struct worker *w, struct rte_mbuf *m, const struct t
 							      : DROP_no_route);
 	} else if (n->header_len == NEXTHOP_TUNNEL) {
 		tunnelled_drop(w, m, DROP_tunnel_loop);
-	} else if (rte_pktmbuf_pkt_len(m) > n->mtu &&
-		   (ipv6 || rte_pktmbuf_mtod(m, uint8_t *)[6] & 0x40)) {
-		tunnelled_drop(w, m, DROP_needs_fragmentation);
-	} else if (rte_pktmbuf_pkt_len(m) > n->mtu) {
-		tunnelled_cut(w, m, n);
+	} else if (rte_pktmbuf_pkt_len(m) > limit) {
+		tunnelled_cut(w, m, ipv6, n, limit);
 	} else {
 		output_datagram(w, m, ipv6, n);
 	}
@@ -256,7 +236,7 @@ static void tunnelled_close(struct worker *w, struct rte_mbuf *m, const struct t
 	uint16_t nexthop = path_nexthop(d->path, packet.hash);
 	uint16_t leaves = nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].iface : 0;
 	uint8_t ttl = d->config.ttl < 0 && l3 ? l3[ipv6 ? 7 : 8] : 0;
-	unsigned int length = rte_pktmbuf_pkt_len(m);
+	unsigned int length = rte_pktmbuf_pkt_len(m), limit = tunnelled_limit(d, nexthop);
 	uint8_t *outer;
 
 	if (rte_pktmbuf_headroom(m) < d->length + ETHERNET_MOST) {
@@ -266,6 +246,11 @@ static void tunnelled_close(struct worker *w, struct rte_mbuf *m, const struct t
 	if (length + d->length > UINT16_MAX) {
 		tunnelled_drop(w, m, DROP_needs_fragmentation);
 		return;
+	}
+	if (unlikely(length + d->length > limit) && !packet.fragments) {
+		if (tunnelled_too_big(w, m, d, l3, ipv6, limit))
+			return;
+		packet.fragments = true;
 	}
 	w->iface_count[d->iface].packets[1]++;
 	w->iface_count[d->iface].bytes[1] += length;
@@ -281,7 +266,7 @@ static void tunnelled_close(struct worker *w, struct rte_mbuf *m, const struct t
 		tunnelled_set_ttl(outer, d->outer.flags & TEMPLATE_IPV6, ttl ? ttl : d->config.ttl);
 	if (d->outer.flags & TEMPLATE_CHECKSUM)
 		template_checksum(&d->outer, m, 0);
-	tunnelled_leave(w, m, d, nexthop, packet.hash);
+	tunnelled_leave(w, m, d, nexthop, packet.hash, limit);
 }
 
 void tunnelled_send(struct worker *w, struct rte_mbuf *m, unsigned int l3, bool ipv6,

@@ -26,7 +26,7 @@
 #include "net/neigh.h"
 #include "net/nexthop.h"
 
-enum { IPV4_TTL_AT = 8, IPV6_TTL_AT = 7, GRE_KEY_FLAG = 0x20, IPV6_LEAST_MTU = 1280 };
+enum { GRE_KEY_FLAG = 0x20 };
 
 const struct tunnel_device *tunnel_devices[IFACE_MAX];
 unsigned int tunnel_device_count;
@@ -69,6 +69,13 @@ bool device_is_vxlan_port(uint16_t port)
 			return true;
 	}
 	return false;
+}
+
+struct template *device_template(unsigned int iface)
+{
+	struct tunnel_device *d = (struct tunnel_device *)device_get(iface);
+
+	return d ? &d->outer : NULL;
 }
 
 void device_complete_tunnel(struct tunnel_config *config)

@@ -53,6 +53,9 @@ static inline const struct tunnel_device *device_get(unsigned int iface)
 	return iface < IFACE_MAX ? __atomic_load_n(&tunnel_devices[iface], __ATOMIC_ACQUIRE) : NULL;
 }
 
+/* Control: the outer header of an interface's packets, for what the way is known to take; or NULL. */
+struct template *device_template(unsigned int iface);
+
 /* Worker: is there any tunnel interface? */
 extern unsigned int tunnel_device_count; // atomic
 /* Worker: that of an outer packet by its addresses and what was read of it, or NULL. */

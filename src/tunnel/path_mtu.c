@@ -3,12 +3,14 @@
 /*
  * Path MTUs of tunnels.
  *
- * A router between here and a real server that cannot carry an outer packet tells so the source of
- * that, which is weir (RFC 2003, 4213: "soft state" of the tunnel). What it says is kept in the
- * template of each server with that address, so that it bounds itself, and workers find it on the
- * line that they read anyway. A worker may not write there: it puts what it hears into a few places
- * of its own, and the control thread, some times a second, takes it over. Until then the sender is
- * told at once from the router's error, if that quotes enough of its packet (path/tunnel_error.c).
+ * A router between here and a real server, or the other side of a tunnel interface, that cannot
+ * carry an outer packet tells so the source of that, which is weir (RFC 2003, 4213: "soft state" of
+ * the tunnel). What it says is kept in the template of each server and tunnel interface with that
+ * address, so that it bounds itself, and workers find it on the line that they read anyway. A
+ * worker may not write there: it puts what it hears into a few places of its own, and the control
+ * thread, some times a second, takes it over. Until then the sender of a packet to a server is told
+ * at once from the router's error, if that quotes enough of its packet (path/tunnel_error.c); who
+ * sends by a tunnel interface is told of its next packet (path/tunnelled_mtu.c).
  *
  * Ten minutes later a larger packet is tried again (RFC 1191, 6.3; 8201, 4). An MTU is only ever
  * lowered by a report, and not below what every path has in practice: who forges errors makes
@@ -19,6 +21,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "tunnel/device.h"
 #include "tunnel/template.h"
 
 static bool any; // control: some template has learned one
@@ -34,9 +37,22 @@ void path_mtu_report(struct path_mtu_reports *reports, const struct addr *to, ui
 	__atomic_store_n(&reports->written, written + 1, __ATOMIC_RELEASE);
 }
 
+/* Those of tunnel interfaces come first, then those of servers. NULL: there is none. */
+static struct template *template_at(uint32_t i)
+{
+	struct template *t = i < IFACE_MAX ? device_template(i) : &template_table[i - IFACE_MAX];
+
+	return t && t->length > 0 ? t : NULL;
+}
+
+static uint32_t template_end(void)
+{
+	return IFACE_MAX + template_highest() + 1;
+}
+
 static bool template_leads_to(const struct template *t, const struct addr *to)
 {
-	if (t->length == 0 || !(t->flags & TEMPLATE_IPV6) != (to->family == AF_INET))
+	if (!(t->flags & TEMPLATE_IPV6) != (to->family == AF_INET))
 		return false;
 	return to->family == AF_INET ? memcmp(t->header + 16, &to->v4, 4) == 0
 				     : memcmp(t->header + 24, to->bytes, 16) == 0;
@@ -66,10 +82,12 @@ void path_mtu_gather(struct path_mtu_reports *reports, uint32_t seconds)
 		const struct path_mtu_report *report =
 			&reports->report[(read + i) % PATH_MTU_REPORTS];
 
-		for (uint32_t server = 1; server <= template_highest(); server++)
-			if (template_leads_to(&template_table[server], &report->to))
-				template_learn(&template_table[server], &report->to, report->mtu,
-					       seconds);
+		for (uint32_t at = 1; at < template_end(); at++) {
+			struct template *t = template_at(at);
+
+			if (t && template_leads_to(t, &report->to))
+				template_learn(t, &report->to, report->mtu, seconds);
+		}
 	}
 	__atomic_store_n(&reports->read, read + count, __ATOMIC_RELEASE);
 }
@@ -80,10 +98,10 @@ void path_mtu_age(uint32_t seconds)
 		return;
 	aged = seconds;
 	any = false;
-	for (uint32_t server = 1; server <= template_highest(); server++) {
-		struct template *t = &template_table[server];
+	for (uint32_t at = 1; at < template_end(); at++) {
+		struct template *t = template_at(at);
 
-		if (t->mtu == TEMPLATE_MTU_UNKNOWN || t->length == 0)
+		if (!t || t->mtu == TEMPLATE_MTU_UNKNOWN)
 			continue;
 		if ((int16_t)(uint16_t)(seconds - t->mtu_until) >= 0)
 			__atomic_store_n(&t->mtu, TEMPLATE_MTU_UNKNOWN, __ATOMIC_RELAXED);

@@ -257,19 +257,36 @@ void punt_wake(unsigned int worker)
 {
 }
 
-/* No tunnel interface is made by control. */
 struct iface *iface_find(const char *name)
 {
 	return NULL;
 }
 
+/* A tunnel interface: its next hop is fake_tunnel_nexthop()'s. */
 int iface_add(const struct iface *made, struct iface **out, struct error *error)
 {
-	return -ENOSPC;
+	unsigned int index = 1;
+
+	while (index < FAKE_IFACES && iface_table[index])
+		index++;
+	if (index == FAKE_IFACES)
+		return -ENOSPC;
+	fake_iface_up(index, made->name, made->port, index);
+	fake_iface[index].kind = made->kind;
+	fake_iface[index].mtu = made->mtu;
+	*out = &fake_iface[index];
+	return 0;
 }
 
 void iface_remove(struct iface *iface)
 {
+	iface_table[iface->index] = NULL;
+}
+
+void fake_tunnel_nexthop(uint16_t number, uint16_t iface)
+{
+	fake_nexthop(number, iface, iface, fake_iface[iface].mtu);
+	nexthops[number].header_len = NEXTHOP_TUNNEL;
 }
 
 void neigh_without_arp(uint16_t iface)

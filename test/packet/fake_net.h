@@ -25,6 +25,8 @@ void fake_iface_up(unsigned int index, const char *name, uint16_t port, uint8_t 
 void fake_vlan(unsigned int index, const char *name, unsigned int parent, uint16_t type,
 	       uint16_t id);
 void fake_nexthop(uint16_t number, uint16_t iface, uint8_t last_of_mac, uint16_t mtu);
+/* Whatever is routed to a tunnel interface. */
+void fake_tunnel_nexthop(uint16_t number, uint16_t iface);
 /* A host on the link: its next hop, with an MTU of 1500, and the route to it. */
 void fake_neighbour(uint16_t number, uint16_t iface, uint8_t last_of_mac, const char *address);
 /* Prefix by longest match; a next hop of NEXTHOP_UNRESOLVED is on link of `iface`. */

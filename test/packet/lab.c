@@ -17,6 +17,7 @@
 #include "io/rcu.h"
 #include "lab_parts.h"
 #include "path/fragment.h"
+#include "path/tunnelled.h"
 #include "path/workers.c"
 #include "tunnel/source.h"
 
@@ -226,7 +227,7 @@ void lab_run(void)
 	worker_clock(lab.w, lab.tsc);
 	worker_batch(lab.w, b);
 	b->count = 0;
-	while (reassembly_released(lab.w, b) > 0) {
+	while (tunnelled_released(lab.w, b), b->count > 0 || reassembly_released(lab.w, b) > 0) {
 		worker_batch(lab.w, b);
 		b->count = 0;
 	}
