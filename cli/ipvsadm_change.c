@@ -139,7 +139,11 @@ static json_t *service_body(const struct rule *rule)
 	if (rule->conn_timeout) {
 		json_object_set_new(body, "conn_timeout", json_integer(rule->conn_timeout));
 	} else if (rule->command->id == RULE_EDIT_SERVICE) {
-		timeouts = rule->protocol == IPPROTO_UDP
+		timeouts = rule->match.family && rule->match.protocol == 0
+				   ? json_pack("{s:n, s:n, s:n, s:n, s:n}", "established",
+					       "sctp_established", "udp_one_way", "udp_normal",
+					       "icmp")
+			   : rule->protocol == IPPROTO_UDP
 				   ? json_pack("{s:n, s:n}", "udp_one_way", "udp_normal")
 			   : rule->protocol == IPPROTO_SCTP ? json_pack("{s:n}", "sctp_established")
 			   : rule->protocol == IPPROTO_TCP  ? json_pack("{s:n}", "established")
@@ -206,7 +210,7 @@ void change_service_path(const struct rule *rule, char path[static CHANGE_PATH])
 {
 	char vip[ADDR_TEXT], end[8] = "", match[MATCH_TEXT], piece[MATCH_PATH];
 
-	if (rule->match.protocol) {
+	if (rule->match.family) {
 		match_escape(match_format(&rule->match, match), piece);
 		snprintf(path, CHANGE_PATH, "/v1/services/match/%s/0", piece);
 		return;

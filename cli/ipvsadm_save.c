@@ -81,34 +81,41 @@ static void default_drop(json_t *object, const char *field, json_t *value)
 	json_decref(value);
 }
 
+/* The timeouts that --conn-timeout sets for a protocol; NULL: of a match for all of them. */
+static const char *const *conn_timeout_fields(const char *protocol)
+{
+	static const char *const udp[] = {"udp_normal", "udp_one_way", NULL};
+	static const char *const sctp[] = {"sctp_established", NULL};
+	static const char *const icmp[] = {"icmp", NULL};
+	static const char *const tcp[] = {"established", NULL};
+	static const char *const all[] = {
+		"established", "sctp_established", "udp_normal", "udp_one_way", "icmp", NULL};
+
+	return !protocol		       ? all
+	       : !strcmp(protocol, "udp")      ? udp
+	       : !strcmp(protocol, "sctp")     ? sctp
+	       : !strncmp(protocol, "icmp", 4) ? icmp
+					       : tcp;
+}
+
 /* The timeout that the tool has an option for; 0: none, or not to be said with it. */
 static long long conn_timeout_take(json_t *left, const json_t *service)
 {
 	json_t *timeouts = json_deep_copy(json_object_get(service, "timeouts"));
 	const json_t *match = match_of_service(service);
-	const char *protocol = text_of(match ? match : service, "protocol");
+	const json_t *protocol = json_object_get(match ? match : service, "protocol");
+	const char *const *fields = conn_timeout_fields(json_string_value(protocol));
 	long long seconds;
 
 	if (!timeouts)
 		return 0;
 	json_object_set_new(left, "timeouts", timeouts);
-	if (strcmp(protocol, "udp")) {
-		const char *field = !strcmp(protocol, "sctp")	    ? "sctp_established"
-				    : !strncmp(protocol, "icmp", 4) ? "icmp"
-								    : "established";
-
-		seconds = json_integer_value(json_object_get(timeouts, field));
-		json_object_del(timeouts, field);
-	} else {
-		json_t *normal = json_object_get(timeouts, "udp_normal");
-		seconds = json_equal(normal, json_object_get(timeouts, "udp_one_way"))
-				  ? json_integer_value(normal)
-				  : 0;
-		if (seconds) {
-			json_object_del(timeouts, "udp_normal");
-			json_object_del(timeouts, "udp_one_way");
-		}
-	}
+	seconds = json_integer_value(json_object_get(timeouts, fields[0]));
+	for (unsigned int i = 1; fields[i]; i++)
+		if (json_integer_value(json_object_get(timeouts, fields[i])) != seconds)
+			seconds = 0;
+	for (unsigned int i = 0; seconds && fields[i]; i++)
+		json_object_del(timeouts, fields[i]);
 	if (json_object_size(timeouts) == 0)
 		json_object_del(left, "timeouts");
 	return seconds;

@@ -205,7 +205,7 @@ static void service_query(const struct rule *rule, char *query, size_t room)
 	char vip[ENDPOINT_TEXT], path[CHANGE_PATH];
 
 	*query = '\0';
-	if (rule->match.protocol)
+	if (rule->match.family)
 		return; // has none by which sessions could be found
 	if (rule->mark || rule->service.port_end ||
 	    (rule_has(rule, SLOT_SERVICE) && rule->service.port == 0)) {

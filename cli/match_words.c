@@ -11,38 +11,37 @@ const json_t *match_of_service(const json_t *service)
 }
 
 /* The daemon's parts are canonical already: they only have to be strung together. */
-static char *parts_text(const json_t *match, const char *const names[5],
+static char *parts_text(const json_t *match, const char *const names[6],
 			char text[static MATCH_TEXT])
 {
-	static const char *const fields[] = {"source", "destination", "family", "in", "out"};
-	const char *protocol = json_string_value(json_object_get(match, "protocol"));
-	int length = snprintf(text, MATCH_TEXT, "%s", protocol ? protocol : "");
+	static const char *const fields[] = {"protocol", "source", "destination",
+					     "family",	 "in",	   "out"};
+	int length = 0;
 
-	for (unsigned int i = 0; i < 5; i++) {
+	*text = '\0';
+	for (unsigned int i = 0; i < 6; i++) {
 		const char *part = json_string_value(json_object_get(match, fields[i]));
 
 		if (part && length < MATCH_TEXT)
-			length += snprintf(text + length, (size_t)(MATCH_TEXT - length), ",%s=%s",
-					   names[i], part);
+			length += snprintf(text + length, (size_t)(MATCH_TEXT - length), "%s%s%s",
+					   length ? "," : "", names[i], part);
 	}
 	return text;
 }
 
 char *match_text(const json_t *match, char text[static MATCH_TEXT])
 {
-	static const char *const names[] = {"from", "to", "af", "iif", "oif"};
+	static const char *const names[] = {"", "from=", "to=", "af=", "iif=", "oif="};
 
 	return parts_text(match, names, text);
 }
 
 char *match_option_text(const json_t *match, char text[static MATCH_TEXT])
 {
-	static const char *const names[] = {"src-range", "dst-range", "af", "iif", "oif"};
-	char parts[MATCH_TEXT];
+	static const char *const names[] = {
+		"proto=", "src-range=", "dst-range=", "af=", "iif=", "oif="};
 
-	parts_text(match, names, parts);
-	snprintf(text, MATCH_TEXT, "proto=%.*s", MATCH_TEXT - 7, parts);
-	return text;
+	return parts_text(match, names, text);
 }
 
 char *match_escape(const char *text, char piece[static MATCH_PATH])

@@ -48,8 +48,8 @@ static void part_add(struct translation *t, struct snat *snat, const struct bloc
 
 	// Looked at beside parts that are right, so that the line is named which is wrong.
 	snprintf(alone, sizeof(alone), "%s=%s", name, value);
-	match_parse(alone, &match, &error);
-	if (!strcmp(error.field, name) && !strstr(error.text, "is missing"))
+	if (match_parse(alone, &match, &error) < 0 && !strcmp(error.field, name) &&
+	    !strstr(error.text, "is missing"))
 		finding_error(t->findings, block, "%s: %s", block->words[0], error.text);
 	snprintf(snat->text + length, sizeof(snat->text) - length, ",%s", alone);
 }
@@ -208,6 +208,10 @@ static json_t *timeouts_of(const struct snat *snat)
 {
 	int seconds = (int)snat->established;
 
+	if (!snat->protocol)
+		return json_pack("{s:i, s:i, s:i, s:i, s:i}", "established", seconds,
+				 "sctp_established", seconds, "udp_one_way", seconds, "udp_normal",
+				 seconds, "icmp", seconds);
 	if (!strcmp(snat->protocol, "udp"))
 		return json_pack("{s:i, s:i}", "udp_one_way", seconds, "udp_normal", seconds);
 	return json_pack("{s:i}",
@@ -223,12 +227,12 @@ static void snat_settle(struct translation *t, const struct snat *snat)
 	struct error error = {0};
 	struct match match;
 	json_t *object;
+	int status;
 
-	if (!snat->protocol) {
-		finding_error(t->findings, snat->block, "virtual_server match needs a protocol");
-		return;
-	}
-	if (match_parse(snat->text + 1, &match, &error) < 0) {
+	memset(&match, 0, sizeof(match));
+	status = *snat->text ? match_parse(snat->text + 1, &match, &error)
+			     : match_normalize(&match, &error);
+	if (status < 0) {
 		finding_error(t->findings, snat->block, "%s%s%s", error.field,
 			      *error.field ? ": " : "", error.text);
 		return;

@@ -34,8 +34,8 @@ static void list_publish(struct match_list *list)
 	struct match_list *old = published;
 
 	for (unsigned int i = 0; list && i < list->count; i++)
-		if (list->rule[i].match.protocol == IPPROTO_ICMP ||
-		    list->rule[i].match.protocol == IPPROTO_ICMPV6)
+		if (match_takes_protocol(&list->rule[i].match, IPPROTO_ICMP) ||
+		    match_takes_protocol(&list->rule[i].match, IPPROTO_ICMPV6))
 			__atomic_store_n(&echo_wanted, true, __ATOMIC_RELAXED);
 	__atomic_store_n(&published, list, __ATOMIC_RELEASE);
 	if (old)
@@ -154,8 +154,8 @@ static uint16_t tuple_route(const struct pkt *p, const struct tuple *t, uint16_t
 
 static bool rule_takes(const struct match_rule *rule, const struct pkt *p, const struct tuple *t)
 {
-	return rule->match.protocol == pkt_protocol(p) && rule->match.family == t->source.family &&
-	       (rule->in == 0 || rule->in == p->iface) &&
+	return match_takes_protocol(&rule->match, pkt_protocol(p)) &&
+	       rule->match.family == t->source.family && (rule->in == 0 || rule->in == p->iface) &&
 	       match_range_takes(&rule->match.source, &t->source, t->source_port) &&
 	       match_range_takes(&rule->match.destination, &t->destination, t->destination_port);
 }

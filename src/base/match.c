@@ -51,6 +51,23 @@ bool match_range_takes(const struct match_range *range, const struct addr *addr,
 	return !range_has_ports(range) || (port >= range->port_first && port <= range->port_last);
 }
 
+bool match_takes_protocol(const struct match *match, uint8_t protocol)
+{
+	if (match->protocol)
+		return match->protocol == protocol;
+	switch (protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+		return true;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return (protocol == IPPROTO_ICMP) == (match->family == AF_INET) &&
+		       !range_has_ports(&match->source) && !range_has_ports(&match->destination);
+	}
+	return false;
+}
+
 uint8_t match_protocol_parse(const char *text)
 {
 	for (unsigned int i = 0; i < PROTOCOLS; i++)
@@ -323,13 +340,12 @@ int match_normalize(struct match *match, struct error *error)
 
 	while (i < PROTOCOLS && protocols[i].number != match->protocol)
 		i++;
-	if (i == PROTOCOLS)
-		return error_set(error, -EINVAL, "proto",
-				 "is missing: tcp, udp, sctp, icmp or icmpv6");
 	if (match->family == AF_UNSPEC)
 		return error_set(error, -EINVAL, "src-range",
 				 "is missing: a match has at least a source, a destination or a "
 				 "family");
+	if (i == PROTOCOLS) // of any protocol
+		i = 0;
 	if (protocols[i].family && protocols[i].family != match->family)
 		return error_set(error, -EINVAL, "proto", "%s is not of IPv%c", protocols[i].name,
 				 match->family == AF_INET ? '4' : '6');
@@ -339,38 +355,45 @@ int match_normalize(struct match *match, struct error *error)
 					error);
 }
 
+/* One more part of a text whose end is `at`; returns the new end. */
+static int part_add(char text[static MATCH_TEXT], int at, const char *name, const char *value)
+{
+	return at +
+	       snprintf(text + at, (size_t)(MATCH_TEXT - at), "%s%s%s", at ? "," : "", name, value);
+}
+
 /* Both spellings, in the order that DPVS's tools print. */
 static char *format_parts(const struct match *match, const char *protocol, const char *source,
 			  const char *destination, char text[static MATCH_TEXT])
 {
 	char range[MATCH_RANGE_TEXT];
-	int length = snprintf(text, MATCH_TEXT, "%s%s", protocol,
-			      match_protocol_name(match->protocol));
+	int at = 0;
 
+	if (match->protocol)
+		at = part_add(text, at, protocol, match_protocol_name(match->protocol));
 	if (!match_range_is_any(&match->source))
-		length += snprintf(text + length, MATCH_TEXT - length, ",%s=%s", source,
-				   match_range_format(&match->source, match->family, range));
+		at = part_add(text, at, source,
+			      match_range_format(&match->source, match->family, range));
 	if (!match_range_is_any(&match->destination))
-		length += snprintf(text + length, MATCH_TEXT - length, ",%s=%s", destination,
-				   match_range_format(&match->destination, match->family, range));
+		at = part_add(text, at, destination,
+			      match_range_format(&match->destination, match->family, range));
 	if (match_range_is_any(&match->source) && match_range_is_any(&match->destination))
-		length += snprintf(text + length, MATCH_TEXT - length, ",af=%s",
-				   match->family == AF_INET ? "ipv4" : "ipv6");
+		at = part_add(text, at, "af=", match->family == AF_INET ? "ipv4" : "ipv6");
 	if (match->in[0])
-		length += snprintf(text + length, MATCH_TEXT - length, ",iif=%s", match->in);
+		at = part_add(text, at, "iif=", match->in);
 	if (match->out[0])
-		snprintf(text + length, MATCH_TEXT - length, ",oif=%s", match->out);
+		part_add(text, at, "oif=", match->out);
 	return text;
 }
 
 char *match_format(const struct match *match, char text[static MATCH_TEXT])
 {
-	return format_parts(match, "", "from", "to", text);
+	return format_parts(match, "", "from=", "to=", text);
 }
 
 char *match_format_words(const struct match *match, char text[static MATCH_TEXT])
 {
-	return format_parts(match, "proto=", "src-range", "dst-range", text);
+	return format_parts(match, "proto=", "src-range=", "dst-range=", text);
 }
 
 /* Order */
@@ -418,5 +441,7 @@ int match_compare(const struct match *a, const struct match *b)
 	if (order == 0)
 		order = (b->in[0] != '\0') + (b->out[0] != '\0') - (a->in[0] != '\0') -
 			(a->out[0] != '\0');
+	if (order == 0)
+		order = (a->protocol == 0) - (b->protocol == 0);
 	return order ? order : strcmp(match_format(a, of_a), match_format(b, of_b));
 }

@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 /*
- * What SNAT is done for: packets of one protocol by ranges of their addresses and ports and by the
+ * What SNAT is done for: packets of one protocol, or of all that SNAT knows, by ranges of their addresses and ports and by the
  * interfaces that they come and go by. No pointer and no padding: two are the same when their
  * bytes are, and match_normalize() makes what means the same be the same.
  */
@@ -20,7 +20,7 @@ struct match_range {
 };
 
 struct match {
-	uint8_t protocol; // IPPROTO_
+	uint8_t protocol; // IPPROTO_, 0: all
 	uint8_t family;	  // AF_INET or AF_INET6
 	uint8_t zero[2];
 	struct match_range source, destination;
@@ -38,6 +38,9 @@ bool match_equal(const struct match *a, const struct match *b);
 bool match_range_is_any(const struct match_range *range);
 /* The address is of the match's family, the port in host byte order. */
 bool match_range_takes(const struct match_range *range, const struct addr *addr, uint16_t port);
+
+/* Of all protocols, those without ports are taken where no ports are named. */
+bool match_takes_protocol(const struct match *match, uint8_t protocol);
 
 /*
  * "A", "A-B", "A/length", each with ":p" or ":p-q" behind it; IPv6 with ports stands in brackets:
@@ -71,6 +74,6 @@ int match_normalize(struct match *match, struct error *error);
 /*
  * The order in which matches are tried, whatever the order in which they were made, so that two
  * directors agree: the narrower first, by source addresses, destination addresses, source ports,
- * destination ports, then those that name interfaces, then by text.
+ * destination ports, then those that name interfaces, then a protocol, then by text.
  */
 int match_compare(const struct match *a, const struct match *b);

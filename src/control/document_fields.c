@@ -556,7 +556,9 @@ static int decode_conn_timeout(struct decode *d, const json_t *value, const stru
 
 	if (status < 0)
 		return status;
-	if (service->key.kind == SERVICE_MARK) {
+	if (service->key.protocol == 0) { // by mark, or by a match of all protocols
+		if (service->key.kind == SERVICE_MATCH)
+			service->timeouts.seconds[STATE_ICMP_NORMAL] = number;
 		service->timeouts.seconds[STATE_ESTABLISHED] = number;
 		service->timeouts.seconds[STATE_SCTP_ESTABLISHED] = number;
 		service->timeouts.seconds[STATE_UDP_ONE_WAY] = number;

@@ -80,7 +80,7 @@ static int decode_match_range(struct decode *d, const json_t *value, const struc
 }
 
 static const struct field match_fields[] = {
-	{"protocol", decode_match_protocol, .required = true},
+	{"protocol", decode_match_protocol},
 	{"family", decode_match_family},
 	{"source", decode_match_range, FIELD_OF(struct match, source)},
 	{"destination", decode_match_range, FIELD_OF(struct match, destination)},
@@ -218,9 +218,12 @@ int document_check_wan(struct decode *d, const struct service_key *key,
 
 json_t *document_match_json(const struct match *match)
 {
-	json_t *object = json_pack("{s:s}", "protocol", match_protocol_name(match->protocol));
+	json_t *object = json_object();
 	char text[MATCH_RANGE_TEXT];
 
+	if (match->protocol)
+		json_object_set_new(object, "protocol",
+				    json_string(match_protocol_name(match->protocol)));
 	if (match_range_is_any(&match->source) && match_range_is_any(&match->destination))
 		json_object_set_new(object, "family",
 				    json_string(match->family == AF_INET ? "ipv4" : "ipv6"));

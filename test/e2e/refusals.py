@@ -128,7 +128,7 @@ IPVSADM = rows(
     ("-A -f 0", 2, "is no mark"),
     # SNAT by match
     ("-A -H proto=tcp", 2, "-H (--match): src-range: is missing: a match has at least a source"),
-    ("-A -H src-range=192.168.0.1", 2, "-H (--match): proto: is missing"),
+    ("-A -H oif=dpdk0", 2, "-H (--match): src-range: is missing: a match has at least a source"),
     ("-A -H proto=tcp,src-range=192.168.0.1-10", 2, "src-range: \"10\" is no IPv4 or IPv6 address"),
     ("-A -H proto=tcp,src-range=192.168.0.9-192.168.0.1", 2, "src-range: the range 192.168.0.9-192.168.0.1 is the wrong way"),
     ("-A -H proto=icmp,src-range=192.168.0.1:80", 2, "src-range: names ports, which icmp does not have"),
@@ -308,7 +308,7 @@ KEEPALIVED = [
     keepalived(in_service("establish_timeout soon"), "file:2: error: establish_timeout soon: it takes a number"),
     keepalived(in_service("laddr_group_name nonsense"), "file:2: error: there is no local_address_group \"nonsense\""),
     keepalived(in_service("vip_bind_dev nonsense"), "file:2: error: weir has no port \"nonsense\"; it has: dpdk0, dpdk1"),
-    keepalived("virtual_server match x {\n    oif dpdk1\n}\n", "file:1: error: virtual_server match needs a protocol"),
+    keepalived("virtual_server match x {\n    oif dpdk1\n}\n", "file:1: error: src-range: is missing: a match has at least a source"),
     keepalived("virtual_server match x {\n    protocol TCP\n    src-range 10.0.0.1-9\n}\n",
                "file:3: error: src-range: \"9\" is no IPv4 or IPv6 address"),
     keepalived("virtual_server match x {\n    protocol TCP\n    real_server 10.0.0.1 80 {\n    }\n}\n",

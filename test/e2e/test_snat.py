@@ -272,6 +272,42 @@ def test_ipvsadm(two):
     two.w.ctl("apply", "-f", two.w.file)
 
 
+def answers(lab, address=INSIDE_B):
+    """As whom a host inside is seen by TCP and UDP, and whether its pings are answered."""
+    tcp = lab.client.curl("-m", "1", "--interface", address, url(server_address(1)), check=False).stdout.split()[1:2]
+    with lab.client.socket(kind=socket.SOCK_DGRAM, timeout=0.3) as flow:
+        flow.bind((address, 0))
+        udp = (lab.client.udp_ask(server_address(1), 5353, "x", tries=1, sock=flow) or "").split()[1:2]
+    said = lab.client.run("ping", "-c", 1, "-W", 1, "-I", address, server_address(1), check=False).stdout
+    return tcp + udp + (["ping"] if " 1 received" in said else [])
+
+
+def test_match_of_all_protocols(two):
+    """Without a protocol a match takes TCP, UDP and pings; every door can say it, and shows it as it was given."""
+    text, path = f"src-range={INSIDE_B},oif=dpdk1", f"/v1/services/match/from={INSIDE_B}-{INSIDE_B}:0-0,oif=dpdk1/0"
+    ipvsadm(two, "-A", "-s", "rr", "-H", text)
+    ipvsadm(two, "-a", "-H", text, "-r", f"{WAN_B}:0", "-J")
+    assert answers(two) == [WAN_B, WAN_B, "ping"]
+    assert f"MATCH from={INSIDE_B}-{INSIDE_B}:0-0,oif=dpdk1 rr" in ipvsadm(two, "-ln").splitlines()
+    assert f"-A -H src-range={INSIDE_B}-{INSIDE_B}:0-0,oif=dpdk1 -s rr" in ipvsadm(two, "-Sn").splitlines()
+    assert two.w.get(path)["match"] == {"source": f"{INSIDE_B}-{INSIDE_B}:0-0", "out": "dpdk1"}
+    assert two.w.get(path + "?fresh=1")["connections"] == 3
+    ipvsadm(two, "-D", "-H", text)
+    two.w.ctl("service", "add", "match", f"from={INSIDE_B},oif=dpdk1", "--server", WAN)
+    assert answers(two) == [WAN, WAN, "ping"]
+    two.w.ctl("service", "delete", "match", f"from={INSIDE_B},oif=dpdk1")
+    body = {"match": {"source": INSIDE_B, "out": "dpdk1"}, "scheduler": "rr", "servers": [{"address": WAN_B}]}
+    two.w.put(path, {key: body[key] for key in ("scheduler", "servers")})
+    assert answers(two) == [WAN_B, WAN_B, "ping"]
+    two.w.delete(path)
+    two.w.write({**two.w.config, "services": [*two.w.config["services"], {**body, "servers": [{"address": WAN}]}]})
+    two.w.ctl("apply", "-f", two.w.file)
+    assert answers(two) == [WAN, WAN, "ping"]
+    two.w.write({**two.w.config, "services": two.w.config["services"][:-1]})
+    two.w.ctl("apply", "-f", two.w.file)
+    assert answers(two) == []
+
+
 def test_weirctl_and_the_file(two):
     ctl = two.w.ctl
     words = ["match", f"udp,from={INSIDE_B}"]
@@ -369,11 +405,11 @@ class SnatVlans(Vlans):
 
 
 def virtual_server(protocol, wan):
-    return f"""virtual_server match {protocol.lower()} {{
+    return f"""virtual_server match {(protocol or 'all').lower()} {{
 delay_loop 3
 lb_algo rr
 lb_kind SNAT
-protocol {protocol}
+{protocol and f"protocol {protocol}"}
 src-range 10.0.0.1-10.0.0.9
 oif dpdk0.200
 real_server {wan} 0 {{
@@ -415,9 +451,14 @@ def test_keepalived_and_vlans(tagger, make_lab):  # noqa: F811
     lab.keepalived.reload(keepalived_file(WAN_B))
     wait_for(lambda: answer() == [WAN_B], 20, what="an answer by the other one")
     # A file that says too little is not used, and what there is goes on.
-    lab.keepalived.reload(keepalived_file(WAN).replace("protocol ICMP", ""))
-    wait_for(lambda: "virtual_server match needs a protocol" in lab.keepalived.log_text(), what="the error")
+    lab.keepalived.reload(keepalived_file(WAN).replace("src-range 10.0.0.1-10.0.0.9", ""))
+    wait_for(lambda: "src-range: is missing: a match has at least" in lab.keepalived.log_text(), what="the error")
     assert answer() == [WAN_B]
+    # One block without a protocol does for both.
+    lab.keepalived.reload(keepalived_file(WAN).partition("virtual_server")[0] + virtual_server("", WAN))
+    wait_for(lambda: answer() == [WAN], 20, what="an answer by the first one")
+    assert " 3 received" in lab.client.out("ping", "-c", 3, "-i", 0.05, server_address(2))
+    assert [s["match"].get("protocol") for s in lab.w.get("/v1/services")["services"]] == [None]
     lab.keepalived.stop()
     assert lab.w.get("/v1/services")["services"] == []
-    assert WAN_B not in lab.balancer.ip("address")
+    assert WAN not in lab.balancer.ip("address").split()

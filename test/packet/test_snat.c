@@ -150,6 +150,45 @@ static void test_echo6(void **state)
 	echo_carries(true, INSIDE6, OUTSIDE6, WAN6);
 }
 
+/* One match for all protocols; with ports, for those that have some. */
+static void test_all_protocols(void **state)
+{
+	static const char init[] = "\1\0\0\x14\0\0\0\1\0\0\xff\xff\0\1\0\1\0\0\0\1";
+
+	wan_begin();
+	service(.vip = "from=192.168.7.0/24,oif=dpdk0", .servers = {WAN ":0"});
+	put(.from = INSIDE ":4000", .to = OUTSIDE ":80", .tcp = SYN);
+	run();
+	expect(.from = WAN ":*", .to = OUTSIDE ":80", .tcp = SYN);
+	put(.from = INSIDE ":4000", .to = OUTSIDE ":80");
+	run();
+	expect(.from = WAN ":*", .to = OUTSIDE ":80");
+	put(.from = INSIDE ":4000", .to = OUTSIDE ":80", CHUNKS(init), .protocol = IPPROTO_SCTP);
+	run();
+	expect(.from = WAN ":*", .to = OUTSIDE ":80", CHUNKS(init), .protocol = IPPROTO_SCTP);
+	lab_flush();
+	put(.from = INSIDE, .to = OUTSIDE, .icmp = ECHO, .rest = 0x12340001);
+	run();
+	expect(.from = WAN, .to = OUTSIDE, .icmp = ECHO,
+	       .rest = (uint32_t)identifier_of(false) << 16 | 1);
+	// Another one, with ports.
+	service(.vip = "from=192.168.6.0/24,to=0.0.0.0:80-90", .servers = {WAN_B ":0"});
+	put(.from = "192.168.6.1", .to = OUTSIDE, .icmp = ECHO, .rest = 0x00500001);
+	run();
+	expect_drop(not_for_us);
+	put(.from = "192.168.6.1:4000", .to = OUTSIDE ":80");
+	run();
+	expect(.from = WAN_B ":*", .to = OUTSIDE ":80");
+	// The same ranges with a protocol come first.
+	service(.vip = "udp,from=192.168.7.0/24,oif=dpdk0", .servers = {WAN_B ":0"});
+	put(.from = INSIDE_B ":4000", .to = OUTSIDE ":80");
+	put(.from = INSIDE_B ":4000", .to = OUTSIDE ":80", .tcp = SYN);
+	run();
+	expect(.from = WAN_B ":*", .to = OUTSIDE ":80");
+	expect(.from = WAN ":*", .to = OUTSIDE ":80", .tcp = SYN);
+	lab_check();
+}
+
 /* Two hosts with the same identifier are told apart. */
 static void test_echoes_of_two_hosts(void **state)
 {
@@ -633,6 +672,7 @@ int main(void)
 		lab_test(test_udp6),
 		lab_test(test_echo4),
 		lab_test(test_echo6),
+		lab_test(test_all_protocols),
 		lab_test(test_echoes_of_two_hosts),
 		lab_test(test_echoes_for_linux),
 		lab_test(test_linux_pings_from_the_wan_address),

@@ -38,6 +38,11 @@ static void test_both_spellings_are_one(void **state)
 		{"proto=udp,af=ipv6,oif=dpdk1", "udp,af=ipv6,oif=dpdk1",
 		 "proto=udp,af=ipv6,oif=dpdk1"},
 		{"proto=tcp,src-range=0.0.0.0", "tcp,af=ipv4", "proto=tcp,af=ipv4"},
+		{"src-range=10.0.0.0/8,oif=dpdk1", "from=10.0.0.0-10.255.255.255:0-0,oif=dpdk1",
+		 "src-range=10.0.0.0-10.255.255.255:0-0,oif=dpdk1"},
+		{"dst-range=10.1.2.3:53", "to=10.1.2.3-10.1.2.3:53-53",
+		 "dst-range=10.1.2.3-10.1.2.3:53-53"},
+		{"af=ipv6", "af=ipv6", "af=ipv6"},
 	};
 	char text[MATCH_TEXT];
 	struct match match, again;
@@ -62,7 +67,8 @@ static void test_what_is_wrong_is_named(void **state)
 	} rows[] = {
 		{"proto=tcp", "src-range", "is missing: a match has at least a source"},
 		{"proto=tcp,iif=dpdk0", "src-range", "is missing: a match has at least a source"},
-		{"src-range=10.0.0.1", "proto", "is missing: tcp, udp, sctp, icmp or icmpv6"},
+		{"oif=dpdk1", "src-range", "is missing: a match has at least a source"},
+		{"src-range=10.0.0.1,proto=", "proto", "\"\" is none of: tcp, udp"},
 		{"proto=gre,src-range=10.0.0.1", "proto", "\"gre\" is none of: tcp, udp"},
 		{"proto=tcp,src-range=10.0.0.9-10.0.0.1", "src-range",
 		 "the range 10.0.0.9-10.0.0.1 is the wrong way round"},
@@ -107,6 +113,7 @@ static void test_the_narrower_comes_first(void **state)
 		"tcp,from=10.0.0.1,iif=a,oif=b",
 		"tcp,from=10.0.0.1,oif=b",
 		"tcp,from=10.0.0.1",
+		"from=10.0.0.1",
 		"tcp,from=10.0.0.0/24,to=0.0.0.0:80",
 		"tcp,from=10.0.0.0/24",
 		"tcp,from=10.0.0.255-10.0.2.0",
@@ -114,6 +121,7 @@ static void test_the_narrower_comes_first(void **state)
 		"tcp,to=10.1.0.0/16",
 		"tcp,af=ipv4",
 		"udp,af=ipv4",
+		"af=ipv4",
 	};
 	struct match a, b;
 	struct error error;
@@ -131,12 +139,37 @@ static void test_the_narrower_comes_first(void **state)
 	}
 }
 
+static void test_what_is_taken(void **state)
+{
+	static const struct {
+		const char *text;
+		uint8_t takes[5]; // 0: no more
+	} rows[] = {
+		{"udp,from=10.0.0.1", {IPPROTO_UDP}},
+		{"icmp,af=ipv4", {IPPROTO_ICMP}},
+		{"from=10.0.0.1", {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_ICMP}},
+		{"af=ipv6", {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_ICMPV6}},
+		{"to=10.0.0.1:80", {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP}},
+		{"from=[fd00::1-fd00::2]:1-9", {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP}},
+	};
+	struct match match;
+	struct error error;
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(match_parse(rows[i].text, &match, &error), 0);
+		for (unsigned int protocol = 0; protocol < 256; protocol++)
+			assert_int_equal(match_takes_protocol(&match, (uint8_t)protocol),
+					 protocol && memchr(rows[i].takes, (int)protocol, 5));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_spellings_are_one),
 		cmocka_unit_test(test_what_is_wrong_is_named),
 		cmocka_unit_test(test_the_narrower_comes_first),
+		cmocka_unit_test(test_what_is_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,12 @@ static void test_matches(void **state)
 		" {'match': {'protocol': 'icmp', 'source': '192.168.88.1-192.168.88.253:0-0',"
 		"  'destination': '10.0.0.0-10.255.255.255:0-0', 'out': 'bond1'}, 'mode': 'snat',"
 		"  'scheduler': 'rr', 'timeouts': {'icmp': 9}, 'servers': ["
-		"   {'address': '101.227.17.140', 'port': 0, 'weight': 1}]}]";
+		"   {'address': '101.227.17.140', 'port': 0, 'weight': 1}]},"
+		" {'match': {'source': '10.0.0.1-10.0.0.9:0-0'}, 'mode': 'snat', 'scheduler': 'rr',"
+		"  'timeouts': {'established': 9, 'sctp_established': 9, 'udp_normal': 9,"
+		"               'udp_one_way': 9, 'icmp': 9}, 'servers': []},"
+		" {'match': {'family': 'ipv6', 'out': 'dpdk1'}, 'mode': 'snat', 'scheduler': 'rr',"
+		"  'timeouts': {'established': 9}, 'servers': []}]";
 	json_t *json = json_of(services), *service;
 	char *text = NULL, *named;
 	size_t size, i;
@@ -100,12 +105,17 @@ static void test_matches(void **state)
 			    "--conn-timeout 9\n"
 			    "-a -H proto=icmp,src-range=192.168.88.1-192.168.88.253:0-0,"
 			    "dst-range=10.0.0.0-10.255.255.255:0-0,oif=bond1 -r 101.227.17.140:0 "
-			    "-J -w 1\n");
+			    "-J -w 1\n"
+			    "-A -H src-range=10.0.0.1-10.0.0.9:0-0 -s rr --conn-timeout 9\n"
+			    "-A -H af=ipv6,oif=dpdk1 -s rr --settings "
+			    "'{\"timeouts\":{\"established\":9}}'\n");
 	free(text);
 	named = json_dumps(json, 0);
 	listing_is((struct list){.sorted = true}, named,
 		   "Prot LocalAddress:Port Scheduler Flags\n"
 		   "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+		   "MATCH af=ipv6,oif=dpdk1 rr conn-timeout 9\n"
+		   "MATCH from=10.0.0.1-10.0.0.9:0-0 rr conn-timeout 9\n"
 		   "MATCH icmp,from=192.168.88.1-192.168.88.253:0-0,"
 		   "to=10.0.0.0-10.255.255.255:0-0,oif=bond1 rr conn-timeout 9\n"
 		   "  -> 101.227.17.140:0             SNAT    1      0          0         \n"

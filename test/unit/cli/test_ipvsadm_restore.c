@@ -118,6 +118,7 @@ static void test_match(void **state)
 				 "-A -H proto=tcp,src-range=10.0.0.1-10.0.0.9,oif=a%b -s rr\n"
 				 "-a -H tcp,oif=a%b,from=10.0.0.1-10.0.0.9 -r 192.0.2.1 -J\n"
 				 "-E -H proto=icmp,af=ipv4 --conn-timeout 0\n"
+				 "-E -H af=ipv4 --conn-timeout 0\n"
 				 "-d -H proto=icmp,af=ipv4 -r 192.0.2.1:0\n"),
 			 EXIT_OK);
 	assert_string_equal(
@@ -126,6 +127,9 @@ static void test_match(void **state)
 		"{\"scheduler\":\"rr\",\"servers\":[{\"address\":\"192.0.2.1\",\"mode\":\"snat\","
 		"\"port\":0,\"weight\":1}]}\n"
 		"PATCH /v1/services/match/icmp,af=ipv4/0 {\"timeouts\":{\"icmp\":null}}\n"
+		"PATCH /v1/services/match/af=ipv4/0 {\"timeouts\":{\"established\":null,"
+		"\"icmp\":null,\"sctp_established\":null,\"udp_normal\":null,"
+		"\"udp_one_way\":null}}\n"
 		"DELETE /v1/services/match/icmp,af=ipv4/0/servers/192.0.2.1/0\n");
 	client_delete(client);
 }

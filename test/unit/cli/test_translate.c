@@ -221,6 +221,11 @@ static void test_match(void **state)
 	       "\"servers\":[{\"address\":\"10.0.0.100\",\"weight\":4},{\"address\":"
 	       "\"10.0.0.101\",\"weight\":1}],\"scheduler\":\"rr\",\"timeouts\":{\"icmp\":30}},"
 	       "{\"match\":\"tcp,from=[fd00::1-fd00::9]:1-1024,oif=dpdk1.100\",\"servers\":[]}]");
+	// Without a protocol it is for all of them, and so is its timeout.
+	expect("virtual_server match b {\n src-range 10.0.0.1\n establish_timeout 30\n}\n",
+	       "--[{\"match\":\"from=10.0.0.1-10.0.0.1:0-0\",\"servers\":[],\"timeouts\":{"
+	       "\"established\":30,\"sctp_established\":30,\"udp_one_way\":30,"
+	       "\"udp_normal\":30,\"icmp\":30}}]");
 	options.taps = NULL;
 	json_decref(taps);
 }
@@ -294,8 +299,9 @@ static void test_refused(void **state)
 		 "f:4: error: TCP_CHECK is not for a WAN address: it has a weight and no more"},
 		{IN_MATCH("real_server 10.1.0.1 0 {\n weight x\n }"),
 		 "f:4: error: weight x: it takes a number, 0 to 65535"},
-		{"virtual_server match x {\n src-range 10.0.0.1\n}\n",
-		 "f:1: error: virtual_server match needs a protocol"},
+		{"virtual_server match x {\n}\n",
+		 "f:1: error: src-range: is missing: a match has at least a source, a destination "
+		 "or a family"},
 		{"virtual_server match {\n}\n", "f:1: error: virtual_server match takes a name"},
 		{IN_MATCH("src-range 10.0.0.1") IN_MATCH("src-range 10.0.0.1-10.0.0.1"),
 		 "f:5: error: this match stands in f:1 already"},

@@ -108,7 +108,7 @@ static const struct {
 	{SERVICE(",'scheduler':'an algorithm with a long name'"), "services[0].scheduler",
 	 "is none of", -EINVAL},
 	{SERVICE(",'scheduler':''"), "services[0].scheduler", "none of", -EINVAL},
-	{MATCH("{'source':'10.0.0.1'}", ""), "services[0].match.protocol", "is missing", -EINVAL},
+	{MATCH("{'out':'dpdk0'}", ""), "services[0].match.source", "is missing", -EINVAL},
 	{MATCH("{'protocol':'gre','source':'10.0.0.1'}", ""), "services[0].match.protocol",
 	 "none of: tcp, udp, sctp, icmp, icmpv6", -EINVAL},
 	{MATCH("{'protocol':'tcp'}", ""), "services[0].match.source", "is missing", -EINVAL},
