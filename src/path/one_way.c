@@ -34,7 +34,7 @@ static inline bool source_is_missing(const uint8_t *source, bool ipv6)
 {
 	static const uint8_t none[16];
 
-	return ipv6 ? memcmp(source, none, 16) == 0 : memcmp(source, none, 4) == 0;
+	return memcmp(source, none, ipv6 ? 16 : 4) == 0;
 }
 
 /* May routers after this one fragment it? IPv6 packets that are no longer than any link takes may. */
@@ -43,15 +43,30 @@ static bool outer_may_fragment(const uint8_t *l3, bool ipv6, unsigned int length
 	return ipv6 ? length <= TEMPLATE_IPV6_MTU : !(l3[6] & 0x40);
 }
 
-/* Put the outer header before the packet; from here on it is one of the server's family. */
-static bool tunnel_enter(struct worker *w, struct pkt *p, const struct template *t,
-			 unsigned int length, uint16_t nexthop)
+/* Cut a packet of several segments down to `length`, before `by` bytes are put before it. */
+static __attribute__((noinline)) void segments_fit(struct rte_mbuf *m, unsigned int length,
+						   unsigned int by)
 {
-	bool ipv6 = p->flags & PKT_IPV6, outer_ipv6 = t->flags & TEMPLATE_IPV6;
-	uint16_t iface = nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].iface : p->iface;
-	const uint8_t *source = source_of(iface, outer_ipv6), *inner = pkt_l3(p);
-	struct template_packet packet = {
-		.source = source,
+	if (m->pkt_len > length)
+		rte_pktmbuf_trim(m, m->pkt_len - length);
+	m->pkt_len += by;
+	m->data_len += by;
+}
+
+/*
+ * Put the outer header before the packet at `inner`, which leaves by `iface`; from here on it is
+ * one of the server's family. Where this is called for most packets, what they are is a constant.
+ */
+static inline __attribute__((always_inline)) bool
+tunnel_enter_as(struct worker *w, struct pkt *p, const struct template *t, uint8_t *inner,
+		unsigned int length, uint16_t iface, bool ipv6, bool outer_ipv6, bool ipip)
+{
+	unsigned int transport = outer_ipv6 ? sizeof(struct rte_ipv6_hdr)
+					    : sizeof(struct rte_ipv4_hdr);
+	unsigned int by = ipip ? transport : t->length;
+	const struct template_packet packet = {
+		.source = t->flags & TEMPLATE_SOURCE ? template_source(t, outer_ipv6)
+						     : source_of(iface, outer_ipv6),
 		.hash = p->hash,
 		.length = length,
 		.id = rte_cpu_to_be_16(++w->tunnel_id * w->count + w->index),
@@ -59,24 +74,58 @@ static bool tunnel_enter(struct worker *w, struct pkt *p, const struct template 
 		.ipv6 = ipv6,
 		.fragments = outer_may_fragment(inner, ipv6, length),
 	};
+	struct rte_mbuf *m = p->mbuf;
 
-	if (unlikely(!(t->flags & TEMPLATE_SOURCE) && source_is_missing(source, outer_ipv6))) {
+	if (unlikely(source_is_missing(packet.source, outer_ipv6))) {
 		pkt_drop(p, DROP_tunnel_no_source);
 		return false;
 	}
-	// A short frame is padded: what is behind the datagram must not travel on inside.
-	if (unlikely(rte_pktmbuf_pkt_len(p->mbuf) > p->l3 + length))
-		rte_pktmbuf_trim(p->mbuf, rte_pktmbuf_pkt_len(p->mbuf) - p->l3 - length);
-	if (unlikely(!rte_pktmbuf_prepend(p->mbuf, t->length))) {
+	if (unlikely(rte_pktmbuf_headroom(m) < by)) {
 		pkt_drop(p, DROP_no_headroom);
 		return false;
 	}
-	template_put(t, pkt_l3(p), &packet);
-	if (unlikely(t->flags & TEMPLATE_CHECKSUM))
-		template_checksum(t, p->mbuf, p->l3);
-	p->l4 = t->transport;
-	p->flags = outer_ipv6 ? p->flags | PKT_IPV6 : p->flags & ~PKT_IPV6;
+	// A short frame is padded: what is behind the datagram must not travel on inside.
+	if (likely(m->nb_segs == 1))
+		m->pkt_len = m->data_len = p->l3 + by + length;
+	else
+		segments_fit(m, p->l3 + length, by);
+	m->data_off -= by;
+	p->l4 = transport;
+	if (ipv6 != outer_ipv6)
+		p->flags ^= PKT_IPV6;
+	if (outer_ipv6)
+		template_put6(t, inner - by, &packet, ipip);
+	else
+		template_put4(t, inner - by, &packet, ipip);
 	return true;
+}
+
+/* Any packet and any tunnel. */
+static __attribute__((noinline)) bool tunnel_enter_any(struct worker *w, struct pkt *p,
+						       const struct template *t,
+						       unsigned int length, uint16_t nexthop)
+{
+	uint16_t iface = nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].iface : p->iface;
+
+	if (!tunnel_enter_as(w, p, t, pkt_l3(p), length, iface, p->flags & PKT_IPV6,
+			     t->flags & TEMPLATE_IPV6, false))
+		return false;
+	if (t->flags & TEMPLATE_CHECKSUM)
+		template_checksum(t, p->mbuf, p->l3);
+	return true;
+}
+
+/* The same, fast for IP in IP. `nexthop` is a real one. */
+static inline bool tunnel_enter(struct worker *w, struct pkt *p, const struct template *t,
+				uint8_t *inner, unsigned int length, uint16_t nexthop)
+{
+	bool ipv6 = p->flags & PKT_IPV6, outer_ipv6 = t->flags & TEMPLATE_IPV6;
+	uint16_t iface = nexthop_table[nexthop].iface;
+
+	if (t->type != TUNNEL_IPIP || ipv6 != outer_ipv6)
+		return tunnel_enter_any(w, p, t, length, nexthop);
+	return ipv6 ? tunnel_enter_as(w, p, t, inner, length, iface, true, true, true)
+		    : tunnel_enter_as(w, p, t, inner, length, iface, false, false, true);
 }
 
 /* A packet that may be cut, in pieces of at most `mtu` bytes, each of which enters the tunnel. */
@@ -101,7 +150,7 @@ static __attribute__((noinline)) void tunnel_cut(struct worker *w, struct batch 
 		piece = *p;
 		piece.mbuf = *link;
 		piece.mbuf->next = NULL; // a checksum goes over all segments
-		if (!tunnel_enter(w, &piece, t, rte_pktmbuf_pkt_len(*link) - p->l3, nexthop)) {
+		if (!tunnel_enter_any(w, &piece, t, rte_pktmbuf_pkt_len(*link) - p->l3, nexthop)) {
 			piece.mbuf->next = next;
 			fragment_free(pieces->next);
 			pieces->next = NULL;
@@ -171,8 +220,8 @@ static bool one_way_may_cut(const struct pkt *p, bool tunnel, unsigned int lengt
 }
 
 /* Send a packet that is allowed to a server. `tunnel`: through its tunnel, else directly. */
-static inline void one_way_send(struct worker *w, struct batch *b, unsigned int at, uint32_t server,
-				bool tunnel, uint16_t nexthop, unsigned int length)
+static void one_way_send(struct worker *w, struct batch *b, unsigned int at, uint32_t server,
+			 bool tunnel, uint16_t nexthop, unsigned int length)
 {
 	struct pkt *p = &b->pkt[at];
 	unsigned int mtu = nexthop >= NEXTHOP_FIRST ? one_way_mtu(server, tunnel, nexthop) : length;
@@ -183,7 +232,7 @@ static inline void one_way_send(struct worker *w, struct batch *b, unsigned int 
 		tunnel_cut(w, b, at, t, nexthop, mtu);
 		return;
 	}
-	if (tunnel && !tunnel_enter(w, p, t, length, nexthop))
+	if (tunnel && !tunnel_enter_any(w, p, t, length, nexthop))
 		return;
 	b->nexthop[at] = nexthop;
 	p->fate = FATE_SEND;
@@ -194,9 +243,8 @@ static inline void one_way_send(struct worker *w, struct batch *b, unsigned int 
 }
 
 /* What forbids sending the packet, by name or with an answer to its sender. */
-static inline bool one_way_allowed(struct worker *w, struct batch *b, unsigned int at,
-				   uint32_t server, bool tunnel, uint16_t nexthop,
-				   unsigned int length)
+static bool one_way_allowed(struct worker *w, struct batch *b, unsigned int at, uint32_t server,
+			    bool tunnel, uint16_t nexthop, unsigned int length)
 {
 	struct pkt *p = &b->pkt[at];
 	const struct nexthop *n = &nexthop_table[nexthop];
@@ -261,21 +309,52 @@ static __attribute__((noinline)) void one_way_event(struct worker *w, struct pkt
 		session_set_state(w, s, state);
 }
 
-void one_way_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
-		     uint16_t nexthop, unsigned int length)
+static inline void one_way_count(struct worker *w, struct session *s, unsigned int length)
+{
+	s->bytes[0] += length;
+	if (unlikely(++s->packets[0] == UINT16_MAX))
+		sweep_fold(w, s);
+}
+
+/* A packet that may not simply be sent, or changes the session's state. */
+static __attribute__((noinline)) void one_way_odd(struct worker *w, struct batch *b,
+						  unsigned int at, struct session *s,
+						  uint16_t nexthop, unsigned int length)
 {
 	bool tunnel = (s->form & FORM_KIND) == FORM_TUNNEL;
 	struct pkt *p = &b->pkt[at];
 
 	if (!one_way_allowed(w, b, at, s->server, tunnel, nexthop, length))
 		return;
-	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)) &&
-	    pkt_protocol(p) != IPPROTO_UDP)
+	if (pkt_protocol(p) != IPPROTO_UDP)
 		one_way_event(w, p, s, nexthop);
-	s->bytes[0] += length;
-	if (unlikely(++s->packets[0] == UINT16_MAX))
-		sweep_fold(w, s);
+	one_way_count(w, s, length);
 	one_way_send(w, b, at, s->server, tunnel, nexthop, length);
+}
+
+void one_way_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		     uint16_t nexthop, unsigned int length)
+{
+	const struct nexthop *n = &nexthop_table[nexthop];
+	struct pkt *p = &b->pkt[at];
+	uint8_t *l3 = pkt_l3(p);
+	bool tunnel = (s->form & FORM_KIND) == FORM_TUNNEL, ipv6 = p->flags & PKT_IPV6;
+	const struct template *t = &template_table[s->server];
+
+	// A next hop that is none takes no bytes.
+	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE) ||
+		     l3[ipv6 ? 7 : 8] <= 1 ||
+		     !(tunnel ? template_fits(t, n->mtu, length) : length <= n->mtu) ||
+		     !(tunnel || direct_is_on_link(n, s->server)))) {
+		one_way_odd(w, b, at, s, nexthop, length);
+		return;
+	}
+	one_way_count(w, s, length);
+	rewrite_ttl(l3, ipv6);
+	if (tunnel && !tunnel_enter(w, p, t, l3, length, nexthop))
+		return;
+	b->nexthop[at] = nexthop;
+	p->fate = FATE_SEND;
 }
 
 /*

@@ -257,7 +257,9 @@ static void tunnelled_close(struct worker *w, struct rte_mbuf *m, const struct t
 	outer = (uint8_t *)rte_pktmbuf_prepend(m, d->length);
 	packet.length = length + d->length - d->outer.length;
 	packet.id = rte_cpu_to_be_16(++w->tunnel_id * w->count + w->index);
-	packet.source = source_of(leaves, d->outer.flags & TEMPLATE_IPV6);
+	packet.source = d->outer.flags & TEMPLATE_SOURCE
+				? template_source(&d->outer, d->outer.flags & TEMPLATE_IPV6)
+				: source_of(leaves, d->outer.flags & TEMPLATE_IPV6);
 	if (d->config.tos >= 0)
 		packet.tos = (d->config.tos & 0xfc) | (packet.tos & 3);
 	template_put(&d->outer, outer, &packet);

@@ -47,7 +47,6 @@ enum {
 	GUE_PORTS_FIRST = 0xc000, // the ephemeral range: 49152 to 65535
 };
 #define GRE_HAS_CHECKSUM RTE_BE16(0x8000)
-#define IPV4_DF		 RTE_BE16(0x4000)
 
 struct template *template_table;
 
@@ -95,7 +94,8 @@ static void template_ipv4(struct template *t, const struct addr *to, const struc
 	if (t->flags & TEMPLATE_SOURCE)
 		ip->src_addr = source->v4;
 	t->transport = sizeof(*ip);
-	t->sum = csum_fold(csum_bytes(ip, sizeof(*ip)));
+	t->sum = csum_fold((uint64_t)RTE_BE16(RTE_IPV4_VHL_DEF << 8) + RTE_BE16(TEMPLATE_TTL << 8) +
+			   ip->dst_addr);
 }
 
 static void template_ipv6(struct template *t, const struct addr *to, const struct addr *source)
@@ -162,72 +162,24 @@ void template_clear(uint32_t server)
 	memset(&template_table[server], 0, sizeof(*template_table));
 }
 
-/*
- * The fields of the outer IPv4 header that the packet decides, with the checksum from registers:
- * reading back as words what was just stored in pieces would wait for the stores.
- */
-static void template_put4(const struct template *t, uint8_t *outer, const struct template_packet *p,
-			  uint8_t inner)
+void template_put_transport(const struct template *t, uint8_t *outer, uint32_t hash,
+			    unsigned int length, bool ipv6)
 {
-	uint16_t length = rte_cpu_to_be_16(t->length + p->length);
-	uint16_t fragments = p->fragments ? 0 : IPV4_DF, checksum;
-	uint64_t sum = (uint64_t)t->sum + (p->tos << 8) + length + p->id + fragments;
-	uint32_t source;
-
-	if (t->type == TUNNEL_IPIP) {
-		outer[9] = inner;
-		sum += inner << 8;
-	}
-	if (!(t->flags & TEMPLATE_SOURCE)) {
-		memcpy(&source, p->source, 4);
-		memcpy(outer + 12, &source, 4);
-		sum += source;
-	}
-	checksum = ~csum_fold(sum);
-	outer[1] = p->tos;
-	memcpy(outer + 2, &length, 2);
-	memcpy(outer + 4, &p->id, 2);
-	memcpy(outer + 6, &fragments, 2);
-	memcpy(outer + 10, &checksum, 2);
-}
-
-static void template_put6(const struct template *t, uint8_t *outer, const struct template_packet *p,
-			  uint8_t inner)
-{
-	uint32_t flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)p->tos << 20 | (p->hash & 0xfffff));
-	uint16_t length = rte_cpu_to_be_16(t->length - t->transport + p->length);
-
-	memcpy(outer, &flow, 4);
-	memcpy(outer + 4, &length, 2);
-	if (t->type == TUNNEL_IPIP)
-		outer[6] = inner;
-	if (!(t->flags & TEMPLATE_SOURCE))
-		memcpy(outer + 8, p->source, 16);
-}
-
-void template_put(const struct template *t, uint8_t *outer, const struct template_packet *p)
-{
-	uint8_t inner = p->ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
 	uint8_t *transport = outer + t->transport;
 	uint16_t field;
 
-	memcpy(outer, t->header, sizeof(struct rte_ipv4_hdr)); // the least there is
-	for (unsigned int i = sizeof(struct rte_ipv4_hdr); i < t->length; i += 4)
+	for (unsigned int i = t->transport; i < t->length; i += 4)
 		memcpy(outer + i, t->header + i, 4); // all headers are multiples of four
-	if (t->flags & TEMPLATE_IPV6)
-		template_put6(t, outer, p, inner);
-	else
-		template_put4(t, outer, p, inner);
 	if (t->type == TUNNEL_GRE) {
-		field = p->ipv6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+		field = ipv6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
 		memcpy(transport + 2, &field, 2);
-	} else if (t->type == TUNNEL_GUE) {
-		field = rte_cpu_to_be_16(GUE_PORTS_FIRST | (p->hash >> 16 & 0x3fff));
-		memcpy(transport, &field, 2);
-		field = rte_cpu_to_be_16(t->length - t->transport + p->length);
-		memcpy(transport + 4, &field, 2);
-		transport[sizeof(struct rte_udp_hdr) + 1] = inner;
+		return;
 	}
+	field = rte_cpu_to_be_16(GUE_PORTS_FIRST | (hash >> 16 & 0x3fff));
+	memcpy(transport, &field, 2);
+	field = rte_cpu_to_be_16(t->length - t->transport + length);
+	memcpy(transport + 4, &field, 2);
+	transport[sizeof(struct rte_udp_hdr) + 1] = ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
 }
 
 /* Sum of the outer pseudo-header for UDP: the addresses stand together in both headers. */
