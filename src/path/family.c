@@ -30,6 +30,7 @@
 #include "path/answer.h"
 #include "path/forward.h"
 #include "path/fragment.h"
+#include "session/l4_tcp.h"
 #include "session/rewrite.h"
 #include "session/translate.h"
 
@@ -83,12 +84,11 @@ static void too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t
 		answer_too_big(w, b, at, translate_mtu_to6(mtu));
 }
 
-bool family_allowed(struct worker *w, struct batch *b, unsigned int at, unsigned int length,
-		    uint16_t nexthop)
+/* What the packet forces before it may be translated. False: its fate is settled. */
+static inline bool allowed(struct worker *w, struct batch *b, unsigned int at, bool ipv6)
 {
 	struct pkt *p = &b->pkt[at];
 	const uint8_t *l3 = pkt_l3(p);
-	bool ipv6 = p->flags & PKT_IPV6;
 	unsigned int header = ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
 
 	if (unlikely(l3[ipv6 ? 7 : 8] <= 1)) {
@@ -98,12 +98,6 @@ bool family_allowed(struct worker *w, struct batch *b, unsigned int at, unsigned
 	if (unlikely(p->l4 != header) &&
 	    !(ipv6 ? extensions_allow(l3, p->l4) : options_allow(l3, p->l4))) {
 		pkt_drop(p, DROP_source_route);
-		return false;
-	}
-	length += (ipv6 ? TRANSLATE_HEADER4 : sizeof(struct rte_ipv6_hdr)) - p->l4;
-	if (unlikely(nexthop >= NEXTHOP_FIRST && length > nexthop_table[nexthop].mtu) &&
-	    !may_cut(p, length)) {
-		too_big(w, b, at, nexthop_table[nexthop].mtu);
 		return false;
 	}
 	return true;
@@ -126,25 +120,20 @@ static __attribute__((noinline)) void cut(struct worker *w, struct pkt *p, uint1
 	}
 }
 
-void family_send(struct worker *w, struct batch *b, unsigned int at, uint16_t nexthop)
-{
-	struct pkt *p = &b->pkt[at];
-	const uint8_t *l3 = pkt_l3(p);
-
-	b->nexthop[at] = nexthop;
-	p->fate = FATE_SEND;
-	if (unlikely(nexthop >= NEXTHOP_FIRST &&
-		     forward_length(p, l3) > nexthop_table[nexthop].mtu))
-		cut(w, p, nexthop_table[nexthop].mtu);
-}
-
-uint8_t *family_header(struct pkt *p, unsigned int transport, unsigned int header)
+/*
+ * The header becomes one of the other family, still to be written. `whole`: the Ethernet header
+ * moves along, as a next hop that is none needs it.
+ */
+static inline uint8_t *header_turn(struct pkt *p, unsigned int transport, unsigned int header,
+				   bool whole)
 {
 	int by = transport - header - RTE_ETHER_HDR_LEN;
-	struct rte_ether_hdr ether = *rte_pktmbuf_mtod(p->mbuf, struct rte_ether_hdr *);
+	struct rte_ether_hdr ether;
 
 	if (unlikely(by < 0 && -by > rte_pktmbuf_headroom(p->mbuf)))
 		return NULL;
+	if (whole)
+		ether = *rte_pktmbuf_mtod(p->mbuf, struct rte_ether_hdr *);
 	p->mbuf->data_off += by;
 	p->mbuf->data_len -= by;
 	p->mbuf->pkt_len -= by;
@@ -152,10 +141,17 @@ uint8_t *family_header(struct pkt *p, unsigned int transport, unsigned int heade
 	p->l4 = header;
 	p->flags ^= PKT_IPV6;
 	// A server that is this host gets the frame as it came, but for what is in it.
-	ether.ether_type = p->flags & PKT_IPV6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6)
-					       : RTE_BE16(RTE_ETHER_TYPE_IPV4);
-	*rte_pktmbuf_mtod(p->mbuf, struct rte_ether_hdr *) = ether;
+	if (whole) {
+		ether.ether_type = p->flags & PKT_IPV6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6)
+						       : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+		*rte_pktmbuf_mtod(p->mbuf, struct rte_ether_hdr *) = ether;
+	}
 	return pkt_l3(p);
+}
+
+uint8_t *family_header(struct pkt *p, unsigned int transport, unsigned int header)
+{
+	return header_turn(p, transport, header, true);
 }
 
 /* Sum of a packet's bytes in all its segments; DPDK 22.11's own is wrong behind an odd segment. */
@@ -186,32 +182,32 @@ static __attribute__((noinline)) void udp_sum(struct pkt *p)
 	udp->dgram_cksum = sum ? sum : 0xffff;
 }
 
-static inline bool to4(struct worker *w, struct pkt *p, struct session *s, unsigned int direction)
+static inline void to4(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
+		       bool whole)
 {
 	const struct key4 *image = session_key(s, true, direction ^ 1);
-	uint8_t protocol = pkt_protocol(p), *l4 = pkt_l4(p);
+	uint8_t protocol = p->key6.zone_protocol, *l3 = pkt_l3(p), *l4 = l3 + p->l4;
 	struct translate t;
 
-	translate_from6(&t, (const struct rte_ipv6_hdr *)pkt_l3(p), p->l4, protocol, NULL);
+	translate_from6(&t, (const struct rte_ipv6_hdr *)l3, p->l4, protocol, NULL);
 	t.hop_limit--;
+	header_turn(p, p->l3 + p->l4, TRANSLATE_HEADER4, whole);
+	translate_to4((struct rte_ipv4_hdr *)(l4 - TRANSLATE_HEADER4), &t, image->destination,
+		      image->source, w->packet_id++);
 	rewrite_l4(l4, protocol, image->destination_port | (uint32_t)image->source_port << 16,
 		   rewrite_difference(s->l4_difference, direction), t.payload);
-	translate_to4((struct rte_ipv4_hdr *)family_header(p, p->l3 + p->l4, TRANSLATE_HEADER4), &t,
-		      image->destination, image->source, w->packet_id++);
-	return true;
 }
 
-static inline bool to6(struct pkt *p, struct session *s, unsigned int direction)
+static inline bool to6(struct pkt *p, struct session *s, unsigned int direction, bool whole)
 {
 	const struct key6 *image = session_key6(s, direction ^ 1);
-	uint8_t protocol = pkt_protocol(p), *l4 = pkt_l4(p);
-	struct rte_ipv6_hdr *header;
+	uint8_t protocol = p->key4.zone_protocol, *l3 = pkt_l3(p), *l4 = l3 + p->l4;
+	struct rte_ipv6_hdr *header = (struct rte_ipv6_hdr *)l4 - 1;
 	struct translate t;
 
-	translate_from4(&t, (const struct rte_ipv4_hdr *)pkt_l3(p));
+	translate_from4(&t, (const struct rte_ipv4_hdr *)l3);
 	t.hop_limit--;
-	header = (struct rte_ipv6_hdr *)family_header(p, p->l3 + p->l4, sizeof(*header));
-	if (unlikely(!header)) {
+	if (unlikely(!header_turn(p, p->l3 + p->l4, sizeof(*header), whole))) {
 		pkt_drop(p, DROP_no_headroom);
 		return false;
 	}
@@ -223,7 +219,33 @@ static inline bool to6(struct pkt *p, struct session *s, unsigned int direction)
 	return true;
 }
 
-bool family_rewrite(struct worker *w, struct pkt *p, struct session *s, unsigned int direction)
+void family_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		    uint16_t nexthop, unsigned int length)
 {
-	return p->flags & PKT_IPV6 ? to4(w, p, s, direction) : to6(p, s, direction);
+	struct pkt *p = &b->pkt[at];
+	bool ipv6 = p->flags & PKT_IPV6, real = nexthop >= NEXTHOP_FIRST, large;
+	unsigned int direction = p->session & ENTRY_REVERSE ? 1 : 0,
+		     mtu = nexthop_table[nexthop].mtu;
+	unsigned int after = length - p->l4 + (ipv6 ? TRANSLATE_HEADER4 : 40);
+
+	if (unlikely(!allowed(w, b, at, ipv6)))
+		return;
+	large = real && after > mtu;
+	if (unlikely(large) && !may_cut(p, after)) {
+		too_big(w, b, at, mtu);
+		return;
+	}
+	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
+		forward_event(w, b, p, s, direction);
+	if (unlikely(s->flags & SESSION_EXTRA))
+		forward_extra(w, p, s, direction);
+	if (ipv6)
+		to4(w, p, s, direction, !real);
+	else if (!to6(p, s, direction, !real))
+		return;
+	forward_count(w, s, direction, length);
+	b->nexthop[at] = nexthop;
+	p->fate = FATE_SEND;
+	if (unlikely(large))
+		cut(w, p, mtu);
 }

@@ -5,18 +5,9 @@
 
 /* What only sessions of two families (FORM_FAMILY) need. */
 
-/*
- * May a packet of `length` bytes be translated and sent by this next hop? False: its fate is
- * settled, and its sender was told if it can do something about it.
- */
-bool family_allowed(struct worker *w, struct batch *b, unsigned int at, unsigned int length,
-		    uint16_t nexthop);
-
-/* Make it a packet of the other family; false: dropped. */
-bool family_rewrite(struct worker *w, struct pkt *p, struct session *s, unsigned int direction);
-
-/* Send what was rewritten by this next hop, in fragments where it is too large for that. */
-void family_send(struct worker *w, struct batch *b, unsigned int at, uint16_t nexthop);
+/* A packet of `length` bytes to a server of the other IP version, or back. */
+void family_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		    uint16_t nexthop, unsigned int length);
 
 /*
  * Turn the packet into one of the other family: its header, still to be written, ends where the

@@ -97,25 +97,6 @@ __attribute__((noinline)) void forward_local(struct worker *w, struct batch *b, 
 
 static void forward_one(struct worker *w, struct batch *b, unsigned int at);
 
-/* To a server of the other IP version, and back. */
-static void forward_family(struct worker *w, struct batch *b, unsigned int at, struct session *s,
-			   uint16_t nexthop, unsigned int length)
-{
-	unsigned int direction = b->pkt[at].session & ENTRY_REVERSE ? 1 : 0;
-	struct pkt *p = &b->pkt[at];
-
-	if (!family_allowed(w, b, at, length, nexthop))
-		return;
-	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
-		forward_event(w, b, p, s, direction);
-	if (unlikely(s->flags & SESSION_EXTRA))
-		forward_extra(w, p, s, direction);
-	if (!family_rewrite(w, p, s, direction))
-		return;
-	forward_count(w, s, direction, length);
-	family_send(w, b, at, nexthop);
-}
-
 /* What is not simply rewritten. */
 __attribute__((noinline)) void forward_form(struct worker *w, struct batch *b, unsigned int at,
 					    struct session *s, uint16_t nexthop,
@@ -130,7 +111,7 @@ __attribute__((noinline)) void forward_form(struct worker *w, struct batch *b, u
 		one_way_forward(w, b, at, s, nexthop, length);
 		break;
 	default:
-		forward_family(w, b, at, s, nexthop, length);
+		family_forward(w, b, at, s, nexthop, length);
 	}
 }
 
@@ -217,11 +198,12 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 	length = forward_length(p, pkt_l3(p));
 	if (unlikely(nexthop < NEXTHOP_FIRST ||
 		     (s->form & (FORM_KIND | FORM_ECHO | FORM_ONE_PACKET)))) {
-		if (nexthop >= NEXTHOP_FIRST && !session_is_two_way(s) &&
-		    !(s->form & FORM_ONE_PACKET))
-			one_way_forward(w, b, at, s, nexthop, length);
-		else
+		if (nexthop < NEXTHOP_FIRST || (s->form & (FORM_ECHO | FORM_ONE_PACKET)))
 			forward_odd(w, b, at, s, direction, nexthop, length);
+		else if (session_is_two_way(s))
+			family_forward(w, b, at, s, nexthop, length);
+		else
+			one_way_forward(w, b, at, s, nexthop, length);
 	} else {
 		forward_plain(w, b, at, s, direction, nexthop, length);
 	}

@@ -164,6 +164,8 @@ uint32_t table_find6(const struct table *t, const struct key6 *key, uint32_t has
 /* When the first candidate was another session, or one of two families: look at all candidates. */
 static __attribute__((noinline)) uint32_t find_again(const struct table *t, const struct pkt *p)
 {
+	if (!(p->flags & PKT_IPV6) && entry_is_other4(t, p->session, &p->key4))
+		return p->session;
 	return find_any(t, &p->key4, p->flags & PKT_IPV6, p->hash);
 }
 

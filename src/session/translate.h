@@ -88,31 +88,33 @@ static inline void translate_from6(struct translate *t, const struct rte_ipv6_hd
 	}
 }
 
-/* `id` is for a packet that a router may fragment; a fragment keeps its datagram's. */
+/*
+ * `id` is for a packet that a router may fragment; a fragment keeps its datagram's. The header is
+ * put together in registers, little endian: summed up in memory, what was just stored in pieces
+ * would be waited for.
+ */
 static inline void translate_to4(struct rte_ipv4_hdr *ip, const struct translate *t,
 				 uint32_t source, uint32_t destination, uint16_t id)
 {
-	unsigned int length = sizeof(*ip) + t->payload;
-	struct rte_ipv4_hdr header = {
-		.version_ihl = RTE_IPV4_VHL_DEF,
-		.type_of_service = t->traffic_class,
-		.total_length = rte_cpu_to_be_16(length),
-		.time_to_live = t->hop_limit,
-		.next_proto_id = t->protocol,
-		.src_addr = source,
-		.dst_addr = destination,
-	};
+	unsigned int length = sizeof(*ip) + t->payload, fragment = 0;
+	uint64_t words[2], sum;
 
 	if (__builtin_expect(translate_is_fragment(t), 0)) {
-		header.packet_id = rte_cpu_to_be_16((uint16_t)t->identification);
-		header.fragment_offset = rte_cpu_to_be_16(t->offset / 8 | (t->more ? 0x2000 : 0));
+		id = t->identification;
+		fragment = t->offset / 8 | (t->more ? 0x2000 : 0);
 	} else if (length > TRANSLATE_MAY_FRAGMENT) {
-		header.fragment_offset = RTE_BE16(0x4000);
-	} else {
-		header.packet_id = rte_cpu_to_be_16(id);
+		id = 0;
+		fragment = 0x4000;
 	}
-	header.hdr_checksum = ~csum_fold(csum_bytes(&header, sizeof(header)));
-	memcpy(ip, &header, sizeof(header));
+	words[0] = RTE_IPV4_VHL_DEF | t->traffic_class << 8 |
+		   (uint64_t)rte_cpu_to_be_16(length) << 16 | (uint64_t)rte_cpu_to_be_16(id) << 32 |
+		   (uint64_t)rte_cpu_to_be_16(fragment) << 48;
+	words[1] = t->hop_limit | t->protocol << 8 | (uint64_t)source << 32;
+	sum = (words[0] & UINT32_MAX) + (words[0] >> 32) + (words[1] & UINT32_MAX) + source +
+	      destination;
+	words[1] |= (uint64_t)(uint16_t)~csum_fold(sum) << 16;
+	memcpy(ip, words, sizeof(words));
+	memcpy(&ip->dst_addr, &destination, sizeof(destination));
 }
 
 /* Writes translate_header6() bytes. Neither address may lie in them. */
@@ -122,10 +124,11 @@ static inline void translate_to6(struct rte_ipv6_hdr *ip, const struct translate
 	unsigned int rest = translate_header6(t) - sizeof(*ip);
 	uint8_t *fragment = (uint8_t *)(ip + 1);
 
-	ip->vtc_flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)t->traffic_class << 20);
-	ip->payload_len = rte_cpu_to_be_16(rest + t->payload);
-	ip->proto = t->protocol;
-	ip->hop_limits = t->hop_limit;
+	uint64_t word = rte_cpu_to_be_32(6u << 28 | (uint32_t)t->traffic_class << 20) |
+			(uint64_t)rte_cpu_to_be_16(rest + t->payload) << 32 |
+			(uint64_t)t->protocol << 48 | (uint64_t)t->hop_limit << 56;
+
+	memcpy(ip, &word, sizeof(word));
 	memcpy(ip->src_addr, source, 16);
 	memcpy(ip->dst_addr, destination, 16);
 	if (__builtin_expect(rest > 0, 0)) {
