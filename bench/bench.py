@@ -33,6 +33,8 @@ def cases():
         "fullnat": ([{}], FLOWS),
         "fullnat-udp": ([{"protocol": UDP}], [1_000, 100_000, 1_000_000]),
         "fullnat6": ([{"family": 6}], [1_000, 100_000, 1_000_000]),
+        "nat64": ([{"family": 6, "server_family": 4}], [1_000, 100_000, 1_000_000]),
+        "nat46": ([{"family": 4, "server_family": 6}], [1_000, 100_000, 1_000_000]),
         "nat": ([{"mode": "nat"}], [1_000, 100_000, 1_000_000]),
         "snat": ([{"mode": "snat"}], [1_000, 100_000, 1_000_000]),
         "dr": ([{"mode": "dr"}], [1_000, 100_000, 1_000_000]),
@@ -191,7 +193,7 @@ def row_of(run, case, direction, found, ceiling):
     net = total["median"] - base["median"]
     return {
         "case": case, "flows": plan.flows, "direction": direction, "services": plan.services,
-        "family": 6 if plan.wide else 4,
+        "family": plan.families[0], "server_family": plan.families[1],
         "mpps_per_cpu_s": round(tsc_hz / total["median"] / 1e6, 3),
         "cycles_per_packet": round(total["median"], 1),
         "ceiling_cycles": round(base["median"], 1),

@@ -23,7 +23,7 @@ class Expect:
         self.client, self.vip = int(ipaddress.ip_address(client)), int(ipaddress.ip_address(vip))
         self.local_addresses = {ipaddress.ip_address(a) for a in local_addresses}
         self.servers = {(ipaddress.ip_address(a), p) for a, p in servers}
-        self.wide = traffic["family"] == 6
+        self.wide = [traffic[name] == 6 for name in ("family", "server_family")]  # by side
 
     def is_client(self, address):
         """Does one of our clients live there?"""
@@ -47,9 +47,9 @@ class Expect:
                 return f"outer destination {ipaddress.ip_address(frame[30:34])} is no real server"
             frame = frame[:14] + frame[34:]
         ethertype = frame[12:14]
-        if ethertype not in (b"\x08\x00", b"\x86\xdd"):
+        if ethertype != (b"\x86\xdd" if self.wide[side] else b"\x08\x00"):
             return None  # ARP and the like of the kernel
-        if self.wide:
+        if self.wide[side]:
             hops, protocol, l4 = frame[21], frame[20], frame[54:]
             length = struct.unpack(">H", frame[18:20])[0]
             source, destination = frame[22:38], frame[38:54]

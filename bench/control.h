@@ -31,20 +31,21 @@ enum control_way { WAY_BOTH, WAY_DIRECT, WAY_TUNNEL };
 /* Addresses: 16 bytes, IPv4 in the last four; the number of a client or VIP is added to these. */
 struct control_traffic {
 	uint64_t magic, size;
-	uint64_t family;   // 4 or 6
+	uint64_t family;   // of the clients: 4 or 6
 	uint64_t protocol; // 6 or 17
 	uint64_t flows;
 	uint64_t packets; // frames in the list that is played for ever, at least `flows`
 	uint64_t zipf;	  // exponent in thousandths, 0: uniform
 	uint64_t seed;
 	uint64_t services, vip_ports,
-		first_port;   // service s: VIP s / vip_ports, port s % vip_ports
-	uint64_t clients;     // addresses that the flows use
-	uint64_t new_client;  // number of the first client of PHASE_CONNECTIONS
-	uint64_t new_clients; // and of how many there are
-	uint64_t window;      // flows or connections that may wait for an answer
-	uint64_t held;	      // transmitted buffers kept before they are freed, as by a NIC
-	uint64_t way;	      // enum control_way
+		first_port;	// service s: VIP s / vip_ports, port s % vip_ports
+	uint64_t clients;	// addresses that the flows use
+	uint64_t new_client;	// number of the first client of PHASE_CONNECTIONS
+	uint64_t new_clients;	// and of how many there are
+	uint64_t window;	// flows or connections that may wait for an answer
+	uint64_t held;		// transmitted buffers kept before they are freed, as by a NIC
+	uint64_t way;		// enum control_way
+	uint64_t server_family; // 4 or 6
 	uint8_t client[16], vip[16];
 };
 

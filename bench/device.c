@@ -97,7 +97,7 @@ static int device_info(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 static int device_stats(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
 {
 	const struct device *device = dev->data->dev_private;
-	const uint64_t length = device->side->replay->shape.length;
+	const uint64_t length = device->side->shape.length;
 
 	stats->ipackets = device->side->received;
 	stats->ibytes = stats->ipackets * length;

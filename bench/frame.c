@@ -84,18 +84,19 @@ static void model_fill_l4(const struct frame_shape *shape, uint8_t *l4, unsigned
 		l4[i] = i;
 }
 
-int frame_shape_init(struct frame_shape *shape, const struct control_traffic *traffic)
+int frame_shape_init(struct frame_shape *shape, const struct control_traffic *traffic,
+		     uint64_t family)
 {
 	unsigned int l4_length;
 
 	if (traffic->flows == 0 || traffic->packets < traffic->flows || traffic->services == 0 ||
 	    traffic->vip_ports == 0 || traffic->clients == 0 || traffic->new_clients == 0 ||
-	    (traffic->family != 4 && traffic->family != 6) ||
+	    (family != 4 && family != 6) ||
 	    (traffic->protocol != IPPROTO_UDP && traffic->protocol != IPPROTO_TCP))
 		return -EINVAL;
 	memset(shape, 0, sizeof(*shape));
 	shape->traffic = traffic;
-	shape->wide = traffic->family == 6;
+	shape->wide = family == 6;
 	shape->tcp = traffic->protocol == IPPROTO_TCP;
 	shape->source = shape->wide ? 22 : 26;
 	shape->destination = shape->source + (shape->wide ? 16 : 4);

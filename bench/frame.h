@@ -7,8 +7,9 @@
 #include "control.h"
 
 /*
- * Frames of one shape: family and protocol are the same for all flows of a run, and every frame is
- * the shortest that the wire carries. A frame is a model, one for each kind, with a head filled in.
+ * Frames of one shape: family and protocol are the same for all flows on one side of a run, and
+ * every frame is the shortest that the wire carries. A frame is a model, one for each kind, with a
+ * head filled in.
  */
 enum { FRAME_SLOT_MAX = 128 };
 
@@ -40,8 +41,9 @@ struct frame_shape {
 	struct frame_model models[FRAME_KINDS];
 };
 
-/* 0, or -EINVAL when the control block asks for what is not known. */
-int frame_shape_init(struct frame_shape *shape, const struct control_traffic *traffic);
+/* `family` is that of one side. 0, or -EINVAL when the control block asks for what is not known. */
+int frame_shape_init(struct frame_shape *shape, const struct control_traffic *traffic,
+		     uint64_t family);
 
 /* Of a client towards the VIP: its SYN, ACK or datagram. `flow` counts those of the set-up. */
 void frame_head_flow(const struct frame_shape *shape, struct frame_head *head, uint64_t flow,

@@ -194,7 +194,7 @@ class Weir(Program):
         """Addresses, routes and neighbours; wait until the data path has them."""
         plan = self.plan
         for port in plan.ports:
-            tap, family = f"{port['name']}.kni", "-6" if plan.wide else "-4"
+            tap, family = f"{port['name']}.kni", f"-{port['family']}"
             ip("link", "set", tap, "up")
             stations = [port["gateway"]] if port["network"] else [
                 address for address, _ in plan.service_servers(0)]
@@ -247,40 +247,42 @@ class Plan:
     CLIENTS, NEW_CLIENTS, NEW_CLIENT = 65536, 1 << 20, 1 << 20
     VIP_PORTS = 1000
 
+    # Of each family: what addresses of clients, VIPs and servers begin with, and local ones.
+    ENDS = {4: ("10.128.0.0", "10.1.0.0", "10.64.0.0", "192.168.100.{}"),
+            6: ("2001:db8:8000::", "2001:db8:1::", "2001:db8:40::", "2001:db8:64::{:x}")}
+    # Of each family and side: network, gateway, own address, its length.
+    SIDES = {4: (("10.128.0.0/9", "192.168.1.2", "192.168.1.1", 24),
+                 ("10.64.0.0/10", "192.168.2.2", "192.168.2.1", 24)),
+             6: (("2001:db8:8000::/40", "2001:db8:10::2", "2001:db8:10::1", 64),
+                 ("2001:db8:40::/44", "2001:db8:20::2", "2001:db8:20::1", 64))}
+
     def __init__(self, family=4, protocol=6, flows=1, services=1, zipf=0.0, connections=False,
-                 held=0, mode="fullnat"):
-        self.wide = family == 6
+                 held=0, mode="fullnat", server_family=None):
+        server_family = server_family or family
+        self.families = (family, server_family)
+        self.wide = 6 in self.families  # the sessions
         self.protocol, self.flows, self.services = protocol, flows, services
         self.connections, self.mode = connections, mode
         self.one_way = mode in ("dr", "tunnel")
-        if self.wide:
-            self.client, self.vip, self.server = "2001:db8:8000::", "2001:db8:1::", "2001:db8:40::"
-            local, width = "2001:db8:64::{:x}", 64
-            networks = ("2001:db8:8000::/40", "2001:db8:40::/44")
-            gateways = ("2001:db8:10::2", "2001:db8:20::2")
-            own = ("2001:db8:10::1", "2001:db8:20::1")
-        else:
-            self.client, self.vip, self.server = "10.128.0.0", "10.1.0.0", "10.64.0.0"
-            local, width = "192.168.100.{}", 24
-            networks = ("10.128.0.0/9", "10.64.0.0/10")
-            gateways = ("192.168.1.2", "192.168.2.2")
-            own = ("192.168.1.1", "192.168.2.1")
+        self.client, self.vip = self.ENDS[family][:2]
+        self.server, local = self.ENDS[server_family][2:]
+        networks, gateways, own, widths = zip(self.SIDES[family][0], self.SIDES[server_family][1])
         if mode == "dr":  # its servers are stations on the wire
             own = (own[0], "10.64.255.1")
         macs = (check.CLIENT_GATEWAY_MAC.hex(":"), check.SERVER_GATEWAY_MAC.hex(":"))
         self.ports = [{"name": f"dpdk{i}", "gateway": gateways[i], "gateway_mac": macs[i],
-                       "network": networks[i], "address": f"{own[i]}/{width}"} for i in range(2)]
+                       "network": networks[i], "address": f"{own[i]}/{widths[i]}", "family": self.families[i]} for i in range(2)]
         if mode == "dr":
             self.ports[1].update(network=None, address=f"{own[1]}/10")
         if mode == "snat":  # what clients ask for is behind the servers' gateway
-            self.ports[1].update(network="2001:db8:1::/48" if self.wide else "10.1.0.0/16")
+            self.ports[1].update(network="2001:db8:1::/48" if family == 6 else "10.1.0.0/16")
         # Ports enough for all flows: 64,512 for each pair of local address and server.
         self.servers_each = 16 if services == 1 else 2
         self.locals = [local.format(200 + i) for i in range(16 if services == 1 else 4)]
         repeats = 4 if flows <= 1_000_000 else 2
         packets = max(flows * repeats, 8192 // flows * flows)
         self.traffic = {
-            "family": family, "protocol": protocol, "flows": flows, "packets": packets,
+            "family": family, "server_family": server_family, "protocol": protocol, "flows": flows, "packets": packets,
             "zipf": int(zipf * 1000), "seed": 0x5eed, "services": services,
             "vip_ports": self.VIP_PORTS, "first_port": 80 if services == 1 else 8000,
             "clients": self.CLIENTS, "new_client": self.NEW_CLIENT,
@@ -310,7 +312,7 @@ class Plan:
 
     def megabytes_device(self):
         """What the replay device takes, in one program."""
-        slot = 128 if self.wide and self.protocol == 6 else 64
+        slot = 128 if self.wide and self.protocol == 6 else 64  # of the wider side
         traffic = self.traffic
         return (traffic["packets"] * (2 * slot + 4) + traffic["flows"] * slot) >> 20
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -96,13 +97,13 @@ static int order_draw(uint32_t *order, const struct control_traffic *t)
 
 int replay_prepare(struct replay *replay)
 {
-	const struct frame_shape *shape = &replay->shape;
-	const struct control_traffic *t = shape->traffic;
+	const struct control_traffic *t = replay->traffic;
 	struct replay_side *client = &replay->sides[SIDE_CLIENT];
+	const struct frame_shape *shape = &client->shape;
 	int error = 0;
 
 	replay->order = memory_take(t->packets, sizeof(*replay->order));
-	replay->learnt = memory_take(t->flows, shape->slot);
+	replay->learnt = memory_take(t->flows, replay->sides[SIDE_SERVER].shape.slot);
 	if (replay->order == NULL || replay->learnt == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < SIDES; i++) {
@@ -110,7 +111,8 @@ int replay_prepare(struct replay *replay)
 
 		side->replay = replay;
 		side->index = i;
-		side->list = memory_take(t->packets, shape->slot);
+		side->answer = &side->shape;
+		side->list = memory_take(t->packets, side->shape.slot);
 		side->answers.heads = memory_take(QUEUE_FRAMES, sizeof(struct frame_head));
 		side->resets.heads = memory_take(QUEUE_FRAMES, sizeof(struct frame_head));
 		side->held = t->held ? memory_take(t->held, sizeof(struct rte_mbuf *)) : NULL;
@@ -136,32 +138,42 @@ int replay_prepare(struct replay *replay)
 
 void replay_release(struct replay *replay)
 {
-	const struct frame_shape *shape = &replay->shape;
-	const struct control_traffic *t = shape->traffic;
+	const struct control_traffic *t = replay->traffic;
 
 	for (unsigned int i = 0; i < SIDES; i++) {
 		struct replay_side *side = &replay->sides[i];
 
-		memory_give(side->list, t->packets, shape->slot);
+		memory_give(side->list, t->packets, side->shape.slot);
 		memory_give(side->answers.heads, QUEUE_FRAMES, sizeof(struct frame_head));
 		memory_give(side->resets.heads, QUEUE_FRAMES, sizeof(struct frame_head));
 		memory_give(side->held, t->held, sizeof(struct rte_mbuf *));
 	}
-	memory_give(replay->learnt, t->flows, shape->slot);
+	memory_give(replay->learnt, t->flows, replay->sides[SIDE_SERVER].shape.slot);
 	memory_give(replay->order, t->packets, sizeof(*replay->order));
 }
 
 /* The servers' list: the same order, so that a Zipf law is one on this side too. */
 void replay_build(struct replay *replay, uint64_t frames)
 {
-	const struct frame_shape *shape = &replay->shape;
+	const unsigned int slot = replay->sides[SIDE_SERVER].shape.slot;
 	uint8_t *list = replay->sides[SIDE_SERVER].list;
 
-	for (; frames && replay->built < shape->traffic->packets; frames--, replay->built++)
-		memcpy(list + replay->built * shape->slot,
-		       replay->learnt + (uint64_t)replay->order[replay->built] * shape->slot,
-		       shape->slot);
+	for (; frames && replay->built < replay->traffic->packets; frames--, replay->built++)
+		memcpy(list + replay->built * slot,
+		       replay->learnt + (uint64_t)replay->order[replay->built] * slot, slot);
 	replay->control->state.built = replay->built;
+}
+
+static int replay_shape(struct replay *replay, const struct control_traffic *t)
+{
+	const uint64_t families[SIDES] = {t->family, t->server_family};
+	int error = 0;
+
+	replay->traffic = t;
+	replay->tcp = t->protocol == IPPROTO_TCP;
+	for (unsigned int i = 0; i < SIDES && !error; i++)
+		error = frame_shape_init(&replay->sides[i].shape, t, families[i]);
+	return error;
 }
 
 struct replay *replay_new(const char *control_path)
@@ -186,7 +198,7 @@ struct replay *replay_new(const char *control_path)
 	error = EINVAL;
 	if (replay->control->traffic.magic != CONTROL_MAGIC ||
 	    replay->control->traffic.size != sizeof(*replay->control) ||
-	    frame_shape_init(&replay->shape, &replay->control->traffic) != 0)
+	    replay_shape(replay, &replay->control->traffic) != 0)
 		goto unmap_control;
 	error = -replay_prepare(replay);
 	if (error)

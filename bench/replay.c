@@ -35,13 +35,13 @@ enum {
 	CAPTURES_AT_START = 16,
 };
 
-static void queue_push(struct replay *replay, struct replay_queue *queue, const uint8_t *in,
-		       enum frame_kind kind)
+static void queue_push(const struct frame_shape *shape, struct replay_queue *queue,
+		       const uint8_t *in, enum frame_kind kind)
 {
 	// The window is far smaller than the queue: only a program that makes up frames fills it.
 	if (unlikely(queue->tail - queue->head == QUEUE_FRAMES))
 		return;
-	frame_head_answer(&replay->shape, &queue->heads[queue->tail++ % QUEUE_FRAMES], in, kind);
+	frame_head_answer(shape, &queue->heads[queue->tail++ % QUEUE_FRAMES], in, kind);
 }
 
 static const struct frame_head *queue_pop(struct replay_queue *queue)
@@ -54,10 +54,11 @@ static uint32_t queue_length(const struct replay_queue *queue)
 	return queue->tail - queue->head;
 }
 
-static inline void side_finish(const struct replay_side *side, struct rte_mbuf *m)
+static inline void side_finish(const struct replay_side *side, struct rte_mbuf *m,
+			       const struct frame_shape *shape)
 {
-	m->data_len = side->replay->shape.length;
-	m->pkt_len = side->replay->shape.length;
+	m->data_len = shape->length;
+	m->pkt_len = shape->length;
 	m->port = side->port;
 }
 
@@ -72,7 +73,7 @@ static __rte_always_inline uint16_t side_play(struct replay_side *side, struct r
 					      uint16_t count, const unsigned int slot)
 {
 	struct replay *replay = side->replay;
-	const uint64_t left = replay->shape.traffic->packets - side->position;
+	const uint64_t left = replay->traffic->packets - side->position;
 	const uint8_t *frame = side->list + side->position * slot;
 
 	count = RTE_MIN((uint64_t)count, left);
@@ -82,10 +83,10 @@ static __rte_always_inline uint16_t side_play(struct replay_side *side, struct r
 	}
 	for (unsigned int i = 0; i < count; i++, frame += slot) {
 		rte_memcpy(rte_pktmbuf_mtod(packets[i], void *), frame, slot);
-		side_finish(side, packets[i]);
+		side_finish(side, packets[i], &side->shape);
 	}
 	side->position += count;
-	if (side->position == replay->shape.traffic->packets)
+	if (side->position == replay->traffic->packets)
 		side->position = 0;
 	side_received(side, count);
 	return count;
@@ -94,8 +95,8 @@ static __rte_always_inline uint16_t side_play(struct replay_side *side, struct r
 /* Does a client have something to begin? Gives its first frame. */
 static bool client_begin(struct replay *replay, struct frame_head *head)
 {
-	const struct frame_shape *shape = &replay->shape;
-	const struct control_traffic *t = shape->traffic;
+	const struct frame_shape *shape = &replay->sides[SIDE_CLIENT].shape;
+	const struct control_traffic *t = replay->traffic;
 	const uint64_t waiting = replay->started + replay->begun - replay->established;
 
 	if (waiting >= t->window)
@@ -122,17 +123,17 @@ static bool side_next(struct replay_side *side, uint8_t *out)
 	struct frame_head begun;
 
 	if (queue_length(&side->answers)) {
-		frame_write(&replay->shape, out, queue_pop(&side->answers));
+		frame_write(side->answer, out, queue_pop(&side->answers));
 		return true;
 	}
 	if (queue_length(&side->resets) > lag) {
-		frame_write(&replay->shape, out, queue_pop(&side->resets));
+		frame_write(side->answer, out, queue_pop(&side->resets));
 		replay->control->state.ended = ++replay->ended;
 		return true;
 	}
 	if (side->index == SIDE_SERVER || !client_begin(replay, &begun))
 		return false;
-	frame_write(&replay->shape, out, &begun);
+	frame_write(&side->shape, out, &begun);
 	return true;
 }
 
@@ -146,7 +147,7 @@ static __rte_noinline uint16_t side_converse(struct replay_side *side, struct rt
 		return 0;
 	}
 	while (made < count && side_next(side, rte_pktmbuf_mtod(packets[made], uint8_t *)))
-		side_finish(side, packets[made++]);
+		side_finish(side, packets[made++], side->answer);
 	if (made < count)
 		rte_pktmbuf_free_bulk(packets + made, count - made);
 	side_received(side, made);
@@ -177,10 +178,10 @@ uint16_t replay_receive(void *queue, struct rte_mbuf **packets, uint16_t count)
 	}
 	if ((replay->phase == PHASE_INBOUND && side->index == SIDE_CLIENT) ||
 	    (replay->phase == PHASE_OUTBOUND && side->index == SIDE_SERVER))
-		return replay->shape.slot == 64 ? side_play(side, packets, count, 64)
-						: side_play(side, packets, count, 128);
+		return side->shape.slot == 64 ? side_play(side, packets, count, 64)
+					      : side_play(side, packets, count, 128);
 	if (replay->phase == PHASE_SETUP && side->index == SIDE_SERVER &&
-	    replay->established == replay->shape.traffic->flows)
+	    replay->established == replay->traffic->flows)
 		replay_build(replay, BUILD_PIECE);
 	if (replay->phase != PHASE_SETUP && replay->phase < PHASE_CONNECTIONS)
 		return 0;
@@ -193,17 +194,17 @@ static void client_take(struct replay_side *side, const uint8_t *frame, bool ans
 
 	if (!answer)
 		return;
-	if (replay->shape.tcp)
-		queue_push(replay, &side->answers, frame, FRAME_ACK);
+	if (replay->tcp)
+		queue_push(side->answer, &side->answers, frame, FRAME_ACK);
 	if (replay->phase != PHASE_SETUP)
-		queue_push(replay, &side->resets, frame, FRAME_RST);
+		queue_push(side->answer, &side->resets, frame, FRAME_RST);
 	replay->control->state.established = ++replay->established;
 }
 
 /* Direct routing and tunnels: the answer reaches the client by another way. */
 static void server_answer_directly(struct replay *replay, const uint8_t *frame)
 {
-	const struct frame_shape *shape = &replay->shape;
+	const struct frame_shape *shape = &replay->sides[SIDE_CLIENT].shape;
 	uint8_t answer[FRAME_SLOT_MAX];
 	struct frame_head head;
 
@@ -217,19 +218,20 @@ static void server_answer_directly(struct replay *replay, const uint8_t *frame)
 static void server_take(struct replay_side *side, const uint8_t *frame, bool first)
 {
 	struct replay *replay = side->replay;
-	const struct frame_shape *shape = &replay->shape;
+	const struct frame_shape *shape = side->answer;
+	const unsigned int slot = side->shape.slot;
 	struct frame_head later;
 
 	if (!first)
 		return;
-	if (shape->traffic->way == WAY_BOTH)
-		queue_push(replay, &side->answers, frame,
+	if (replay->traffic->way == WAY_BOTH)
+		queue_push(shape, &side->answers, frame,
 			   shape->tcp ? FRAME_SYN_ACK : FRAME_DATAGRAM);
 	else
 		server_answer_directly(replay, frame);
-	if (replay->phase == PHASE_SETUP && replay->learnt_count < shape->traffic->flows) {
+	if (replay->phase == PHASE_SETUP && replay->learnt_count < replay->traffic->flows) {
 		frame_head_answer(shape, &later, frame, shape->tcp ? FRAME_ACK : FRAME_DATAGRAM);
-		frame_write(shape, replay->learnt + replay->learnt_count * shape->slot, &later);
+		frame_write(&side->shape, replay->learnt + replay->learnt_count * slot, &later);
 		replay->control->state.learnt = ++replay->learnt_count;
 	}
 }
@@ -237,8 +239,8 @@ static void server_take(struct replay_side *side, const uint8_t *frame, bool fir
 static __rte_noinline void side_take(struct replay_side *side, struct rte_mbuf **packets,
 				     uint16_t count)
 {
-	const struct frame_shape *shape = &side->replay->shape;
-	const bool tcp = shape->tcp;
+	const struct frame_shape *client = &side->replay->sides[SIDE_CLIENT].shape, *shape;
+	const bool tcp = side->replay->tcp;
 
 	for (unsigned int i = 0; i < count; i++) {
 		const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
@@ -247,13 +249,18 @@ static __rte_noinline void side_take(struct replay_side *side, struct rte_mbuf *
 		uint8_t flags;
 
 		// The forwarder, which is the ceiling, puts nothing into a tunnel.
-		if (side->index == SIDE_SERVER && shape->traffic->way == WAY_TUNNEL &&
-		    frame[shape->protocol] == IPPROTO_IPIP) {
+		if (side->index == SIDE_SERVER && side->replay->traffic->way == WAY_TUNNEL &&
+		    frame[side->shape.protocol] == IPPROTO_IPIP) {
 			length = frame_inner(inner, frame, length);
 			frame = inner;
 		}
-		if (!frame_known(shape, frame, length))
+		if (frame_known(&side->shape, frame, length))
+			shape = &side->shape;
+		else if (frame_known(client, frame, length))
+			shape = client;
+		else
 			continue;
+		side->answer = shape;
 		flags = frame_flags(shape, frame);
 		if (side->index == SIDE_SERVER)
 			server_take(side, frame, !tcp || flags == RTE_TCP_SYN_FLAG);
@@ -270,7 +277,7 @@ static __rte_noinline void side_hold(struct replay_side *side, struct rte_mbuf *
 	for (unsigned int i = 0; i < count; i++) {
 		rte_pktmbuf_free(side->held[side->held_next]);
 		side->held[side->held_next] = packets[i];
-		if (++side->held_next == side->replay->shape.traffic->held)
+		if (++side->held_next == side->replay->traffic->held)
 			side->held_next = 0;
 	}
 }
@@ -279,14 +286,14 @@ uint16_t replay_send(void *queue, struct rte_mbuf **packets, uint16_t count)
 {
 	struct replay_side *side = queue;
 	struct replay *replay = side->replay;
-	const unsigned int place = replay->shape.protocol;
-	const bool tunnel = side->index == SIDE_SERVER && replay->shape.traffic->way == WAY_TUNNEL;
-	const uint8_t protocol = replay->shape.models[0].bytes[place];
+	const bool tunnel = side->index == SIDE_SERVER && replay->traffic->way == WAY_TUNNEL;
+	const uint8_t protocol = replay->traffic->protocol;
 	const uint8_t outer = tunnel ? IPPROTO_IPIP : protocol;
 	unsigned int ours = 0;
 
 	for (unsigned int i = 0; i < count; i++) {
-		const uint8_t found = rte_pktmbuf_mtod(packets[i], const uint8_t *)[place];
+		const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
+		const uint8_t found = frame[frame[12] == 0x86 ? 20 : 23];
 
 		ours += found == protocol || found == outer;
 	}

@@ -29,7 +29,9 @@ struct replay;
 struct replay_side {
 	struct replay *replay;
 	unsigned int index;
-	uint16_t port; // of DPDK
+	struct frame_shape shape;	  // of its frames
+	const struct frame_shape *answer; // of those it answers; the forwarder translates nothing
+	uint16_t port;			  // of DPDK
 	// what this side gives to the program
 	struct rte_mempool *pool;
 	uint8_t *list; // traffic->packets slots, played for ever
@@ -46,11 +48,12 @@ struct replay_side {
 
 struct replay {
 	struct control *control;
-	struct frame_shape shape;
+	const struct control_traffic *traffic;
+	bool tcp;
 	uint64_t phase;
 	struct replay_side sides[SIDES];
 	uint32_t *order; // which flow each frame of a list belongs to
-	uint8_t *learnt; // one slot a flow: what its server sends from now on
+	uint8_t *learnt; // one slot a flow: what its server sends from now on, in its shape
 	uint64_t learnt_count;
 	uint64_t started; // flows of the set-up
 	uint64_t begun, established, ended;
