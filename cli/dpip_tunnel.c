@@ -11,7 +11,8 @@
 struct tunnel_words {
 	const char *name, *mode, *remote, *local, *ttl, *tos, *device;
 	const char *key, *input_key, *output_key, *identifier;
-	const char *sequence[3], *checksum, *input_checksum, *output_checksum;
+	const char *sequence, *input_sequence, *output_sequence;
+	const char *checksum, *input_checksum, *output_checksum;
 	char link[32]; // the device's name as the daemon has it
 };
 
@@ -38,10 +39,6 @@ static enum exit_code tunnel_check(const struct tunnel_words *words)
 		    addr_parse(addresses[i], &addr) < 0)
 			return dpip_wrong("%s: \"%s\" is no address", i ? "local" : "remote",
 					  addresses[i]);
-	for (unsigned int i = 0; i < 3; i++)
-		if (words->sequence[i])
-			return dpip_refused("seq: packets of a tunnel are on several workers, so "
-					    "that they cannot be numbered in their order");
 	code = number_check("key", words->key, UINT32_MAX);
 	if (code == EXIT_OK)
 		code = number_check("ikey", words->input_key, UINT32_MAX);
@@ -69,9 +66,9 @@ static enum exit_code tunnel_parse(struct dpip *dpip, struct tunnel_words *words
 		{"ikey", false, &words->input_key},
 		{"okey", false, &words->output_key},
 		{"vni", false, &words->identifier},
-		{"seq", true, &words->sequence[0]},
-		{"iseq", true, &words->sequence[1]},
-		{"oseq", true, &words->sequence[2]},
+		{"seq", true, &words->sequence},
+		{"iseq", true, &words->input_sequence},
+		{"oseq", true, &words->output_sequence},
 		{"csum", true, &words->checksum},
 		{"icsum", true, &words->input_checksum},
 		{"ocsum", true, &words->output_checksum},
@@ -104,6 +101,12 @@ static void body_number(json_t *body, const char *field, const char *text)
 		json_object_set_new(body, field, json_integer(number));
 }
 
+static void body_flag(json_t *body, const char *field, const char *word)
+{
+	if (word)
+		json_object_set_new(body, field, json_true());
+}
+
 static json_t *tunnel_body(const struct tunnel_words *words)
 {
 	json_t *body = json_pack("{s:s, s:s}", "kind", words->mode, "remote",
@@ -119,12 +122,12 @@ static json_t *tunnel_body(const struct tunnel_words *words)
 	body_number(body, "vni", words->identifier);
 	body_number(body, "ttl", words->ttl);
 	body_number(body, "tos", words->tos);
-	if (words->checksum)
-		json_object_set_new(body, "checksum", json_true());
-	if (words->input_checksum)
-		json_object_set_new(body, "input_checksum", json_true());
-	if (words->output_checksum)
-		json_object_set_new(body, "output_checksum", json_true());
+	body_flag(body, "checksum", words->checksum);
+	body_flag(body, "input_checksum", words->input_checksum);
+	body_flag(body, "output_checksum", words->output_checksum);
+	body_flag(body, "sequence", words->sequence);
+	body_flag(body, "input_sequence", words->input_sequence);
+	body_flag(body, "output_sequence", words->output_sequence);
 	return body;
 }
 
@@ -168,9 +171,9 @@ static void number_print(const json_t *row, const char *field)
 /* DPVS prints the tos only when it is one. */
 static void tunnel_print(const json_t *row)
 {
-	static const char *const ways[][4] = {
-		{" i_flags", "input_checksum", "input_key", " i_key"},
-		{" o_flags", "output_checksum", "output_key", " o_key"},
+	static const char *const ways[][5] = {
+		{" i_flags", "input_checksum", "input_key", " i_key", "input_sequence"},
+		{" o_flags", "output_checksum", "output_key", " o_key", "output_sequence"},
 	};
 
 	printf("%s: %s remote %s local %s", dpip_text(row, "name"), dpip_text(row, "kind"),
@@ -184,8 +187,11 @@ static void tunnel_print(const json_t *row)
 		bool checksum = json_is_true(json_object_get(row, ways[i][1]));
 		bool key = json_object_get(row, ways[i][2]) != NULL;
 
-		if (checksum || key)
-			printf("%s%s%s", ways[i][0], checksum ? " csum" : "", key ? " key" : "");
+		bool sequence = json_is_true(json_object_get(row, ways[i][4]));
+
+		if (checksum || key || sequence)
+			printf("%s%s%s%s", ways[i][0], checksum ? " csum" : "", key ? " key" : "",
+			       sequence ? " seq" : "");
 	}
 	for (unsigned int i = 0; i < 2; i++)
 		if (json_object_get(row, ways[i][2]))

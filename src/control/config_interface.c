@@ -106,6 +106,10 @@ static int interface_decode_one(struct decode *d, const json_t *value, enum inte
 	else
 		device_complete_tunnel(&made.tunnel);
 	status = interface_check(d, config, &made);
+	if (status == 0 && interface_check_order(&made, config->workers.count, &error) < 0) {
+		decode_enter(d, ".%s", error.field);
+		status = decode_fail(d, -EINVAL, "%s", error.text);
+	}
 	if (status < 0)
 		return status;
 	larger = realloc(config->interfaces,

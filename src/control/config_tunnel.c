@@ -80,6 +80,20 @@ static int decode_checksum(struct decode *d, const json_t *value, const struct f
 	return 0;
 }
 
+static int decode_sequence(struct decode *d, const json_t *value, const struct field *field,
+			   void *target)
+{
+	struct tunnel_config *config = target;
+
+	if (!json_is_boolean(value))
+		return decode_fail(d, -EINVAL, "must be true or false");
+	if (strcmp(field->name, "output_sequence") != 0)
+		config->input_sequence = json_is_true(value);
+	if (strcmp(field->name, "input_sequence") != 0)
+		config->output_sequence = json_is_true(value);
+	return 0;
+}
+
 static int decode_identifier(struct decode *d, const json_t *value, const struct field *field,
 			     void *target)
 {
@@ -105,6 +119,9 @@ static const struct field tunnel_fields[] = {
 	{"checksum", decode_checksum},
 	{"input_checksum", decode_checksum},
 	{"output_checksum", decode_checksum},
+	{"sequence", decode_sequence},
+	{"input_sequence", decode_sequence},
+	{"output_sequence", decode_sequence},
 	{"vni", decode_identifier},
 	{"port", decode_integer, FIELD_OF(struct tunnel_config, port), .minimum = 1,
 	 .maximum = UINT16_MAX},
@@ -120,6 +137,7 @@ static int tunnel_check_kind(struct decode *d, const struct tunnel_config *t, co
 {
 	static const char *const of_gre[] = {"key",	 "input_key",	   "output_key",
 					     "checksum", "input_checksum", "output_checksum",
+					     "sequence", "input_sequence", "output_sequence",
 					     NULL};
 	static const char *const of_vxlan[] = {"vni", "port", NULL};
 	const char *const *foreign[2] = {of_gre, of_vxlan};
@@ -147,7 +165,8 @@ static int tunnel_check(struct decode *d, struct tunnel_config *t, const json_t 
 	if (t->remote.family == AF_UNSPEC || addr_is_unspecified(&t->remote) ||
 	    addr_is_multicast(&t->remote)) {
 		decode_enter(d, ".remote");
-		return decode_fail(d, -EINVAL, "must be the address of one host");
+		return decode_fail(d, -EINVAL,
+				   "must be the address of one host: packets have to go somewhere");
 	}
 	if (t->local.family != AF_UNSPEC && t->local.family != t->remote.family) {
 		decode_enter(d, ".local");
@@ -205,5 +224,9 @@ json_t *config_tunnel_json(const struct tunnel_config *t)
 		json_object_set_new(object, "output_key", json_integer(t->output_key));
 	json_object_update_new(object, json_pack("{s:b, s:b}", "input_checksum", t->input_checksum,
 						 "output_checksum", t->output_checksum));
+	if (t->input_sequence || t->output_sequence)
+		json_object_update_new(object,
+				       json_pack("{s:b, s:b}", "input_sequence", t->input_sequence,
+						 "output_sequence", t->output_sequence));
 	return object;
 }

@@ -60,13 +60,28 @@ static void interface_complete(struct interface_config *config)
 		device_complete_tunnel(&config->tunnel);
 }
 
+/* Numbers tell an order, which packets of several workers do not have. */
+int interface_check_order(const struct interface_config *config, unsigned int workers,
+			  struct error *error)
+{
+	if (config->kind != INTERFACE_TUNNEL || !config->tunnel.output_sequence || workers <= 1)
+		return 0;
+	return error_set(error, -EINVAL, "output_sequence",
+			 "needs one worker and there are %u: packets of several workers leave in "
+			 "no order that could be numbered",
+			 workers);
+}
+
 static int interface_make(struct interface *interface, struct error *error)
 {
 	struct interface_config *config = &interface->config;
-	int status = config->kind == INTERFACE_VLAN
-			     ? vlan_create(&config->vlan, &interface->iface, error)
-			     : device_create_tunnel(&config->tunnel, &interface->iface, error);
+	int status = interface_check_order(config, workers_count(), error);
 
+	if (status < 0)
+		return status;
+	status = config->kind == INTERFACE_VLAN
+			 ? vlan_create(&config->vlan, &interface->iface, error)
+			 : device_create_tunnel(&config->tunnel, &interface->iface, error);
 	if (status < 0)
 		return status;
 	workers_iface_traffic(interface->iface->index, &interface->baseline);

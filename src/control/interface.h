@@ -62,6 +62,10 @@ json_t *interface_json(const struct iface *iface);
 json_t *interface_saved_json(enum interface_kind kind);
 void interface_load(enum interface_kind kind, const json_t *list);
 
+/* Whether so many workers can send by it: error field output_sequence. */
+int interface_check_order(const struct interface_config *config, unsigned int workers,
+			  struct error *error);
+
 /* config_interface_json.c: bodies and entries of lists. `name`: of the path, or NULL: in the object. */
 int interface_decode(enum interface_kind kind, const json_t *body, const char *name,
 		     struct interface_config *config, struct error *error);

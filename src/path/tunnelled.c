@@ -264,6 +264,8 @@ static void tunnelled_close(struct worker *w, struct rte_mbuf *m, const struct t
 		packet.tos = (d->config.tos & 0xfc) | (packet.tos & 3);
 	template_put(&d->outer, outer, &packet);
 	memcpy(outer + d->tail_at, d->tail, d->tail_length);
+	if (unlikely(d->config.output_sequence))
+		device_number(d, outer + d->tail_at);
 	if (ttl || d->config.ttl > 0)
 		tunnelled_set_ttl(outer, d->outer.flags & TEMPLATE_IPV6, ttl ? ttl : d->config.ttl);
 	if (d->outer.flags & TEMPLATE_CHECKSUM)

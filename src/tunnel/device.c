@@ -26,7 +26,7 @@
 #include "net/neigh.h"
 #include "net/nexthop.h"
 
-enum { GRE_KEY_FLAG = 0x20 };
+enum { GRE_KEY_FLAG = 0x20, GRE_SEQUENCE_FLAG = 0x10 };
 
 const struct tunnel_device *tunnel_devices[IFACE_MAX];
 unsigned int tunnel_device_count;
@@ -107,11 +107,17 @@ static void device_fill_outer(struct tunnel_device *d)
 	template_fill(&d->outer, &settings, &c->remote,
 		      addr_is_unspecified(&c->local) ? &any : &c->local);
 	d->tail_at = d->length = d->outer.length;
-	if (c->kind == TUNNEL_KIND_GRE && c->has_output_key) {
-		d->outer.header[d->outer.transport] |= GRE_KEY_FLAG;
-		memcpy(d->tail, &key, sizeof(key));
-		d->tail_length = sizeof(key);
-		d->length += sizeof(key);
+	if (c->kind == TUNNEL_KIND_GRE) {
+		if (c->has_output_key) {
+			d->outer.header[d->outer.transport] |= GRE_KEY_FLAG;
+			memcpy(d->tail, &key, sizeof(key));
+			d->tail_length += sizeof(key);
+		}
+		if (c->output_sequence) {
+			d->outer.header[d->outer.transport] |= GRE_SEQUENCE_FLAG;
+			d->tail_length += TUNNEL_SEQUENCE;
+		}
+		d->length += d->tail_length;
 	} else if (c->kind == TUNNEL_KIND_VXLAN) {
 		// In place of GUE's header, which is half as long.
 		key = rte_cpu_to_be_32(c->output_key << 8);

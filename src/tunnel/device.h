@@ -13,7 +13,7 @@
  * Tunnel interfaces: logical interfaces whose wire is an outer header to one other host. See
  * device.c. Control makes and removes them; workers find them by index, and by outer headers.
  */
-enum { TUNNEL_INHERIT = -1, TUNNEL_OVERHEAD_MAX = 74 };
+enum { TUNNEL_INHERIT = -1, TUNNEL_OVERHEAD_MAX = 74, TUNNEL_SEQUENCE = 4 };
 
 struct tunnel_config {
 	char name[IFACE_NAME];
@@ -22,6 +22,7 @@ struct tunnel_config {
 	uint8_t kind;	       // enum tunnel_kind
 	bool has_input_key, has_output_key;
 	bool input_checksum, output_checksum; // GRE
+	bool input_sequence, output_sequence; // GRE: numbers are passed over, are sent
 	uint32_t input_key, output_key;	      // VXLAN: the network identifier, in both
 	struct addr local, remote;	      // of one family; `local` unspecified: by the routes
 	int16_t ttl, tos;		      // TUNNEL_INHERIT: that of the packet inside
@@ -32,12 +33,13 @@ struct tunnel_config {
 struct tunnel_device {
 	struct tunnel_config config;
 	struct template outer; // but for the tail
-	uint8_t tail[8];       // GRE's key, VXLAN's header
+	uint8_t tail[8];       // GRE's key and number, VXLAN's header
 	uint8_t tail_at, tail_length;
-	uint8_t length; // of everything before the packet or frame inside
-	uint16_t iface; // its own
-	uint16_t link;	// 0: any
-	uint32_t path;	// to the other side
+	uint32_t sequence; // w: of the only worker that there is with output_sequence
+	uint8_t length;	   // of everything before the packet or frame inside
+	uint16_t iface;	   // its own
+	uint16_t link;	   // 0: any
+	uint32_t path;	   // to the other side
 };
 
 extern const struct tunnel_device *tunnel_devices[IFACE_MAX]; // atomic; by interface
@@ -47,6 +49,18 @@ int device_create_tunnel(struct tunnel_config *config, struct iface **out, struc
 void device_remove_tunnel(struct iface *iface);
 /* The names, and a place where they are missing. */
 void device_complete_tunnel(struct tunnel_config *config);
+
+/*
+ * Worker, the only one: the number of the next packet of an interface that numbers them, into the
+ * end of what stands behind the template.
+ */
+static inline void device_number(const struct tunnel_device *d, uint8_t *tail)
+{
+	uint32_t *sequence = &((struct tunnel_device *)d)->sequence;
+	uint32_t number = rte_cpu_to_be_32((*sequence)++);
+
+	memcpy(tail + d->tail_length - TUNNEL_SEQUENCE, &number, sizeof(number));
+}
 
 static inline const struct tunnel_device *device_get(unsigned int iface)
 {

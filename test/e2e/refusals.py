@@ -361,7 +361,7 @@ DPIP = rows(
     ("vlan add link dpdk0 id 5000", 1, "parse: id: 5000 is out of range"),
     ("vlan del dpdk0.100", 1, "there is no VLAN device dpdk0.100"),
     ("tunnel add tun1 mode gre remote any local any", 1, "remote: must be the address of one host"),
-    ("tunnel add tun1 mode gre remote 10.0.0.1 seq", 1, "seq: packets of a tunnel are on several workers"),
+    ("tunnel add tun1 mode ipip remote 10.0.0.1 seq", 1, "sequence: is only for a tunnel of kind gre"),
     ("tunnel add tun1 mode gre remote 10.0.0.1 dev dpdk9", 1, "there is no interface \"dpdk9\""),
     ("tunnel add tun1 mode ipip remote 10.0.0.1 local fd00::1", 1, "local: is of another IP version than remote"),
     ("tunnel add tun1 mode ipip remote 10.0.0.1 key 5", 1, "key: is only for a tunnel of kind gre"),
@@ -391,6 +391,8 @@ DPIP = rows(
 CONFIG = [
     Config({"nonsense": 1}, "nonsense"),
     Config({"workers": 0}, "workers"),
+    Config({"workers": 2, "tunnels": [{"name": "tun1", "kind": "gre", "remote": "10.0.0.9", "sequence": True}]},
+           "tunnels[0].output_sequence: needs one worker and there are 2"),
     Config({"ports": [{"name": "dpdk0"}]}, "ports[0].device"),
     Config({"timeouts": {"established": 0}}, "timeouts.established"),
     Config({"nat_log": {"rate": "many"}}, "nat_log.rate: must be a number, not the text"),

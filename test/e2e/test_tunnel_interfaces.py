@@ -148,6 +148,10 @@ def test_tunnels_by_dpip_weirctl_and_the_file(lab):
     for words, sentence in ((("--kind", "ipip", "--remote", "192.0.2.2"), "remote: tun2 is a tunnel of this kind"),
                             (("--kind", "ipip", "--remote", "192.0.2.7", "--vni", "7"), "vni: is only for a tunnel"),
                             (("--kind", "ipip", "--remote", "192.0.2.7", "--link", "tun1"), "link: tun1 is a tunnel"),
+                            (("--kind", "gre", "--remote", "192.0.2.7", "--sequence", "true"),
+                             "output_sequence: needs one worker and there are 2"),
+                            (("--kind", "ipip", "--remote", "192.0.2.7", "--sequence", "true"),
+                             "sequence: is only for a tunnel of kind gre"),
                             (("--kind", "gre", "--remote", "192.0.2.7", "--mtu", "20"), "mtu: 20 is out of range")):
         done = lab.w.ctl("tunnel", "add", "tun3", *words, check=False)
         assert done.returncode == 1 and sentence in done.stderr, done.stderr
@@ -155,6 +159,7 @@ def test_tunnels_by_dpip_weirctl_and_the_file(lab):
         lab.w.put("/v1/tunnels/tun1", {"kind": "gre", "remote": "192.0.2.9"})
     lab.w.ctl("tunnel", "delete", "tun2")
     lab.w.stop()
+    lab.w.config["workers"] = 1
     lab.w.config["tunnels"] = [{"name": "tun9", "kind": "vxlan", "vni": 9, "remote": "192.0.2.2", "local": "192.0.2.1",
                                 "addresses": ["172.17.0.1/24"]}]
     lab.w.write()
@@ -162,7 +167,11 @@ def test_tunnels_by_dpip_weirctl_and_the_file(lab):
     rows = {row["name"]: row for row in lab.w.get("/v1/tunnels")["tunnels"]}
     assert rows["tun1"]["origin"] == "door" and rows["tun9"]["origin"] == "file" and rows["tun9"]["vni"] == 9
     assert "172.17.0.1/24" in lab.balancer.ip("address", "show", "dev", "tun9.kni")
-    lab.speak("gre", 4, 7)
+    # Numbered, which only one worker can do: the other side wants them in their order.
+    lab.dpip("tunnel", "change", "tun1", "mode", "gre", *ends, "key", "7", "seq")
+    assert lab.dpip("tunnel", "show", "tun1").stdout.splitlines() == [
+        "tun1: gre remote 192.0.2.2 local 192.0.2.1 ttl 64 i_flags key seq o_flags key seq i_key 0x7 o_key 0x7"]
+    lab.speak("gre+seq", 4, 7)
     lab.addresses()
     lab.served()
     # What Linux itself sends through the tunnel, and more than the way to the other side carries.
@@ -173,8 +182,11 @@ def test_tunnels_by_dpip_weirctl_and_the_file(lab):
                            ("{kind: gre, remote: 192.0.2.2}", "tunnels[0].name: is missing"),
                            ("{name: t, kind: l2tp, remote: 192.0.2.2}", "tunnels[0].kind: "),
                            ("{name: t, kind: gre, remote: 192.0.2.2, ttl: 300}", "tunnels[0].ttl: must be a number"),
+                           ("{name: t, kind: gre, remote: any}", "tunnels[0].remote: must be the address of one host"),
+                           ("{name: t, kind: gre, remote: 192.0.2.2, sequence: true}",
+                            "tunnels[0].output_sequence: needs one worker and there are 3"),
                            ("{name: t, kind: ipip, remote: 192.0.2.2, link: x}", 'tunnels[0].link: there is no interface "x"'),
                            ("{name: dpdk0, kind: ipip, remote: 192.0.2.2}", "tunnels[0].name: there is an interface")):
-        file.write_text(f"ports: [{{name: dpdk0, device: in0}}]\ntunnels:\n- {text}\n")
+        file.write_text(f"workers: 3\nports: [{{name: dpdk0, device: in0}}]\ntunnels:\n- {text}\n")
         done = run(BUILD / "weir", "--check", "-c", file, check=False)
         assert done.returncode == 1 and sentence in done.stderr, done.stderr

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """tunnel_peer.py KIND LOCAL REMOTE KEY: the other side of a tunnel interface, in user space.
 
-KIND is ipip, gre, gre+full or vxlan. Makes the device tun0 (of vxlan: a TAP), for kernels that have no such
-modules. What comes with another key or a wrong checksum is left alone, as a kernel would.
+KIND is ipip, gre, gre+full, gre+seq or vxlan. Makes the device tun0 (of vxlan: a TAP), for kernels that have no
+such modules. What comes with another key, a wrong checksum or not in its order is left alone, as a kernel would.
 """
 
 import fcntl
@@ -32,27 +32,40 @@ def device(kind):
     return fd
 
 
-def gre(inner, key, full):
-    flags = (0x8000 if full else 0) | (0x2000 if key else 0)
+numbers = [0, 0]  # of the next packet that leaves, that comes
+
+
+def gre(inner, key, full, numbered):
+    flags = (0x8000 if full else 0) | (0x2000 if key else 0) | (0x1000 if numbered else 0)
     made = struct.pack("!HH", flags, 0x86DD if inner[0] >> 4 == 6 else 0x0800)
-    rest = (struct.pack("!I", key) if key else b"") + inner
+    rest = (struct.pack("!I", key) if key else b"") + (struct.pack("!I", numbers[0]) if numbered else b"") + inner
+    numbers[0] += 1
     if not full:
         return made + rest
     return made + struct.pack("!HH", ~checksum(made + b"\0\0\0\0" + rest) & 0xFFFF, 0) + rest
 
 
-def gre_inner(data, key, full):
+def gre_inner(data, key, full, numbered):
     flags, _ = struct.unpack("!HH", data[:4])
-    if bool(flags & 0x8000) != full or bool(flags & 0x2000) != bool(key) or (full and checksum(data) != 0xFFFF):
+    if [bool(flags & bit) for bit in (0x8000, 0x2000, 0x1000)] != [full, bool(key), numbered]:
+        return None
+    if full and checksum(data) != 0xFFFF:
         return None
     data = data[8:] if full else data[4:]
-    if not key:
-        return data
-    return data[4:] if struct.unpack("!I", data[:4])[0] == key else None
+    if key:
+        if struct.unpack("!I", data[:4])[0] != key:
+            return None
+        data = data[4:]
+    if numbered:
+        if struct.unpack("!I", data[:4])[0] < numbers[1]:
+            return None
+        numbers[1] = struct.unpack("!I", data[:4])[0] + 1
+        data = data[4:]
+    return data
 
 
 def main(kind, local, remote, key):
-    key, full, kind = int(key), kind.endswith("+full"), kind.split("+")[0]
+    key, full, numbered, kind = int(key), kind.endswith("+full"), kind.endswith("+seq"), kind.split("+")[0]
     family = socket.AF_INET6 if ":" in local else socket.AF_INET
     tun = device(kind)
     if kind == "vxlan":
@@ -70,7 +83,7 @@ def main(kind, local, remote, key):
             if ready == tun:
                 inner = os.read(tun, 65536)
                 data = (struct.pack("!II", 8 << 24, key << 8) + inner if kind == "vxlan" else
-                        gre(inner, key, full) if kind == "gre" else inner)
+                        gre(inner, key, full, numbered) if kind == "gre" else inner)
                 version = inner[0] >> 4 if kind != "vxlan" else 4
                 sockets[version].sendto(data, (remote, VXLAN_PORT if kind == "vxlan" else 0))
                 continue
@@ -80,7 +93,7 @@ def main(kind, local, remote, key):
             else:
                 if family == socket.AF_INET:
                     data = data[(data[0] & 15) * 4:]
-                inner = gre_inner(data, key, full) if kind == "gre" else data
+                inner = gre_inner(data, key, full, numbered) if kind == "gre" else data
             if inner:
                 os.write(tun, inner)
 

@@ -20,6 +20,7 @@
 enum { TUNNEL_HOP = 20, HEADERS = 24, HEADERS6 = 44 };
 
 static struct iface *tunnel;
+static bool numbered; // the next that is made, and with a key
 
 /* A GRE tunnel to END or END6, and what is routed there. */
 static void tunnel_open(bool ipv6)
@@ -29,6 +30,9 @@ static void tunnel_open(bool ipv6)
 		.kind = TUNNEL_KIND_GRE,
 		.ttl = 64,
 		.tos = TUNNEL_INHERIT,
+		.has_output_key = numbered,
+		.output_key = 7,
+		.output_sequence = numbered,
 	};
 	struct error error = {0};
 
@@ -36,7 +40,7 @@ static void tunnel_open(bool ipv6)
 	addr_parse(ipv6 ? LOCAL6 : LOCAL, &config.local);
 	if (device_create_tunnel(&config, &tunnel, &error) < 0)
 		fail_msg("%s: %s", error.field, error.text);
-	assert_int_equal(tunnel->mtu, 1500 - (ipv6 ? HEADERS6 : HEADERS));
+	assert_int_equal(tunnel->mtu, 1500 - (ipv6 ? HEADERS6 : HEADERS) - (numbered ? 8 : 0));
 	fake_tunnel_nexthop(TUNNEL_HOP, tunnel->index);
 	fake_route("192.168.77.0/24", TUNNEL_HOP, 0);
 	fake_route("2001:db8:2:77::/64", TUNNEL_HOP, 0);
@@ -84,6 +88,19 @@ static struct packet inner_of(bool wide, unsigned int payload)
 		.payload = payload,
 		.ttl = PACKET_TTL - 1,
 	};
+}
+
+/* From the other side, with this number. */
+static void put_numbered(const struct packet *inner, uint8_t number)
+{
+	const struct packet outer = {.from = END,
+				     .to = LOCAL,
+				     .protocol = IPPROTO_GRE,
+				     .sum = SUM_GOOD, // four bytes more, which become the number
+				     .inner = inner,
+				     .patch = {{34, 0x10}, {38, 0}, {39, 0}, {41, number}}};
+
+	lab_put(&outer);
 }
 
 static void connect_through(bool wide)
@@ -164,6 +181,37 @@ static void test_through(void **state)
 		assert_int_equal(lab.w->iface_count[tunnel->index].packets[0], 1 + i);
 		tunnel_close();
 	}
+}
+
+/* One worker numbers packets, from 0; numbers that come are passed over. */
+static void test_numbers(void **state)
+{
+	static const uint8_t flags[4] = {0x30, 0, 0x08, 0};
+	struct packet syn;
+	const uint8_t *frame;
+	unsigned int length;
+
+	numbered = true;
+	tunnel_open(false);
+	for (uint8_t i = 0; i < 3; i++) {
+		const uint8_t tail[8] = {0, 0, 0, 7, 0, 0, 0, i};
+
+		put(.from = CLIENT, .from_port = 4000 + i, .to = SERVICE, .tcp = SYN);
+		run();
+		frame = lab_next_sent(1, &length);
+		assert_non_null(frame);
+		assert_int_equal(length, 14 + 20 + 12 + 40);
+		assert_memory_equal(frame + 34, flags, sizeof(flags));
+		assert_memory_equal(frame + 38, tail, sizeof(tail));
+	}
+	syn = (struct packet){.from = BEHIND, .to = LINUX, .icmp = 8, .payload = 10};
+	put_numbered(&syn, 9);
+	put_numbered(&syn, 5);
+	run();
+	assert_int_equal(lab.w->stats.punted, 2);
+	lab_forget_punted();
+	tunnel_close();
+	numbered = false;
 }
 
 /* The interface's own MTU: told, or cut, before there is an outer header. */
@@ -300,6 +348,7 @@ static void test_linux(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		lab_test(test_numbers),
 		lab_test(test_through),
 		lab_test(test_mtu_of_the_interface),
 		lab_test(test_mtu_of_the_way),
