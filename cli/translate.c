@@ -14,6 +14,7 @@
  *   lb_kind FNAT                           lb_kind NAT and the mode fullnat in the settings
  *   establish_timeout                      timeouts in the settings
  *   virtual_server match                   a service in the settings
+ *   tunnel_group                           tunnel interfaces
  *   dpdk_interface, vip_bind_dev           "dev" of addresses
  *   nb_sock_retry                          retry
  *
@@ -175,10 +176,6 @@ static void groups_read(struct translation *t)
 				     "%s is not used: access lists are not available yet",
 				     b->words[0]);
 			block_remove(b);
-		} else if (block_is(b, "tunnel_group")) {
-			finding_error(t->findings, b,
-				      "tunnel_group: making tunnel devices is not available yet");
-			block_remove(b);
 		}
 	}
 }
@@ -194,6 +191,9 @@ json_t *translate(struct blocks *blocks, const struct translate_options *options
 	struct translation t = {.blocks = blocks, .options = options, .findings = findings};
 
 	t.settings = json_array();
+	t.tunnels = json_array();
+	t.taps = json_copy((json_t *)options->taps);
+	tunnels_read(&t);
 	vrrp_read(&t);
 	groups_read(&t);
 	servers_translate(&t);
@@ -204,5 +204,6 @@ json_t *translate(struct blocks *blocks, const struct translate_options *options
 	tdestroy(t.local_groups, node_keep);
 	tdestroy(t.server_groups, node_keep);
 	tdestroy(t.services, node_keep);
-	return json_pack("{s:o}", "services", t.settings);
+	json_decref(t.taps);
+	return json_pack("{s:o, s:o}", "services", t.settings, "tunnels", t.tunnels);
 }

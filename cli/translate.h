@@ -23,8 +23,8 @@ struct translate_options {
 };
 
 /*
- * Change the tree into what stock keepalived takes. Gives the body for PUT /v1/ipvs, which the
- * caller owns. What cannot be done is an error in `findings`: then neither the tree nor the
+ * Change the tree into what stock keepalived takes. Gives the body for PUT /v1/ipvs, with one more
+ * list: "tunnels", each with its "name" and the body for PUT /v1/tunnels/NAME. The caller owns it. What cannot be done is an error in `findings`: then neither the tree nor the
  * settings are of use.
  */
 json_t *translate(struct blocks *blocks, const struct translate_options *options,

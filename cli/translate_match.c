@@ -60,11 +60,11 @@ static void take_device(struct translation *t, struct snat *snat, const struct b
 	const char *port, *tap_of = NULL;
 	json_t *tap;
 
-	json_object_foreach ((json_t *)t->options->taps, port, tap)
+	json_object_foreach (t->taps, port, tap)
 		if (!strcmp(json_string_value(tap), name))
 			tap_of = port;
 	// A VLAN device is none of the ports: weir says whether there is one.
-	if (!t->options->taps)
+	if (!t->taps)
 		tap_of = device_port(t, block, name);
 	part_add(t, snat, block, block->words[0], tap_of ? tap_of : name);
 }

@@ -105,7 +105,7 @@ static bool has_suffix(const char *name)
 
 bool device_is_port(const struct translation *t, const char *device)
 {
-	return t->options->taps && json_object_get(t->options->taps, device);
+	return t->taps && json_object_get(t->taps, device);
 }
 
 static void device_unknown(struct translation *t, const struct block *block, const char *device)
@@ -114,7 +114,7 @@ static void device_unknown(struct translation *t, const struct block *block, con
 	const char *name;
 	json_t *tap;
 
-	json_object_foreach ((json_t *)t->options->taps, name, tap) {
+	json_object_foreach (t->taps, name, tap) {
 		size_t length = strlen(names);
 		snprintf(names + length, sizeof(names) - length, "%s%s", length ? ", " : "", name);
 	}
@@ -127,16 +127,16 @@ const char *device_port(struct translation *t, const struct block *block, const 
 	const char *name;
 	json_t *tap;
 
-	if (!t->options->taps) {
+	if (!t->taps) {
 		char *port = blocks_take(t->blocks, strlen(device) + 1);
 		strcpy(port, device);
 		if (has_suffix(port))
 			port[strlen(port) - 4] = 0;
 		return port;
 	}
-	if (json_object_get(t->options->taps, device))
+	if (json_object_get(t->taps, device))
 		return device;
-	json_object_foreach ((json_t *)t->options->taps, name, tap)
+	json_object_foreach (t->taps, name, tap)
 		if (!strcmp(json_string_value(tap), device))
 			return name;
 	device_unknown(t, block, device);
@@ -147,9 +147,9 @@ const char *device_tap(struct translation *t, const struct block *block, const c
 {
 	char *name;
 
-	if (t->options->taps) {
+	if (t->taps) {
 		const char *port = device_port(t, block, device);
-		return port ? json_string_value(json_object_get(t->options->taps, port)) : NULL;
+		return port ? json_string_value(json_object_get(t->taps, port)) : NULL;
 	}
 	if (has_suffix(device))
 		return device;

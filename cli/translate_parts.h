@@ -55,6 +55,8 @@ struct translation {
 	struct block *statics;	   // static_ipaddress that was added, or NULL
 	const struct block *vague; // a definition put to use, which may be a vrrp_instance
 	json_t *settings;	   // the list
+	json_t *taps;		   // those of the options and of tunnels; NULL: not known
+	json_t *tunnels;	   // the list
 };
 
 enum { TRANSLATE_RANGE = 4096 }; // addresses of one line
@@ -80,6 +82,9 @@ const char *device_port(struct translation *t, const struct block *block, const 
 const char *device_tap(struct translation *t, const struct block *block, const char *device);
 /* Is it known for sure to be the name of a port? */
 bool device_is_port(const struct translation *t, const char *device);
+
+/* translate_tunnel.c: first of all, because others name them */
+void tunnels_read(struct translation *t);
 
 /* translate_vrrp.c */
 void vrrp_read(struct translation *t);

@@ -15,6 +15,7 @@
 #include "findings.h"
 #include "match_words.h"
 #include "run_options.h"
+#include "run_tunnels.h"
 #include "supervise.h"
 #include "translate.h"
 
@@ -28,6 +29,8 @@
  * weir-run's, and on SIGHUP the file is translated again before keepalived hears of it. When that
  * fails keepalived is not told, so that it goes on with what it has.
  */
+enum { TUNNEL_TRIES = 30 };
+
 struct keepalived {
 	const struct run_options *options;
 	struct keepalived_options own;
@@ -36,8 +39,9 @@ struct keepalived {
 	char *pid_file; // of keepalived itself
 	char *drain_file;
 	char *lock_file;
-	json_t *locals; // as weir lists them; NULL: it does not answer
-	bool offline;	// do without weir when it does not answer
+	json_t *locals;	    // as weir lists them; NULL: it does not answer
+	char *tunnels_file; // see run_tunnels.h
+	bool offline;	    // do without weir when it does not answer
 };
 
 static char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -127,15 +131,15 @@ static void locals_learn(struct keepalived *k, struct client *client)
 		k->locals = NULL;
 }
 
-/* The names of weir's ports and VLANs, and of their interfaces in Linux. */
+/* The names of weir's interfaces, and of theirs in Linux. */
 static enum exit_code interfaces_get(struct client *client, json_t *taps)
 {
 	static const struct {
 		const char *path, *list;
-	} lists[] = {{"/v1/ports", "ports"}, {"/v1/vlans", "vlans"}};
+	} lists[] = {{"/v1/ports", "ports"}, {"/v1/vlans", "vlans"}, {"/v1/tunnels", "tunnels"}};
 	enum exit_code code = EXIT_OK;
 
-	for (unsigned int at = 0; at < 2 && code == EXIT_OK; at++) {
+	for (unsigned int at = 0; at < 3 && code == EXIT_OK; at++) {
 		json_t *answer = NULL, *entry;
 		size_t i;
 
@@ -224,24 +228,42 @@ static int stock_write(const char *path, struct blocks *blocks)
 	return 1;
 }
 
-/* The settings take the place of those that weir has. */
-static enum exit_code settings_put(const struct keepalived *k, const json_t *settings)
+/*
+ * The settings take the place of those that weir has. They may name new tunnels, and those that are
+ * there may name old ones.
+ */
+static enum exit_code settings_put(const struct keepalived *k, json_t *settings)
 {
 	struct client *client = client_open(k->options->socket);
-	enum exit_code code = client_request(client, "PUT", "/v1/ipvs", settings, NULL);
+	json_t *before = run_tunnels_load(k->tunnels_file);
+	json_t *tunnels = json_incref(json_object_get(settings, "tunnels"));
+	enum exit_code code = run_tunnels_make(client, before, tunnels);
 
+	json_object_del(settings, "tunnels");
+	if (code == EXIT_OK)
+		code = client_request(client, "PUT", "/v1/ipvs", settings, NULL);
+	if (code == EXIT_OK) {
+		run_tunnels_remove(client, before, tunnels, TUNNEL_TRIES, tunnels);
+		run_tunnels_save(k->tunnels_file, tunnels);
+	} else {
+		run_tunnels_remove(client, tunnels, before, 0, NULL);
+		run_tunnels_make(client, tunnels, before);
+	}
+	json_decref(before);
+	json_decref(tunnels);
 	client_close(client);
 	return code;
 }
 
 /*
- * The services by match go with keepalived, which takes its own away when it ends. The settings stay:
- * they do nothing without services.
+ * The services by match and the tunnels go with keepalived, which takes its own away when it ends. The
+ * settings stay: they do nothing without services.
  */
-static void matches_leave(const struct keepalived *k)
+static void own_leave(const struct keepalived *k)
 {
 	struct client *client = client_open(k->options->socket);
 	json_t *settings = NULL, *left = json_array(), *entry;
+	json_t *tunnels = run_tunnels_load(k->tunnels_file), *stay = json_array();
 	size_t i;
 
 	if (weir_listens(k->options->socket) &&
@@ -255,6 +277,12 @@ static void matches_leave(const struct keepalived *k)
 			client_request(client, "PUT", "/v1/ipvs", settings, NULL);
 		}
 	}
+	if (weir_listens(k->options->socket)) {
+		run_tunnels_remove(client, tunnels, NULL, TUNNEL_TRIES, stay);
+		run_tunnels_save(k->tunnels_file, stay);
+	}
+	json_decref(tunnels);
+	json_decref(stay);
 	json_decref(settings);
 	json_decref(left);
 	client_close(client);
@@ -282,6 +310,25 @@ static int keepalived_prepare(void *arg)
 	return code;
 }
 
+static void settings_print(const json_t *settings)
+{
+	const json_t *tunnel;
+	json_t *own = json_copy((json_t *)settings);
+	size_t i;
+
+	putchar('\n');
+	json_array_foreach (json_object_get(settings, "tunnels"), i, tunnel) {
+		printf("# For weir, a tunnel:\n# ");
+		json_dumpf(tunnel, stdout, JSON_COMPACT);
+		putchar('\n');
+	}
+	json_object_del(own, "tunnels");
+	printf("# For weir, PUT /v1/ipvs:\n# ");
+	json_dumpf(own, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(own);
+}
+
 /* --check and --print */
 static int keepalived_report(struct keepalived *k)
 {
@@ -293,9 +340,7 @@ static int keepalived_report(struct keepalived *k)
 	blocks = file_translate(k, taps, &settings);
 	if (blocks && k->options->print) {
 		block_print(blocks_root(blocks), stdout);
-		printf("\n# For weir, PUT /v1/ipvs:\n# ");
-		json_dumpf(settings, stdout, JSON_COMPACT);
-		putchar('\n');
+		settings_print(settings);
 	} else if (blocks) {
 		printf("%s: keepalived and weir can use it\n", k->own.file);
 	}
@@ -340,6 +385,7 @@ static void keepalived_paths(struct keepalived *k)
 	k->stock = text_of("%s.keepalived%s.conf", stem, k->own.test ? ".test" : "");
 	k->fresh = text_of("%s.new", k->stock);
 	k->pid_file = text_of("%s.keepalived.pid", stem);
+	k->tunnels_file = text_of("%s.keepalived.tunnels", stem);
 	k->drain_file = text_of("%s.drain", stem);
 	k->lock_file = text_of("%s.keepalived.lock", stem);
 	free(stem);
@@ -385,7 +431,7 @@ static int keepalived_run(struct keepalived *k, char *program)
 		code = 127;
 	} else if (code == EXIT_OK) {
 		code = supervise(&daemon);
-		matches_leave(k);
+		own_leave(k);
 	}
 	free(words);
 	return code;
@@ -431,6 +477,7 @@ static int program_run(const struct run_options *options)
 	free(k.drain_file);
 	free(k.lock_file);
 	json_decref(k.locals);
+	free(k.tunnels_file);
 	free(program);
 	return code;
 }

@@ -314,7 +314,9 @@ KEEPALIVED = [
     keepalived("virtual_server match x {\n    protocol TCP\n    real_server 10.0.0.1 80 {\n    }\n}\n",
                "file:3: error: the port 80 of a WAN address must be 0"),
     keepalived("virtual_server nonsense 80 {\n}\n", "file:1: error: \"nonsense\" is no address"),
-    keepalived("tunnel_group t {\n    tunnel_entry x {\n    }\n}\n", "file:1: error: tunnel_group"),
+    keepalived("tunnel_group t {\n    tunnel_entry x {\n    }\n}\n", "file:2: error: the tunnel x has no kind"),
+    keepalived("tunnel_group t {\n    tunnel_entry x {\n        kind gre\n        remote 10.0.0.9\n        if dpdk9\n"
+               "    }\n}\n", "file:5: error: weir has no port \"dpdk9\"; it has: dpdk0, dpdk1"),
     keepalived("local_address_group g {\n    10.1.0.9-3 dpdk0\n}\n", "file:2: error: \"10.1.0.9-3\" is no address"),
     keepalived("local_address_group g {\n    10.1.0.9 eth7\n}\n", "file:2: error: weir has no port \"eth7\""),
     keepalived("global_defs {\n", "file:1: the \"{\" of global_defs has no \"}\""),

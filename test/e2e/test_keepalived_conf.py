@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two nodes with stock keepalived under weir-run: the tutorial's keepalived.conf, failover, drain, restart."""
 
+import subprocess
 import time
 from collections import Counter
 
 import pytest
 
 from keepalived_lab import LIPS, VIP, TwoNodes, fast, restart_nginx, run, server_address, tutorial
-from lab import BUILD, wait_for
+from lab import BUILD, HERE, wait_for
 from routing_lab import RequestProbe
 
 
@@ -188,3 +189,60 @@ def test_ipv6(make_lab):
              what="n2 uses the local addresses")
     assert Counter(lab.client.names(VIP6, 80, 6)) == {"s1": 3, "s2": 3}
     two.keepalived.stop()
+
+
+TUNNELS = """
+tunnel_group tunnels {
+    tunnel_entry gre1 {
+        kind gre
+        remote 192.168.100.2
+        local 192.168.100.11
+        if dpdk0
+    }
+}
+local_address_group behind {
+    172.16.0.200 gre1
+}
+static_ipaddress {
+    172.16.0.1/24 dev gre1.kni
+}
+"""
+BEHIND = f"""
+virtual_server {VIP} 80 {{
+    lb_algo rr
+    lb_kind FNAT
+    protocol TCP
+    laddr_group_name behind
+    vip_bind_dev dpdk0
+    real_server 172.16.0.2 80 {{
+    }}
+}}
+"""
+
+
+def test_tunnel_group(make_lab):
+    """A real server behind a tunnel that the file makes, and what becomes of it."""
+    lab = make_lab(TwoNodes, servers=1)
+    node, server = lab.nodes[0], lab.servers[0]
+    peer = server.start("/usr/bin/python3", HERE / "tunnel_peer.py", "gre", "192.168.100.2", "192.168.100.11", 0,
+                        stdout=subprocess.PIPE)
+    assert peer.stdout.readline() == b"ready\n"
+    lab.address(server, "tun0", "172.16.0.2/24")
+    node.w.start()
+    node.keepalived.start(TUNNELS + BEHIND)
+    wait_for(lambda: lab.weights(node) == {"172.16.0.2": 1}, 20, what="the service")
+    wait_for(lambda: lab.client.names(VIP, count=2) == ["s1", "s1"], what="the server answers")
+    tunnel, = node.w.table("tunnel", "list")
+    assert (tunnel["name"], tunnel["link"], tunnel["packets_in"] > 2) == ("gre1", "dpdk0", True)
+    # What cannot be is told, and leaves everything as it is.
+    node.keepalived.reload(TUNNELS.replace("kind gre", "kind l2tp") + BEHIND)
+    wait_for(lambda: "keepalived.conf:4: error: kind l2tp: there is ipip and gre" in node.keepalived.log_text(),
+             what="the refusal is logged")
+    assert lab.client.names(VIP, count=2) == ["s1", "s1"]
+    # A tunnel that nothing names any more goes, and comes back.
+    node.keepalived.reload("global_defs {\n}\n")
+    wait_for(lambda: not node.w.table("tunnel", "list"), what="the tunnel is gone")
+    node.keepalived.reload(TUNNELS + BEHIND)
+    wait_for(lambda: lab.weights(node) == {"172.16.0.2": 1}, 20, what="the service is back")
+    node.keepalived.stop()
+    assert not node.w.table("tunnel", "list") or "the tunnel gre1 stays: it is in use" in node.keepalived.log_text()

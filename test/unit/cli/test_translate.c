@@ -28,6 +28,8 @@ static char *translated(const char *text)
 		block_print(blocks_root(blocks), file);
 		fputs("--", file);
 		json_dumpf(json_object_get(settings, "services"), file, JSON_COMPACT);
+		if (json_array_size(json_object_get(settings, "tunnels")))
+			json_dumpf(json_object_get(settings, "tunnels"), file, JSON_COMPACT);
 	}
 	if (findings.text)
 		fputs(findings.text, file);
@@ -58,6 +60,10 @@ static void expect_wrong(const char *text, const char *sentence)
 	free(got);
 }
 
+#define IN_TUNNEL(line) "tunnel_group t {\n tunnel_entry x {\n " line "\n }\n}\n"
+#define TUNNEL                                                                   \
+	"tunnel_group t {\n tunnel_entry gre1 {\n kind gre\n remote 10.0.0.9\n " \
+	"local 10.0.0.1\n if dpdk1\n }\n}\n"
 #define GROUP		  "local_address_group g {\n 10.1.0.1-2 dpdk1\n}\n"
 #define SERVICE		  "virtual_server 10.0.0.1 80 {\n lb_kind FNAT\n laddr_group_name g\n}\n"
 #define STOCK		  "virtual_server 10.0.0.1 80 {\n\tlb_kind NAT\n}\n"
@@ -317,8 +323,6 @@ static void test_refused(void **state)
 		 "f:1: error: \"http\" is no port, which is 1 to 65535"},
 		{"virtual_server group g {\n}\n",
 		 "f:1: error: there is no virtual_server_group \"g\""},
-		{"tunnel_group t {\n tunnel_entry x {\n kind gre\n }\n}\n",
-		 "f:1: error: tunnel_group: making tunnel devices is not available yet"},
 		{"local_address_group g {\n 10.1.0.9-2 dpdk0\n}\n",
 		 "f:2: error: \"10.1.0.9-2\" is no address and no range of at most 4096 addresses"},
 		{"local_address_group g {\n 10.1.0.9\n}\n",
@@ -344,6 +348,30 @@ static void test_refused(void **state)
 		expect_wrong(rows[i][0], rows[i][1]);
 }
 
+static void test_tunnels_refused(void **state)
+{
+	static const char *const rows[][2] = {
+		{"tunnel_group t {\n tunnel_entry x {\n kind gre\n }\n}\n",
+		 "f:2: error: the tunnel x has no remote"},
+		{IN_TUNNEL("kind vxlan"), "f:3: error: kind vxlan: there is ipip and gre"},
+		{IN_TUNNEL("remote any"), "f:3: error: remote: \"any\" is no address"},
+		{IN_TUNNEL("key 5"),
+		 "f:3: error: a tunnel_entry has kind, remote, local and if, and no key"},
+		{IN_TUNNEL("kind gre\n kind ipip\n remote 10.0.0.9"),
+		 "f:4: error: kind stands here twice"},
+		{"tunnel_group t {\n tunnel_entry {\n }\n}\n",
+		 "f:2: error: tunnel_entry takes the name of a device"},
+		{"tunnel_group t {\n tunnel_entry a/b {\n }\n}\n",
+		 "f:2: error: \"a/b\" is no name of a device"},
+		{"tunnel_group t {\n route x\n}\n",
+		 "f:2: error: a tunnel_group has tunnel_entry, and no route"},
+		{TUNNEL TUNNEL, "f:10: error: there is a tunnel_entry gre1 already"},
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		expect_wrong(rows[i][0], rows[i][1]);
+}
+
 static void test_schedulers(void **state)
 {
 	expect(IN_SERVICE("lb_algo mh\n mh-port"),
@@ -351,6 +379,27 @@ static void test_schedulers(void **state)
 	expect(IN_SERVICE("lb_algo conhash\n hash_target sip"),
 	       "virtual_server 10.0.0.1 80 {\n\tlb_algo wlc\n}\n--[{" KEY
 	       ",\"scheduler\":\"conhash\"}]");
+}
+
+/* What stands further up may name a tunnel too. */
+static void test_tunnels(void **state)
+{
+	json_t *taps = json_pack("{s:s, s:s}", "dpdk0", "dpdk0.kni", "dpdk1", "dpdk1.kni");
+	static const char text[] =
+		"local_address_group g {\n 10.1.0.1 gre1\n}\n" TUNNEL
+		"virtual_server 10.0.0.1 80 {\n lb_kind FNAT\n laddr_group_name g\n}\n";
+	static const char wanted[] = STOCK
+		"--[{" KEY ",\"mode\":\"fullnat\",\"local_addresses\":[{\"address\":\"10.1.0.1\","
+		"\"interface\":\"gre1\"}]}][{\"name\":\"gre1\",\"kind\":\"gre\",\"remote\":"
+		"\"10.0.0.9\",\"local\":\"10.0.0.1\",\"link\":\"dpdk1\"}]";
+
+	expect(text, wanted);
+	options.taps = taps;
+	expect(text, wanted);
+	expect_wrong(IN_TUNNEL("kind gre\n remote 10.0.0.9\n if dpdk9"),
+		     "f:5: error: weir has no port \"dpdk9\"; it has: dpdk0, dpdk1");
+	options.taps = NULL;
+	json_decref(taps);
 }
 
 static void test_harmless(void **state)
@@ -374,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_two_instances), cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_drain),	      cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_match),	      cmocka_unit_test(test_schedulers),
+		cmocka_unit_test(test_tunnels),	      cmocka_unit_test(test_tunnels_refused),
 		cmocka_unit_test(test_harmless),
 	};
 
