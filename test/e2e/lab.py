@@ -54,6 +54,18 @@ def wait_for(condition, timeout=10.0, interval=0.02, what=None):
         time.sleep(interval)
 
 
+def best(bound, measure, tries=5):
+    """
+    What weir can do, on a machine that others may hold up: `measure` is called until what it gives
+    back is below `bound`, in seconds, or `tries` are over.
+    """
+    measured = []
+    while len(measured) < tries and not (measured and measured[-1] < bound):
+        measured.append(measure())
+    assert measured[-1] < bound, f"{', '.join(f'{value:.3f}' for value in measured)} s, never below {bound} s"
+    return measured[-1]
+
+
 def run(*command, check=True, timeout=60, **keywords):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
                           timeout=timeout, stdin=keywords.pop("stdin", subprocess.DEVNULL), **keywords)
@@ -514,7 +526,7 @@ http {{
             assert process.poll() is None, (folder / "log").read_text()
             return control.exists() and "BIRD" in talk("show", "status", check=False)
 
-        talk.process = process
+        talk.process, talk.file = process, folder / "bird.conf"
         wait_for(ready, 10, what="BIRD answers")
         return talk
 

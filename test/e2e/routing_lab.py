@@ -9,6 +9,8 @@ What the nodes' routing daemons are told is read from doc/operations.md, so that
 are what is tested.
 """
 
+import contextlib
+import datetime
 import json
 import os
 import re
@@ -24,6 +26,7 @@ from lab import CLONE_NEWNET, ROOT, Lab, Weir, libc, run, wait_for
 VIP, VIP6 = "10.10.0.100", "fd00:10::100"
 CLIENT, CLIENT6 = "10.9.0.2", "fd00:9::2"
 ROUTER, ROUTER6 = "10.0.0.254", "fd00:a::fe"
+SLOW_BFD = 1000
 
 
 def example(name):
@@ -225,7 +228,13 @@ protocol device { scan time 2; }
 protocol direct { ipv4; ipv6; interface "eth1"; }
 protocol kernel { merge paths on; ipv4 { import none; export where source != RTS_DEVICE; }; }
 protocol kernel { merge paths on; ipv6 { import none; export where source != RTS_DEVICE; }; }
-protocol bfd { accept direct; interface "eth0" { min rx interval 100 ms; min tx interval 100 ms; multiplier 3; }; }
+"""
+
+BIRD_ROUTER_BFD = """
+protocol bfd {{
+  accept direct;
+  interface "eth0" {{ min rx interval {interval} ms; min tx interval {interval} ms; multiplier 3; }};
+}}
 """
 
 BIRD_ROUTER_BGP = """
@@ -305,10 +314,11 @@ class Node:
 class EcmpLab(Lab):
     """
     Two nodes behind a router that has a route over each. `routing`: "bgp" or "ospf" for the
-    router's BIRD; the nodes' daemons are begun by start_nodes().
+    router's BIRD; the nodes' daemons are begun by the tests. `bfd`: milliseconds, times 3; those of
+    the nodes are in doc/operations.md, and the slower of two neighbours decides.
     """
 
-    def __init__(self, routing="bgp", servers=2, nodes=2, big=None, **extra):
+    def __init__(self, routing="bgp", servers=2, nodes=2, big=None, bfd=100, **extra):
         super().__init__()
         self.sw, self.sw2 = self.switch("sw"), self.switch("sw2")
         self.client, self.router = self.host("client"), self.host("router")
@@ -335,8 +345,33 @@ class EcmpLab(Lab):
             text += "".join(BIRD_ROUTER_BGP.format(n=n) for n in range(1, nodes + 1))
         else:
             text += BIRD_ROUTER_OSPF
-        self.routerc = self.bird(self.router, text)
+        self.routes = self.folder / "routes"
+        self.router.start("ip", "-ts", "monitor", "route", log=self.routes)
+        self.router_text = text
+        self.routerc = self.bird(self.router, text + BIRD_ROUTER_BFD.format(interval=bfd))
         self.nodes = [Node(self, n, **extra) for n in range(1, nodes + 1)]
+
+    def bfd(self, interval):
+        self.routerc.file.write_text(self.router_text + BIRD_ROUTER_BFD.format(interval=interval))
+        self.routerc("configure")
+
+    @contextlib.contextmanager
+    def quick_bfd(self):
+        """
+        100 ms x 3 while something is measured. Otherwise a lab in which nothing else may be lost
+        would lose a node whenever the machine that it shares stands still for so long.
+        """
+        self.bfd(100)
+
+        def agreed():
+            rows = re.findall(r"^\S+ +eth0 +(\w+) +\S+ +(\S+) +(\S+)", self.routerc("show", "bfd", "sessions"), re.M)
+            return rows and all(row == ("Up", "0.100", "0.300") for row in rows)
+
+        try:
+            wait_for(agreed, 20, what=lambda: "BFD at 100 ms:\n" + self.routerc("show", "bfd", "sessions"))
+            yield
+        finally:
+            self.bfd(SLOW_BFD)
 
     def close(self):
         # A stop would linger, for routers that are about to go as well.
@@ -370,6 +405,12 @@ class EcmpLab(Lab):
         rows = json.loads(self.router.ip("-j", *(["-6"] if ipv6 else []), "route", "show", vip) or "[]")
         gateways = [leg["gateway"] for row in rows for leg in row.get("nexthops", [row]) if "gateway" in leg]
         return {int(g.rsplit(":", 1)[1], 16) if ipv6 else int(g.rsplit(".", 1)[1]) for g in gateways}
+
+    def route_changes(self, vip=VIP):
+        """When the router changed its route to a VIP, by time.monotonic()."""
+        offset = time.time() - time.monotonic()
+        return [datetime.datetime.fromisoformat(moment).timestamp() - offset for moment in
+                re.findall(rf"^\[(\S+)\] (?:Deleted )?{re.escape(vip)} ", self.routes.read_text(), re.M)]
 
     def wait_legs(self, *numbers, vip=VIP, timeout=30):
         """Until the router sends to exactly these nodes; how long that took, in seconds."""
