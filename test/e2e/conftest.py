@@ -36,6 +36,8 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         for lab in open_labs:
             report.sections.append(("weir", lab.report()))
+        # Whether the machine had its processors: the load, and the ticks of each kind since it began.
+        report.sections.append(("machine", f"load {os.getloadavg()}, {open('/proc/stat').readline()}"))
 
 
 @pytest.fixture(scope="module")

@@ -57,12 +57,14 @@ def wait_for(condition, timeout=10.0, interval=0.02, what=None):
 def best(bound, measure, tries=5):
     """
     What weir can do, on a machine that others may hold up: `measure` is called until what it gives
-    back is below `bound`, in seconds, or `tries` are over.
+    back is below `bound`, in seconds, or `tries` are over. None says that something else was
+    measured, and is no try.
     """
-    measured = []
-    while len(measured) < tries and not (measured and measured[-1] < bound):
-        measured.append(measure())
-    assert measured[-1] < bound, f"{', '.join(f'{value:.3f}' for value in measured)} s, never below {bound} s"
+    measured, calls = [], 0
+    while len(measured) < tries and calls < 4 * tries and not (measured and measured[-1] < bound):
+        value, calls = measure(), calls + 1
+        measured += [value] if value is not None else []
+    assert measured and measured[-1] < bound, f"never below {bound} s in {calls} calls: {measured}"
     return measured[-1]
 
 
@@ -543,17 +545,17 @@ http {{
                 pass
 
     def report(self):
-        """For a failed test: what the daemons of the lab have to say."""
+        """For a failed test: what the daemons of the lab have to say, short enough that a CI shows it."""
         parts = []
         for weir in self.weirs:
-            parts.append(f"--- log of {weir.folder.name}\n{weir.log_tail()}")
+            parts.append(f"--- log of {weir.folder.name}\n{weir.log_tail(12)}")
             if weir.process and weir.process.poll() is None:
-                for noun in ("drop", "server", "neighbour", "worker"):
+                for noun in ("drop", "worker"):
                     try:
-                        parts.append(f"--- {noun}\n" + weir.ctl(noun, check=False, timeout=5).stdout[:3000])
+                        parts.append(f"--- {noun}\n" + weir.ctl(noun, check=False, timeout=5).stdout[:1500])
                     except subprocess.TimeoutExpired:
                         parts.append(f"--- {noun}: no answer")
-        return "\n".join(parts)
+        return "\n".join(parts)[:6000]
 
     def close(self):
         for weir in self.weirs:

@@ -356,20 +356,29 @@ class EcmpLab(Lab):
         self.routerc("configure")
 
     @contextlib.contextmanager
-    def quick_bfd(self):
+    def quick_bfd(self, alive=2):
         """
         100 ms x 3 while something is measured. Otherwise a lab in which nothing else may be lost
-        would lose a node whenever the machine that it shares stands still for so long.
+        would lose a node whenever the machine that it shares stands still for so long. What is
+        given tells whether that happened even now: node `alive` was lost, which nobody had touched.
         """
         self.bfd(100)
 
+        def sessions():
+            """The neighbours: state, since when, interval and detection time."""
+            rows = re.findall(r"^(\S+) +eth0 +(\w+) +(\S+) +(\S+) +(\S+)", self.routerc("show", "bfd", "sessions"), re.M)
+            return {address: (state, since, interval, limit) for address, state, since, interval, limit in rows}
+
         def agreed():
-            rows = re.findall(r"^\S+ +eth0 +(\w+) +\S+ +(\S+) +(\S+)", self.routerc("show", "bfd", "sessions"), re.M)
-            return rows and all(row == ("Up", "0.100", "0.300") for row in rows)
+            rows = sessions().values()
+            return rows and all((state, interval, limit) == ("Up", "0.100", "0.300")
+                                for state, _, interval, limit in rows)
 
         try:
-            wait_for(agreed, 20, what=lambda: "BFD at 100 ms:\n" + self.routerc("show", "bfd", "sessions"))
-            yield
+            wait_for(agreed, 20, what=lambda: f"BFD at 100 ms: {sessions()}")
+            before = sessions()
+            yield lambda: any(sessions()[address] != row for address, row in before.items()
+                              if address in (f"10.0.0.{alive}", f"fd00:a::{alive}"))
         finally:
             self.bfd(SLOW_BFD)
 
