@@ -11,6 +11,7 @@
 #include "control/degraded.h"
 #include "control/loop.h"
 #include "control/model.h"
+#include "control/nat_journal.h"
 #include "control/node.h"
 #include "control/port_stats.h"
 #include "control/remains.h"
@@ -63,6 +64,22 @@ static void daemon_add(struct text *text)
 		   workers_table_bytes());
 	single_add(text, "weir_buffer_bytes", "gauge", "what the packet buffers take",
 		   pool_bytes());
+}
+
+/* The log of SNAT */
+
+static void nat_log_add(struct text *text)
+{
+	struct nat_journal_counts counts;
+
+	nat_journal_counts(&counts);
+	single_add(text, "weir_nat_log_rate", "gauge", "lines a second at most, 0: off",
+		   nat_journal_rate());
+	single_add(text, "weir_nat_log_written_total", "counter", "lines written", counts.written);
+	single_add(text, "weir_nat_log_skipped_total", "counter",
+		   "lines left out because they were more than the rate", counts.skipped);
+	single_add(text, "weir_nat_log_lost_total", "counter",
+		   "lines for which a worker had no room", counts.lost);
 }
 
 /* Announcing */
@@ -289,6 +306,7 @@ static enum stream_next metrics_more(void *arg, struct text *text)
 	if (family == 0) {
 		daemon_add(text);
 		node_add(text);
+		nat_log_add(text);
 		ports_add(text);
 		workers_add(text);
 		drops_add(text);

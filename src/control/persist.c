@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "control/ipvs_keeper.h"
 #include "control/ipvs_settings.h"
+#include "control/nat_journal.h"
 #include "control/node.h"
 #include "control/saver.h"
 
@@ -51,8 +52,18 @@ static void settings_restore(const json_t *json)
 			    error.text);
 }
 
+static void nat_log_decode(const json_t *json, struct persist_settings *settings)
+{
+	const json_t *rate = json_object_get(json, "rate");
+	json_int_t lines = json_integer_value(rate);
+
+	settings->has_nat_log = json_is_integer(rate) && lines >= 0 &&
+				lines <= NAT_JOURNAL_RATE_MAX;
+	settings->nat_log_rate = settings->has_nat_log ? (uint32_t)lines : 0;
+}
+
 static int saved_decode(const json_t *json, struct document *document, uint64_t *digest,
-			struct error *error)
+			struct persist_settings *settings, struct error *error)
 {
 	const struct document_source source = {
 		.origin = ORIGIN_FILE, .saved = true, .has_interface = any_interface};
@@ -66,12 +77,13 @@ static int saved_decode(const json_t *json, struct document *document, uint64_t 
 		return error_set(error, -EINVAL, "file_digest", "is missing");
 	settings_restore(json_object_get(json, "ipvs"));
 	node_restore(json_object_get(json, "node"));
+	nat_log_decode(json_object_get(json, "nat_log"), settings);
 	ipvs_keeper_restore(json_object_get(json, "keepalived"));
 	return document_decode(json_object_get(json, "model"), &source, document, error);
 }
 
 int persist_load(const char *state_dir, struct document *document, uint64_t *digest,
-		 struct error *error)
+		 struct persist_settings *settings, struct error *error)
 {
 	char path[SAVER_PATH];
 	json_error_t where;
@@ -85,7 +97,7 @@ int persist_load(const char *state_dir, struct document *document, uint64_t *dig
 	if (json == NULL)
 		status = error_set(error, -EINVAL, "", "line %d: %s", where.line, where.text);
 	else
-		status = saved_decode(json, document, digest, error);
+		status = saved_decode(json, document, digest, settings, error);
 	json_decref(json);
 	if (status == -EINVAL)
 		saver_set_aside(path);
@@ -107,10 +119,11 @@ static json_t *model_json(void)
 		json_array_append_new(services, document_service_json(service, true));
 	pool = model_pool(&pool_count);
 	snprintf(digest, sizeof(digest), "%016" PRIx64, persist.digest);
-	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}}", "version",
+	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:{s:I}, s:{s:o, s:o, s:o, s:o}}", "version",
 			 MODEL_VERSION, "file_digest", digest, "ipvs", ipvs_settings_json(),
-			 "keepalived", ipvs_keeper_json(), "node", node_saved_json(), "model",
-			 "timeouts", document_timeouts_json(model_timeouts()), "local_addresses",
+			 "keepalived", ipvs_keeper_json(), "node", node_saved_json(), "nat_log",
+			 "rate", (json_int_t)nat_journal_rate(), "model", "timeouts",
+			 document_timeouts_json(model_timeouts()), "local_addresses",
 			 document_locals_json(pool, pool_count, true), "marks",
 			 marks_json(model_marks(), true), "services", services);
 }

@@ -5,6 +5,7 @@
 #include "control/apply.h"
 #include "control/decode.h"
 #include "control/nat_journal.h"
+#include "control/persist.h"
 #include "control/rest.h"
 
 /* The log of SNAT: how much of it is written, and what was not. */
@@ -45,6 +46,7 @@ int rest_nat_log_patch(struct request *request, struct error *error)
 		status = error_set(error, -ENOMEM, "", "out of memory");
 	if (status < 0)
 		return status;
+	persist_changed();
 	log_notice("%s: ~ nat_log: rate %u", request_peer(request), wanted.rate);
 	return rest_nat_log_get(request, error);
 }

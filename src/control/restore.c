@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "control/apply.h"
 #include "control/edit.h"
 #include "control/health.h"
 #include "control/mode_check.h"
@@ -138,8 +139,9 @@ static int restore_document(const struct document *document, struct error *error
 static int restore_any(const struct config *config, struct error *error)
 {
 	struct document saved = {0};
+	struct persist_settings settings = {0};
 	uint64_t digest = 0;
-	int status = persist_load(config->state_dir, &saved, &digest, error);
+	int status = persist_load(config->state_dir, &saved, &digest, &settings, error);
 
 	if (status == -ENOENT)
 		return restore_document(&config->document, error);
@@ -152,6 +154,8 @@ static int restore_any(const struct config *config, struct error *error)
 		status = document_merge(&saved, &config->document);
 		if (status < 0)
 			error_set(error, status, "", "out of memory");
+	} else if (settings.has_nat_log && apply_nat_log(settings.nat_log_rate) < 0) {
+		log_warning("nat_log: out of memory");
 	}
 	if (status == 0)
 		status = restore_document(&saved, error);

@@ -341,6 +341,10 @@ def test_log(two):
     def lines(text):
         return [line[3:] for line in two.w.log.read_text().splitlines() if text in line]
 
+    def metrics():
+        rows = re.findall(r"^weir_nat_log_(\w+?)(?:_total)? (\d+)$", two.w.get("/metrics"), re.M)
+        return {name: int(value) for name, value in rows}
+
     def hello():
         with two.client.socket(kind=socket.SOCK_DGRAM, timeout=1.0) as flow:
             assert two.client.udp_ask(server_address(1), 5353, "x", sock=flow)
@@ -365,12 +369,29 @@ def test_log(two):
     counted = two.w.get("/v1/nat_log")
     assert counted["rate"] == 2 and counted["skipped"] > 0 and counted["lost"] == 0
     wait_for(lambda: two.w.get("/v1/nat_log")["written"] == len(lines("nat begin")) + len(lines("nat end")), what="all lines")
+    wait_for(lambda: metrics() == two.w.get("/v1/nat_log"), what="the same in the metrics")
     two.w.ctl("timeout", "set", *[f"{state}=" for state in ("fin_wait", "time_wait", "last_ack", "close")])
     two.w.write({key: value for key, value in two.w.config.items() if key != "nat_log"})
     two.w.ctl("apply", "-f", two.w.file)
     assert two.w.get("/v1/nat_log")["rate"] == 0
     with pytest.raises(Refused, match="-1 is out of range, 0 to 100000"):
         two.w.patch("/v1/nat_log", {"rate": -1})
+
+
+def test_log_outlives_a_restart(two):
+    """What was set without the file stays set, until a file says something else."""
+    two.w.ctl("nat-log", "set", "--rate", "7")
+    two.w.wait_saved('"nat_log":{"rate":7}')
+    two.w.stop()
+    two.w.start()
+    assert two.w.get("/v1/nat_log")["rate"] == 7
+    two.w.stop()
+    two.w.write({**two.w.config, "nat_log": {"rate": 5}})
+    two.w.start()
+    assert two.w.get("/v1/nat_log")["rate"] == 5
+    two.w.write({key: value for key, value in two.w.config.items() if key != "nat_log"})
+    two.w.ctl("apply", "-f", two.w.file)
+    assert two.w.get("/v1/nat_log")["rate"] == 0
 
 
 def test_two_workers(make_lab):

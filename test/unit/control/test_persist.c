@@ -249,6 +249,7 @@ static void test_written_in_the_background(void **state)
 {
 	struct document saved;
 	struct stat status;
+	struct persist_settings settings = {0};
 	uint64_t digest;
 	char beside[PATH_MAX + 32];
 
@@ -264,7 +265,8 @@ static void test_written_in_the_background(void **state)
 	snprintf(beside, sizeof(beside), "%s.new", path);
 	assert_int_equal(access(beside, F_OK), -1);
 	persist_stop();
-	assert_int_equal(persist_load(folder, &saved, &digest, &error), 0);
+	assert_int_equal(persist_load(folder, &saved, &digest, &settings, &error), 0);
+	assert_true(settings.has_nat_log && settings.nat_log_rate == 0);
 	assert_true(digest == 0xabcdef0123456789);
 	assert_int_equal(saved.service_count, 1);
 	document_free(&saved);
