@@ -10,6 +10,7 @@
 #include "balance/persistence.h"
 #include "control/decode.h"
 #include "control/mode_check.h"
+#include "control/server_drain.h"
 
 /*
  * Everything is checked here that can be known without asking the data plane. Fields of features
@@ -156,7 +157,7 @@ static int decode_finding(struct decode *d, const json_t *value, const struct fi
 	return 0;
 }
 
-/* A drain is asked for by a request of its own; what was saved goes on without its deadline. */
+/* A drain is asked for by a request of its own; what was saved goes on. */
 static int decode_drain(struct decode *d, const json_t *value, const struct field *field,
 			void *target)
 {
@@ -164,6 +165,18 @@ static int decode_drain(struct decode *d, const json_t *value, const struct fiel
 
 	if (context->source->saved)
 		*((uint8_t *)target + field->offset) = DRAIN_WAITING;
+	return 0;
+}
+
+static int decode_drain_until(struct decode *d, const json_t *value, const struct field *field,
+			      void *target)
+{
+	const struct document_context *context = d->context;
+	json_int_t wall = json_integer_value(value);
+
+	if (context->source->saved && wall > 0)
+		((struct model_server *)target)->drain_until =
+			server_drain_until_loop((uint64_t)wall);
 	return 0;
 }
 
@@ -401,6 +414,7 @@ const struct field document_server_fields[] = {
 	{"health", decode_health, FIELD_OF(struct model_server, health)},
 	{"removed", decode_finding},
 	{"drain", decode_drain, FIELD_OF(struct model_server, drain)},
+	{"drain_until", decode_drain_until},
 	{"drain_remaining", decode_finding},
 	{"persistent_connections", decode_finding},
 	{NULL},

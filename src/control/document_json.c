@@ -2,6 +2,7 @@
 #include "control/document.h"
 
 #include "control/match_number.h"
+#include "control/server_drain.h"
 #include "control/service_key.h"
 
 /*
@@ -113,6 +114,10 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 		marks_add(object, server->origin, server->overridden, server->keepalived);
 	if (marks && server->drain != DRAIN_NONE)
 		json_object_set_new(object, "drain", json_string("draining"));
+	if (marks && server->drain != DRAIN_NONE && server->drain_until != 0)
+		json_object_set_new(
+			object, "drain_until",
+			json_integer((json_int_t)server_drain_until_wall(server->drain_until)));
 	if (marks && server->health != HEALTH_UNCHECKED)
 		json_object_set_new(object, "health", json_string(health_name(server->health)));
 	return object;

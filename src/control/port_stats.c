@@ -54,6 +54,8 @@ const struct worker_counter worker_counters[] = {
 		"packets to real servers by hash alone, because the session table was full"),
 	COUNTER(half_open_evicted, false,
 		"half-open sessions that were ended to make room for new connections"),
+	COUNTER(gone_ended, false,
+		"sessions that were ended because their real server was removed or its drain over"),
 	COUNTER(lent, false,
 		"new connections given to another worker, which had a free local port"),
 	COUNTER(local_ports_exhausted, false,

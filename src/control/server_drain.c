@@ -7,11 +7,12 @@
  * where that is `keep`.
  *
  * A drain is no configuration: it stands beside the weight, which is as it was when the drain is
- * taken back. It lasts over a restart, without its deadline.
+ * taken back. It lasts over a restart, and so does its deadline.
  */
 #include "control/server_drain.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "control/edit.h"
@@ -23,6 +24,27 @@
 
 static bool any = true; // after a restart there may be some
 
+static uint64_t wall_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t server_drain_until_wall(uint64_t until)
+{
+	return wall_clock() + until - loop_clock();
+}
+
+uint64_t server_drain_until_loop(uint64_t wall)
+{
+	uint64_t now = wall_clock();
+
+	// What is past is so at once; 0 would be no deadline.
+	return wall > now ? loop_clock() + (wall - now) : 1;
+}
+
 static uint64_t sessions_of(const struct model_server *server)
 {
 	struct traffic traffic;
@@ -33,9 +55,9 @@ static uint64_t sessions_of(const struct model_server *server)
 
 static const char *state_of(const struct model_server *server, uint64_t sessions)
 {
-	if (sessions == 0)
-		return "drained";
-	return server->drain == DRAIN_OVER ? "expired" : "draining";
+	if (server->drain == DRAIN_OVER)
+		return "expired"; // however soon the last ones have ended then
+	return sessions == 0 ? "drained" : "draining";
 }
 
 void server_drain_add(json_t *object, const struct model_server *server)
@@ -79,6 +101,10 @@ static struct model_service *service_expire(const struct model_service *service)
 			after = model_service_copy(service);
 		if (after == NULL)
 			return NULL;
+		if (sessions_of(server) == 0) {
+			after->servers[i].drain_until = 0;
+			continue;
+		}
 		after->servers[i].drain = DRAIN_OVER;
 		log_notice(
 			"service %s: the deadline of server %s has passed, %llu sessions are left",

@@ -16,6 +16,7 @@
 #include <rte_tcp.h>
 
 #include "base/csum.h"
+#include "io/pool.h"
 #include "path/odd.h"
 #include "session/l4_tcp.h"
 
@@ -149,72 +150,76 @@ void answer_reset(struct worker *w, struct batch *b, unsigned int at)
 	answer_send(w, b, at, DROP_tcp_reset_sent);
 }
 
-/* Towards the other end of a session: in no batch, so it waits among the parked for its route. */
-static void answer_park(struct worker *w, const struct batch *b, const struct pkt *p,
-			struct rte_mbuf *m)
+/*
+ * A segment of a session towards the source of one direction's key, from what that side takes for its
+ * peer. It is in no batch, so it waits among the parked for its route.
+ */
+static bool segment_park(struct worker *w, struct rte_mempool *pool, struct session *s, bool wide,
+			 unsigned int direction, const struct rte_tcp_hdr *header)
 {
-	if (w->parked_count == PARKED) {
-		rte_pktmbuf_free(m);
-		return;
+	bool ipv6 = session_key_is_ipv6(s, wide, direction);
+	unsigned int size = ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
+	unsigned int length = size + sizeof(*header);
+	const struct key4 *k4 = session_key(s, wide, direction);
+	const struct key6 *k6 = session_key(s, wide, direction);
+	struct rte_mbuf *m = w->parked_count < PARKED ? rte_pktmbuf_alloc(pool) : NULL;
+	struct rte_tcp_hdr *tcp;
+	uint64_t pseudo;
+	uint8_t *l3;
+
+	if (!m)
+		return false;
+	l3 = (uint8_t *)rte_pktmbuf_append(m, sizeof(struct rte_ether_hdr) + length) +
+	     sizeof(struct rte_ether_hdr);
+	tcp = (struct rte_tcp_hdr *)(l3 + size);
+	*tcp = *header;
+	tcp->data_off = 5 << 4;
+	tcp->src_port = ipv6 ? k6->destination_port : k4->destination_port;
+	tcp->dst_port = ipv6 ? k6->source_port : k4->source_port;
+	if (ipv6) {
+		ipv6_fill((struct rte_ipv6_hdr *)l3, k6->destination, k6->source, IPPROTO_TCP,
+			  length);
+		pseudo = csum_pseudo6(l3 + 8, IPPROTO_TCP, sizeof(*tcp));
+	} else {
+		ipv4_fill((struct rte_ipv4_hdr *)l3, k4->destination, k4->source, IPPROTO_TCP,
+			  length);
+		pseudo = csum_pseudo4(k4->destination, k4->source, IPPROTO_TCP, sizeof(*tcp));
 	}
+	tcp->cksum = ~csum_fold(pseudo + csum_bytes(tcp, sizeof(*tcp)));
 	w->stats.answered++;
 	w->parked[w->parked_count++] = (struct parked){
 		.mbuf = m,
-		.deadline = b->tsc + w->hz,
-		.hash = p->hash,
+		.deadline = w->batch.tsc + w->hz,
+		.hash = session_hash(s, wide, direction ^ 1),
 		.l3 = sizeof(struct rte_ether_hdr),
-		.ipv6 = p->flags & PKT_IPV6,
+		.ipv6 = ipv6,
 	};
+	return true;
 }
 
 void answer_reset_other(struct worker *w, struct batch *b, const struct pkt *p, struct session *s,
 			unsigned int direction)
 {
-	bool ipv6 = p->flags & PKT_IPV6;
-	unsigned int header = ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
-	unsigned int length = header + sizeof(struct rte_tcp_hdr);
 	const struct rte_tcp_hdr *seen = (const struct rte_tcp_hdr *)pkt_l4(p);
-	struct rte_tcp_hdr *tcp;
-	struct rte_mbuf *m;
-	uint64_t pseudo;
-	uint8_t *l3;
-
-	if ((s->form & FORM_KIND) != FORM_REWRITE || !answer_allowed(w, b->tsc))
-		return;
-	m = rte_pktmbuf_alloc(p->mbuf->pool);
-	if (!m)
-		return;
-	l3 = (uint8_t *)rte_pktmbuf_append(m, sizeof(struct rte_ether_hdr) + length) +
-	     sizeof(struct rte_ether_hdr);
-	tcp = (struct rte_tcp_hdr *)(l3 + header);
 	// What the packet would have been, with nothing of it but its place in the stream.
-	*tcp = (struct rte_tcp_hdr){
-		.sent_seq = seen->sent_seq,
-		.data_off = 5 << 4,
-		.tcp_flags = TCP_RST,
-	};
+	struct rte_tcp_hdr reset = {.sent_seq = seen->sent_seq, .tcp_flags = TCP_RST};
+
+	if (!session_is_two_way(s) || !answer_allowed(w, b->tsc))
+		return;
 	if ((s->flags & SESSION_EXTRA) && direction == 0)
-		tcp->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(seen->sent_seq) +
-						 table_extra(&w->table, s)->sequence_shift);
-	if (ipv6) {
-		const struct key6 *image = session_key6(s, direction ^ 1);
+		reset.sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(seen->sent_seq) +
+						  table_extra(&w->table, s)->sequence_shift);
+	segment_park(w, p->mbuf->pool, s, p->session & ENTRY_WIDE, direction ^ 1, &reset);
+}
 
-		ipv6_fill((struct rte_ipv6_hdr *)l3, image->destination, image->source, IPPROTO_TCP,
-			  length);
-		tcp->src_port = image->destination_port;
-		tcp->dst_port = image->source_port;
-		pseudo = csum_pseudo6(l3 + 8, IPPROTO_TCP, sizeof(*tcp));
-	} else {
-		const struct key4 *image = &s->key4[direction ^ 1];
+bool answer_probe(struct worker *w, struct session *s, bool wide)
+{
+	static const struct rte_tcp_hdr probe = {.tcp_flags = TCP_ACK};
 
-		ipv4_fill((struct rte_ipv4_hdr *)l3, image->destination, image->source, IPPROTO_TCP,
-			  length);
-		tcp->src_port = image->destination_port;
-		tcp->dst_port = image->source_port;
-		pseudo = csum_pseudo4(image->destination, image->source, IPPROTO_TCP, sizeof(*tcp));
-	}
-	tcp->cksum = ~csum_fold(pseudo + csum_bytes(tcp, sizeof(*tcp)));
-	answer_park(w, b, p, m);
+	// Half of the room is left to those who wait for a neighbour.
+	if (w->parked_count >= PARKED / 2 || !answer_allowed(w, w->batch.tsc))
+		return false;
+	return segment_park(w, pool_get(-1), s, wide, 0, &probe);
 }
 
 /*

@@ -6,7 +6,10 @@
  * anything: both are found out where a session has no ordinary next hop.
  *
  * A server that is gone leads nowhere (server_set_gone()), and its sessions look again for the way
- * to their clients; the next packet of either side ends the session as its service wants it.
+ * to their clients; the next packet of either side ends the session as its service wants it. Those
+ * that are silent the sweep ends. A reset has to carry the right sequence number, which nobody here
+ * knows: the client of a TCP session that is to be reset is asked for it with a segment out of its
+ * window, which it answers with an ACK (RFC 9293, 3.10.7.4), and that is such a next packet.
  */
 #include "path/odd.h"
 
@@ -60,6 +63,35 @@ void odd_symmetric(struct worker *w, struct pkt *p, const struct session *s)
 	p->fate = FATE_BARE;
 }
 
+enum {
+	PROBE_SECONDS = 2, // for an answer to come
+	PROBE_STALE = 10,  // it was asked when its server was gone before
+};
+
+static uint8_t session_protocol(struct session *s, bool wide)
+{
+	const struct key4 *k4 = session_key(s, wide, 0);
+	const struct key6 *k6 = session_key(s, wide, 0);
+
+	return session_key_is_ipv6(s, wide, 0) ? k6->zone_protocol : k4->zone_protocol;
+}
+
+bool odd_gone_is_over(struct worker *w, struct session *s, bool wide)
+{
+	uint16_t age = w->batch.seconds - s->stamp;
+
+	if (server_table[s->server].gone != REMOVED_RESET ||
+	    session_protocol(s, wide) != IPPROTO_TCP || tcp_state_is_over(s->state))
+		return true;
+	if ((s->flags & SESSION_PROBED) && age < PROBE_STALE)
+		return age >= PROBE_SECONDS;
+	if (answer_probe(w, s, wide)) {
+		s->flags |= SESSION_PROBED;
+		s->stamp = w->batch.seconds;
+	}
+	return false;
+}
+
 /* The server is gone: end the session as the service wants it. */
 bool odd_gone(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 	      unsigned int direction)
@@ -74,6 +106,7 @@ bool odd_gone(struct worker *w, struct batch *b, unsigned int at, struct session
 	}
 	if (reset && pkt_protocol(p) == IPPROTO_TCP)
 		answer_reset_other(w, b, p, s, direction);
+	w->stats.gone_ended++;
 	session_end(w, entry);
 	p->session = 0;
 	if (!reset) {

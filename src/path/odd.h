@@ -12,6 +12,14 @@ void odd_symmetric(struct worker *w, struct pkt *p, const struct session *s);
 bool odd_gone(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 	      unsigned int direction);
 
+/* The sweep meets such a session; true: it ends now. */
+bool odd_gone_is_over(struct worker *w, struct session *s, bool wide);
+
+/*
+ * answer.c: ask the client of a TCP session where it is in the stream, with a segment that it cannot
+ * take for anything else; false: not now.
+ */
+bool answer_probe(struct worker *w, struct session *s, bool wide);
 /* answer.c: turn a packet into the answer that its port cannot be reached. */
 void answer_unreachable(struct worker *w, struct batch *b, unsigned int at);
 /* answer.c: a reset towards the end of the session that this packet would have gone to. */

@@ -10,11 +10,11 @@
 #include <rte_prefetch.h>
 
 #include "base/csum.h"
+#include "path/odd.h"
 #include "path/worker.h"
 
-enum { SWEEP_AHEAD = 8 };   // sessions
-enum { GONE_SECONDS = 60 }; // of silence, after which a session of a server that is gone ends
-enum { SLICE_MAX = 4096 };  // sessions, so that a slice delays a batch by 100 us at most
+enum { SWEEP_AHEAD = 8 };  // sessions
+enum { SLICE_MAX = 4096 }; // sessions, so that a slice delays a batch by 100 us at most
 
 void sweep_fold(struct worker *w, struct session *s)
 {
@@ -46,6 +46,13 @@ static void sweep_end_expired(struct worker *w)
 	w->expired_count = 0;
 }
 
+static void sweep_end(struct worker *w, uint32_t entry)
+{
+	w->expired[w->expired_count++] = entry;
+	if (w->expired_count == EXPIRED)
+		sweep_end_expired(w);
+}
+
 static inline void sweep_one(struct worker *w, uint32_t entry)
 {
 	struct session *s = table_session(&w->table, entry);
@@ -54,9 +61,7 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 	if (s->state == STATE_NONE)
 		return;
 	if (unlikely(age >= timeout_table[s->timeouts].seconds[s->state])) {
-		w->expired[w->expired_count++] = entry;
-		if (w->expired_count == EXPIRED)
-			sweep_end_expired(w);
+		sweep_end(w, entry);
 		return;
 	}
 	if (s->packets[0] | s->packets[1])
@@ -68,10 +73,11 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 	if (likely(s->epoch == w->epoch) || (s->flags & SESSION_LOCAL))
 		return;
 	// Its next packet would have ended it, but nobody has sent one.
-	if (unlikely(server_table[s->server].gone && age >= GONE_SECONDS)) {
-		w->expired[w->expired_count++] = entry;
-		if (w->expired_count == EXPIRED)
-			sweep_end_expired(w);
+	if (unlikely(server_table[s->server].gone)) {
+		if (odd_gone_is_over(w, s, entry & ENTRY_WIDE)) {
+			w->stats.gone_ended++;
+			sweep_end(w, entry);
+		}
 		return;
 	}
 	if (session_is_two_way(s)) {

@@ -64,14 +64,15 @@ struct worker_stats {
 	uint64_t loops, loops_idle; // rounds, and those that found nothing
 	uint64_t packets, batches;  // received
 	uint64_t sent, send_failed;
-	uint64_t without_session; // forwarded by a hash alone: the table was full
-	uint64_t answered; // resets and ICMP errors made here, each in place of a dropped packet
+	uint64_t without_session;	  // forwarded by a hash alone: the table was full
+	uint64_t answered;		  // resets, probes and ICMP errors made here
 	uint64_t handed_over, taken_over; // to and from other workers
 	uint64_t punted, from_kernel;
 	uint64_t fragments_made;     // beyond the packets that were cut into them
 	uint64_t repaired_checksums; // frames that had only the pseudo-header sum
 	uint64_t sessions, sessions_wide, half_open;
 	uint64_t half_open_evicted; // made room for others
+	uint64_t gone_ended;	    // because their server was gone
 	uint64_t lent;		    // connections that other workers took, for want of a local port
 	uint64_t session_capacity, session_wide_capacity;
 	uint64_t local_ports_exhausted;

@@ -46,6 +46,7 @@ enum session_flags {
 	SESSION_SERVER_FIN = 1 << 4,   // the server has sent FIN
 	SESSION_CLIENT_FIN = 1 << 5,   // the client has sent FIN
 	SESSION_SERVER_FIRST = 1 << 6, // ... and the server's came first: it keeps TIME_WAIT
+	SESSION_PROBED = 1 << 7,       // its server is gone, and its client was asked (path/odd.c)
 };
 
 /*

@@ -188,6 +188,60 @@ def test_removed_server_reschedule(lab, service):
     assert len(other) == 1 and other != {name}
 
 
+def silent_reset(lab, keep, number):
+    """A client that sends nothing hears of it, and the server's connection ends as well."""
+    keep.socket.settimeout(10)
+    with pytest.raises(ConnectionResetError):
+        keep.socket.recv(1)
+    wait_for(lambda: not lab.servers[number - 1].out("ss", "-Htn", "state", "established", "sport = :80"), 10,
+             what="the server's side is reset")
+    wait_for(lambda: not lab.w.sessions(vip=VIP2, state="ESTABLISHED"), 10, what="no session is left")
+
+
+def ended(lab):
+    rows = re.findall(r"^weir_worker_gone_ended_total{.*} (\d+)$", lab.w.get("/metrics"), re.M)
+    return sum(int(number) for number in rows)
+
+
+def test_silent_sessions_of_removed_servers(lab, service):
+    """They end within seconds: TCP with resets to both sides, others so that the next packet begins anew."""
+    before = ended(lab)
+    service(f"tcp/{VIP2}/80", removed_servers="reset")
+    keep = kept_on(lab, "s1", VIP2)
+    lab.w.ctl("server", "delete", "tcp", f"{VIP2}:80", f"{server_address(1)}:80")
+    silent_reset(lab, keep, 1)
+    keep.close()
+    service(f"udp/{VIP2}/5353", port=5353, removed_servers="reschedule")
+    with lab.client.socket(kind=socket.SOCK_DGRAM, timeout=1.0) as sock:
+        name = lab.client.udp_ask(VIP2, 5353, "x", sock=sock).split()[0]
+        lab.w.ctl("server", "delete", "udp", f"{VIP2}:5353", f"{server_address(int(name[1]))}:5353")
+        wait_for(lambda: not lab.w.sessions(protocol="udp", vip=VIP2), 10, what="its session is gone")
+        assert lab.client.udp_ask(VIP2, 5353, "x", sock=sock).split()[0] != name
+    assert ended(lab) >= before + 2
+
+
+def test_drain_outlives_a_restart(make_lab):
+    """With its deadline, at which a silent connection is reset."""
+    lab = make_lab(TwoArm)
+    path, server = f"/v1/services/tcp/{VIP}/80", f"{server_address(1)}:80"
+    lab.w = lab.weir().start()
+    lab.w.ctl("server", "drain", "tcp", f"{VIP}:80", server, "--deadline", 600)
+    lab.w.wait_saved('"drain_until"')
+    lab.w.stop()
+    lab.w.start()
+    drain = lab.w.get(f"{path}/servers/{server.replace(':', '/')}/drain")
+    assert drain["drain"] == "drained" and 0 < drain["drain_remaining"] < 600
+    lab.w.ctl("server", "undrain", "tcp", f"{VIP}:80", server)
+    wait_for(lambda: "s1" in lab.client.names(VIP, count=4), what="an answer of it")
+    keep = kept_on(lab, "s1", VIP)
+    lab.w.ctl("server", "drain", "tcp", f"{VIP}:80", server, "--deadline", 1)
+    keep.socket.settimeout(10)
+    with pytest.raises(ConnectionResetError):
+        keep.socket.recv(1)
+    keep.close()
+    wait_for(lambda: lab.w.get(f"{path}/servers/{server.replace(':', '/')}/drain")["sessions"] == 0, what="no session")
+
+
 def test_drain(lab, service):
     """No new connections; how many are left, and how long; at the deadline the last ones end."""
     path = service(f"tcp/{VIP2}/80")

@@ -336,23 +336,75 @@ static void test_removed_keep(void **state)
 		  {.from = ends4.vip, .to = ends4.client, .tcp = ACK}});
 }
 
-/* Nobody sends anything any more: the session of a server that is gone ends before its time. */
+/* Nobody sends anything any more: sessions of a server that is gone end by themselves. */
 static void test_removed_idle(void **state)
 {
 	for (enum removed_action action = REMOVED_KEEP; action <= REMOVED_RESCHEDULE; action++) {
 		struct lab_service spec = {
 			.vip = VIP ":80", .servers = {SERVER ":80"}, .removed = action};
+		uint64_t ended = lab.w->stats.gone_ended;
 
 		lab_flush();
 		lab_service(&spec);
 		lab_connect(&ends4);
+		lab_advance(80); // long silent already
+		assert_int_equal(lab_sessions(), 1);
 		spec.servers[0] = SERVER_B ":80";
 		lab_service(&spec);
-		lab_advance(50);
-		assert_int_equal(lab_sessions(), 1);
-		lab_advance(15);
+		lab_advance(2);
+		assert_int_equal(lab_sessions(), action != REMOVED_RESCHEDULE);
+		lab_advance(3); // a client that is to be reset does not answer
 		assert_int_equal(lab_sessions(), action == REMOVED_KEEP);
+		assert_int_equal(lab.w->stats.gone_ended - ended, action != REMOVED_KEEP);
+		output_parked(lab.w, lab.tsc + LAB_HZ);
+		if (action == REMOVED_RESET)
+			expect(.from = ends4.vip, .to = ends4.client, .tcp = ACK, .ttl = 64,
+			       .may_fragment = true, .no_window = true);
+		expect_nothing();
 	}
+}
+
+/* The client is asked where it is, and its answer resets both sides; over both families, too. */
+static void removed_idle_reset(const struct ends *e, const char *other)
+{
+	struct lab_service spec = {.vip = e->vip, .servers = {e->server}, .removed = REMOVED_RESET};
+
+	spec.locals[0] = strchr(e->local, '[') ? LOCAL6 : LOCAL;
+	lab_service(&spec);
+	put(.from = e->client, .to = e->vip, .tcp = SYN);
+	run();
+	expect(.from = e->local_any, .to = e->server, .tcp = SYN,
+	       .may_fragment = strchr(e->vip, '[') && !strchr(e->local, '['));
+	put(.from = e->server, .to = e->local, .tcp = SYN | ACK);
+	put(.from = e->client, .to = e->vip, .tcp = ACK);
+	run();
+	lab_forget();
+	spec.servers[0] = other;
+	lab_service(&spec);
+	lab_advance(2);
+	output_parked(lab.w, lab.tsc + LAB_HZ);
+	expect(.from = e->vip, .to = e->client, .tcp = ACK, .ttl = 64, .may_fragment = true,
+	       .no_window = true);
+	put(.from = e->client, .to = e->vip, .tcp = ACK, .sequence = 700, .acknowledgement = 900);
+	run();
+	expect(.from = e->vip, .to = e->client, .tcp = RST, .sequence = 900, .ttl = 64,
+	       .may_fragment = true, .no_window = true);
+	expect_drop(tcp_reset_sent);
+	output_parked(lab.w, lab.tsc + 2 * LAB_HZ);
+	expect(.from = e->local, .to = e->server, .tcp = RST, .sequence = 700, .ttl = 64,
+	       .may_fragment = true, .no_window = true);
+	assert_int_equal(lab_sessions(), 0);
+	lab_check();
+}
+
+static void test_removed_idle_reset(void **state)
+{
+	static const struct ends nat64 = {"[" CLIENT6 "]:4000", "[" VIP6 "]:80", LOCAL ":*",
+					  LOCAL ":@", SERVER ":80"};
+
+	removed_idle_reset(&ends4, SERVER_B ":80");
+	removed_idle_reset(&ends6, "[2001:db8:2::3]:80");
+	removed_idle_reset(&nat64, SERVER_B ":80");
 }
 
 /* The answer goes to the neighbour that the client came by, not to where the routes say. */
@@ -448,6 +500,7 @@ int main(void)
 		lab_test(test_removed_reschedule),
 		lab_test(test_removed_keep),
 		lab_test(test_removed_idle),
+		lab_test(test_removed_idle_reset),
 		lab_test(test_symmetric),
 		lab_test(test_quic),
 	};
