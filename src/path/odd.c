@@ -64,8 +64,8 @@ void odd_symmetric(struct worker *w, struct pkt *p, const struct session *s)
 }
 
 enum {
-	PROBE_SECONDS = 2, // for an answer to come
-	PROBE_STALE = 10,  // it was asked when its server was gone before
+	PROBE_SECONDS = 4, // for an answer to come
+	PROBE_STALE = 8,   // it was asked when its server was gone before
 };
 
 static uint8_t session_protocol(struct session *s, bool wide)

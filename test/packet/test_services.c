@@ -353,7 +353,7 @@ static void test_removed_idle(void **state)
 		lab_service(&spec);
 		lab_advance(2);
 		assert_int_equal(lab_sessions(), action != REMOVED_RESCHEDULE);
-		lab_advance(3); // a client that is to be reset does not answer
+		lab_advance(5); // a client that is to be reset does not answer
 		assert_int_equal(lab_sessions(), action == REMOVED_KEEP);
 		assert_int_equal(lab.w->stats.gone_ended - ended, action != REMOVED_KEEP);
 		output_parked(lab.w, lab.tsc + LAB_HZ);
