@@ -23,6 +23,22 @@ enum { ADDRESSES_MAX = 1 << 18, PLACE_SHIFT = 32 };
 static struct rte_hash *sets[ADDRESS_ROLES];
 static bool nat_any, nat_anywhere; // control writes
 
+/*
+ * What a thread has found out about addresses lately, by what they are spread by: each packet that
+ * another worker owns asks, and nearly all of them about a few. Good while the epoch is the set's.
+ */
+enum { LATELY_BITS = 6 };
+
+struct lately {
+	uint64_t word[2]; // the address, an IPv4 one with zeros behind
+	uint32_t epoch;
+	uint16_t port;
+	bool ipv6, local;
+};
+
+static __thread struct lately lately[1 << LATELY_BITS];
+static uint32_t local_epoch = 1; // atomic; control raises it after each change of local addresses
+
 /* NULL while it has not been made. */
 static struct rte_hash *set_of(enum address_role role)
 {
@@ -84,8 +100,10 @@ static int set_add(enum address_role role, const struct addr *addr, uintptr_t pl
 
 	if (!set || rte_hash_add_key_data(set, addr, (void *)(now + 1)) < 0)
 		return -ENOSPC;
-	if (first && role == ADDRESS_LOCAL)
+	if (first && role == ADDRESS_LOCAL) {
 		steer_local_add(place, addr);
+		__atomic_fetch_add(&local_epoch, 1, __ATOMIC_RELEASE);
+	}
 	return 0;
 }
 
@@ -122,6 +140,8 @@ void address_set_remove(enum address_role role, const struct addr *addr)
 	if (role == ADDRESS_LOCAL)
 		steer_local_remove((uintptr_t)users >> PLACE_SHIFT, addr);
 	position = rte_hash_del_key(sets[role], addr);
+	if (role == ADDRESS_LOCAL)
+		__atomic_fetch_add(&local_epoch, 1, __ATOMIC_RELEASE);
 	if (position >= 0)
 		rcu_defer(position_free, (void *)(position * (uintptr_t)ADDRESS_ROLES + role));
 }
@@ -133,15 +153,33 @@ bool address_set_has(enum address_role role, const struct addr *addr)
 	return set && rte_hash_lookup(set, addr) >= 0;
 }
 
-bool address_set_local(const struct addr *addr, uint16_t *port)
+static __attribute__((noinline)) void lately_ask(struct lately *l, uint32_t epoch)
 {
 	const struct rte_hash *set = set_of(ADDRESS_LOCAL);
-	void *value;
+	struct addr addr = {.family = l->ipv6 ? AF_INET6 : AF_INET};
+	void *value = NULL;
 
-	if (!set || rte_hash_lookup_data(set, addr, &value) < 0)
-		return false;
-	*port = (uintptr_t)value >> PLACE_SHIFT;
-	return true;
+	memcpy(addr.bytes, l->word, sizeof(addr.bytes));
+	l->local = set && rte_hash_lookup_data(set, &addr, &value) >= 0;
+	l->port = l->local ? (uintptr_t)value >> PLACE_SHIFT : STEER_NO_PORT;
+	l->epoch = epoch;
+}
+
+bool address_set_local(const uint64_t address[2], bool ipv6, uint16_t *port)
+{
+	uint32_t epoch = __atomic_load_n(&local_epoch, __ATOMIC_ACQUIRE);
+	uint64_t mixed = (address[0] ^ address[1]) * 0x9e3779b97f4a7c15u;
+	struct lately *l = &lately[mixed >> (64 - LATELY_BITS)];
+
+	if (l->epoch != epoch || l->word[0] != address[0] || l->word[1] != address[1] ||
+	    l->ipv6 != ipv6) {
+		l->word[0] = address[0];
+		l->word[1] = address[1];
+		l->ipv6 = ipv6;
+		lately_ask(l, epoch);
+	}
+	*port = l->port;
+	return l->local;
 }
 
 void address_set_note_nat(const struct addr *server, const struct addr *vip)

@@ -26,8 +26,11 @@ int address_set_add(enum address_role role, const struct addr *addr); // 0 or -E
 int address_set_add_local(const struct addr *addr, uint16_t iface);
 void address_set_remove(enum address_role role, const struct addr *addr);
 bool address_set_has(enum address_role role, const struct addr *addr);
-/* Is it a local address? `port` is that of its interface, STEER_NO_PORT when there is none. */
-bool address_set_local(const struct addr *addr, uint16_t *port);
+/*
+ * Is it a local address? Its sixteen bytes, of IPv4 four and zeros. `port` is that of its interface,
+ * STEER_NO_PORT when there is none. Not shared: each thread remembers what it has asked lately.
+ */
+bool address_set_local(const uint64_t address[2], bool ipv6, uint16_t *port);
 /*
  * Servers that NAT has ever had, and VIPs of theirs: for owners alone, so they stay for ever. True
  * for `anywhere` when there was NAT without a VIP (a match, a mark).

@@ -14,6 +14,7 @@
 
 #include <rte_common.h>
 #include <rte_malloc.h>
+#include <rte_prefetch.h>
 
 #include <assert.h>
 #include <errno.h>
@@ -109,6 +110,11 @@ unsigned int handoff_receive(unsigned int to, struct rte_mbuf **packets, unsigne
 	}
 	if (again != 0)
 		__atomic_fetch_or(&inbox->senders, again, __ATOMIC_RELAXED);
+	// All lines are in the caches of another CPU: ask for them together.
+	for (unsigned int i = 0; i < count; i++) {
+		rte_prefetch0_write(packets[i]);
+		rte_mbuf_prefetch_part2(packets[i]);
+	}
 	return count;
 }
 

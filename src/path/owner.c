@@ -38,25 +38,53 @@ int owner_start(unsigned int workers, struct error *error)
 	return steer_homes_start(workers, error);
 }
 
-void owner_home(struct steer_home *home, const void *key, bool ipv6)
+/* One end of a packet's tuple, in registers: put together in memory it would be waited for. */
+struct end {
+	uint64_t address[2]; // of IPv4 four bytes, and zeros
+	uint16_t port;
+};
+
+static inline __attribute__((always_inline)) struct end end_of(const void *key, bool ipv6,
+							       bool destination)
 {
 	const struct key4 *k4 = key;
 	const struct key6 *k6 = key;
-	struct addr local = ipv6 ? addr_v6(k6->destination) : addr_v4(k4->destination);
-	uint16_t port = STEER_NO_PORT;
+	uint64_t address[2] = {0};
 
-	address_set_local(&local, &port);
+	if (ipv6) {
+		memcpy(&address[0], destination ? k6->destination : k6->source, 8);
+		memcpy(&address[1], (destination ? k6->destination : k6->source) + 8, 8);
+		return (struct end){{address[0], address[1]},
+				    destination ? k6->destination_port : k6->source_port};
+	}
+	return (struct end){{destination ? k4->destination : k4->source, 0},
+			    destination ? k4->destination_port : k4->source_port};
+}
+
+static struct addr end_address(const struct end *end, bool ipv6)
+{
+	struct addr addr = {.family = ipv6 ? AF_INET6 : AF_INET};
+
+	memcpy(addr.bytes, end->address, sizeof(addr.bytes));
+	return addr;
+}
+
+void owner_home(struct steer_home *home, const void *key, bool ipv6)
+{
+	struct end local = end_of(key, ipv6, true);
+	uint16_t port;
+
+	address_set_local(local.address, ipv6, &port);
 	steer_home(home, port, key, ipv6);
 }
 
 /* By one end of the tuple: not by the table's hash, whose upper bits choose a bucket. */
-static unsigned int owner_by_end(unsigned int workers, const struct addr *addr, uint16_t port,
-				 uint32_t zone_protocol)
+static inline unsigned int owner_by_end(unsigned int workers, const struct end *end,
+					uint32_t zone_protocol)
 {
-	uint64_t words[5] = {0};
+	uint64_t words[5] = {end->address[0], end->address[1],
+			     end->port | (uint64_t)zone_protocol << 32};
 
-	memcpy(words, addr->bytes, 16);
-	words[2] = port | (uint64_t)zone_protocol << 32;
 	return (uint64_t)hash_five(words) * workers >> 32;
 }
 
@@ -81,48 +109,55 @@ static void owner_compare(struct worker *w, const struct pkt *p, const struct po
 }
 
 /* Of a tuple that is not sent to a local address. */
-static unsigned int owner_by_client(struct worker *w, const struct pkt *p)
+static inline __attribute__((always_inline)) unsigned int
+owner_by_client(struct worker *w, const struct pkt *p, const struct end *destination, bool ipv6)
 {
-	bool ipv6 = p->flags & PKT_IPV6, anywhere, nat = address_set_any_nat(&anywhere);
-	struct addr source = ipv6 ? addr_v6(p->key6.source) : addr_v4(p->key4.source);
-	struct addr destination = ipv6 ? addr_v6(p->key6.destination)
-				       : addr_v4(p->key4.destination);
-	uint16_t from = ipv6 ? p->key6.source_port : p->key4.source_port;
-	uint16_t to = ipv6 ? p->key6.destination_port : p->key4.destination_port;
+	bool anywhere, nat = address_set_any_nat(&anywhere);
+	struct end source = end_of(&p->key4, ipv6, false);
 	uint32_t zone_protocol = ipv6 ? p->key6.zone_protocol : p->key4.zone_protocol;
 	const struct port *rss = steer_reference();
+	struct addr addr;
 
-	if (nat && address_set_has(ADDRESS_NAT_SERVER, &source))
-		return owner_by_end(w->count, &destination, to, zone_protocol);
+	if (nat) {
+		addr = end_address(&source, ipv6);
+		if (address_set_has(ADDRESS_NAT_SERVER, &addr))
+			return owner_by_end(w->count, destination, zone_protocol);
+		addr = end_address(destination, ipv6);
+		nat = address_set_has(ADDRESS_NAT_VIP, &addr);
+	}
 	if (rss) {
 		uint32_t hash = steer_hash(rss, &p->key4, ipv6);
 
 		owner_compare(w, p, rss, hash);
-		if (!anywhere && !(nat && address_set_has(ADDRESS_NAT_VIP, &destination)))
+		if (!anywhere && !nat)
 			return steer_queue(rss, hash);
 	}
-	return owner_by_end(w->count, &source, from, zone_protocol);
+	return owner_by_end(w->count, &source, zone_protocol);
+}
+
+static inline __attribute__((always_inline)) unsigned int
+owner_of_family(struct worker *w, const struct pkt *p, bool ipv6)
+{
+	struct steer_home home;
+	struct end local;
+	uint16_t port;
+
+	local = end_of(&p->key4, ipv6, true);
+	if (!address_set_local(local.address, ipv6, &port))
+		return owner_by_client(w, p, &local, ipv6);
+	steer_home(&home, port, &p->key4, ipv6);
+	if (home.rss)
+		owner_compare(w, p, home.rss, steer_hash(home.rss, &p->key4, ipv6));
+	return steer_home_worker(&home, rte_be_to_cpu_16(local.port));
 }
 
 unsigned int owner_of(struct worker *w, const struct pkt *p)
 {
-	bool ipv6 = p->flags & PKT_IPV6;
-	struct steer_home home;
-	struct addr local;
-	uint16_t port;
-
 	if (w->count == 1)
 		return 0;
 	if (p->flags & PKT_FROM_KERNEL)
 		return w->index; // the punt thread has chosen
-	local = ipv6 ? addr_v6(p->key6.destination) : addr_v4(p->key4.destination);
-	if (!address_set_local(&local, &port))
-		return owner_by_client(w, p);
-	steer_home(&home, port, &p->key4, ipv6);
-	port = rte_be_to_cpu_16(ipv6 ? p->key6.destination_port : p->key4.destination_port);
-	if (home.rss)
-		owner_compare(w, p, home.rss, steer_hash(home.rss, &p->key4, ipv6));
-	return steer_home_worker(&home, port);
+	return p->flags & PKT_IPV6 ? owner_of_family(w, p, true) : owner_of_family(w, p, false);
 }
 
 /* Offset of the ports of a packet that has such, of IPv6 without extension headers, or 0. */

@@ -68,7 +68,23 @@ static void batch_add(struct batch *b, struct rte_mbuf **packets, unsigned int c
 		p->mbuf = packets[i];
 		p->iface = packets[i]->port; // whoever queued it has put the interface there
 		p->flags = flags;
+		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
 	}
+}
+
+/* A share of each batch at most, so that other workers can not starve the rest. */
+void worker_take_over(struct worker *w)
+{
+	struct rte_mbuf *packets[BATCH];
+	struct batch *b = &w->batch;
+	unsigned int count = handoff_receive(w->index, packets,
+					     RTE_MIN(BATCH - b->count, BATCH / 2u));
+
+	w->stats.taken_over += count;
+	batch_add(b, packets, count, PKT_HANDED);
+	for (unsigned int i = 0; i < count; i++)
+		if (packets[i]->hash.usr == HAND_READY)
+			b->pkt[b->count - count + i].flags |= PKT_READY;
 }
 
 static void receive_queue(struct worker *w, unsigned int queue)
@@ -98,16 +114,8 @@ static void worker_receive(struct worker *w)
 		tunnelled_released(w, b);
 	if (unlikely(w->frag.ready_count > 0))
 		reassembly_released(w, b);
-	// A share of each batch at most, so that neither other workers, nor Linux, nor one port can
-	// starve the rest.
-	if (w->count > 1) {
-		count = handoff_receive(w->index, packets, RTE_MIN(BATCH - b->count, BATCH / 2u));
-		w->stats.taken_over += count;
-		batch_add(b, packets, count, PKT_HANDED);
-		for (unsigned int i = 0; i < count; i++)
-			if (packets[i]->hash.usr == HAND_READY)
-				b->pkt[b->count - count + i].flags |= PKT_READY;
-	}
+	if (w->count > 1)
+		worker_take_over(w);
 	count = punt_from_kernel(w->index, packets, RTE_MIN(BATCH - b->count, BATCH / 4u));
 	w->stats.from_kernel += count;
 	batch_add(b, packets, count, PKT_FROM_KERNEL);

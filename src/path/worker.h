@@ -133,6 +133,8 @@ void output(struct worker *w, struct batch *b);
 
 /* worker.c: walk one batch through them. Tests call it too. */
 void worker_batch(struct worker *w, struct batch *b);
+/* worker.c: into its batch, what others have handed over. */
+void worker_take_over(struct worker *w);
 /* worker.c: everything a worker needs but its thread and queues; undone by worker_release(). */
 int worker_prepare(struct worker *w, unsigned int index, const struct workers_config *config);
 void worker_release(struct worker *w);
