@@ -16,6 +16,7 @@ import time
 import check
 import control
 import figures
+import handover
 import lab
 
 FLOWS = [1, 1_000, 100_000, 1_000_000, 10_000_000]
@@ -317,7 +318,7 @@ def parse_options():
     top = pathlib.Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default=str(top / "build"), help="folder with weir in it")
-    parser.add_argument("--cases", default="", help=" ".join(cases()))
+    parser.add_argument("--cases", default="", help=" ".join([*cases(), handover.CASE]))
     parser.add_argument("--flows", default="", help="instead of those of each case")
     parser.add_argument("--services", default="", help="only these of the case services")
     parser.add_argument("--seconds", default="", help="for each row, default 3")
@@ -329,13 +330,14 @@ def parse_options():
     options = parser.parse_args()
     options.top = str(top)
     options.build = str(pathlib.Path(options.build).resolve())
-    options.cases = options.cases.replace(",", " ").split() or list(cases())
+    known = [*cases(), handover.CASE]
+    options.cases = options.cases.replace(",", " ").split() or known
     options.flows = [int(n) for n in options.flows.replace(",", " ").split()]
     options.services = [int(n) for n in options.services.replace(",", " ").split()]
     options.seconds = float(options.seconds or 3)
     options.cpu = int(options.cpu or max(os.sched_getaffinity(0)))
     options.output = options.output or f"{options.build}/bench.json"
-    unknown = set(options.cases) - set(cases())
+    unknown = set(options.cases) - set(known)
     if unknown:
         parser.error(f"no such case: {' '.join(sorted(unknown))}")
     return options
@@ -344,6 +346,8 @@ def parse_options():
 def plans(options):
     """(case, plan) of all that was asked for."""
     for case in options.cases:
+        if case == handover.CASE:
+            continue
         variants, flows = cases()[case]
         for count in options.flows or flows:
             for variant in variants:
@@ -353,8 +357,8 @@ def plans(options):
 
 
 def run_all(options, hugepages, folder):
-    """Every plan; the rows, and whether all of them came about."""
-    rows, complete, shared = [], True, machine(options.top)
+    """Every plan; the rows, those of hand-over, and whether all of them came about."""
+    rows, handed, complete, shared = [], [], True, machine(options.top)
     quiet = figures.Quiet(f"{options.build}/bench/probes.json")
     for case, plan in plans(options):
         what = f"{case}, {plan.flows:,} flows, {plan.services:,} services"
@@ -381,7 +385,14 @@ def run_all(options, hugepages, folder):
             if run:
                 run.stop()
         print(f"{what}: {time.monotonic() - since:.0f} s", flush=True)
-    return rows, complete
+    try:
+        if handover.CASE in options.cases:
+            others = sorted(os.sched_getaffinity(0) - {options.cpu})
+            handed = handover.rows(options, folder, hugepages, others)
+    except lab.Failed as error:
+        complete = False
+        print(f"{handover.CASE}: FAILED: {error}")
+    return rows, [row | shared for row in handed], complete
 
 
 def main():
@@ -392,16 +403,17 @@ def main():
     hugepages = lab.Hugepages()
     folder = tempfile.mkdtemp(prefix="weir-bench-", dir="/dev/shm")
     try:
-        rows, complete = run_all(options, hugepages, folder)
+        rows, handed, complete = run_all(options, hugepages, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         hugepages.restore()
     if rows:
         print_table(rows)
         print_targets(rows)
-    pathlib.Path(options.output).write_text(json.dumps(rows, indent=1) + "\n")
+    handover.print_rows(handed)
+    pathlib.Path(options.output).write_text(json.dumps(rows + handed, indent=1) + "\n")
     print(f"\nrows: {options.output}")
-    return 0 if complete and rows else 1
+    return 0 if complete and rows + handed else 1
 
 
 if __name__ == "__main__":

@@ -114,7 +114,8 @@ def judge_services(rows):
 
 
 def judge_modes(rows):
-    """Every mode against FullNAT of the same run."""
+    """Every mode against FullNAT of the same run, where neither row was disturbed."""
+    rows = [row for row in rows if row["quiet"]]
     base = {(row["flows"], row["direction"]): row["net_cycles"] for row in rows
             if row["case"] == "fullnat" and row["net_cycles"] > 0}
     out = []

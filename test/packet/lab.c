@@ -24,6 +24,7 @@
 enum { BUFFERS = 8191 };
 
 struct lab lab;
+int lab_hugepages;
 static unsigned int buffers_free;
 static void ports_start(void)
 {
@@ -45,7 +46,8 @@ static void ports_start(void)
 
 int lab_start(void **state)
 {
-	struct eal_config eal = {.instance = "test", .memory_mb = 192, .main_cpu = -1};
+	struct eal_config eal = {
+		.instance = "test", .memory_mb = 192, .main_cpu = -1, .hugepages = lab_hugepages};
 	struct error error = {0};
 
 	log_set_level(LOG_WARNING);

@@ -57,8 +57,10 @@ struct lab {
 	uint64_t received[LAB_WORKERS];
 	uint64_t drops_seen[LAB_WORKERS][DROP_COUNT];
 	bool transmit_refuses, punt_refuses;
+	bool transmit_unseen; // what is sent is not caught: for measuring
 };
 extern struct lab lab;
+extern int lab_hugepages; // before lab_start(), as in struct eal_config; 0 unless measuring
 
 struct lab_service {
 	const char *vip;		      // endpoint, or a match: "tcp,from=A-B"

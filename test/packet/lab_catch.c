@@ -61,7 +61,7 @@ uint16_t lab_catch_sent(uint16_t port, uint16_t queue, struct rte_mbuf *packets[
 {
 	if (lab.transmit_refuses)
 		return 0;
-	for (unsigned int i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < count && !lab.transmit_unseen; i++) {
 		rte_mbuf_sanity_check(packets[i], 1);
 		net_catch(&sent[port], port, 0, packets[i]);
 	}
