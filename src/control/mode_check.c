@@ -126,18 +126,33 @@ static bool was_direct(const struct model_service *before, const struct model_se
 }
 
 /* A hash can stand in for a session only where nothing has to be remembered. */
-static int hash_check(const struct model_service *service, struct error *error)
+/* All real servers, or the mode that they will have. */
+static bool is_one_way(const struct model_service *service)
 {
 	bool one_way = service->server_count > 0 || mode_is_one_way(service->mode);
 
 	for (unsigned int i = 0; i < service->server_count; i++)
 		one_way = one_way &&
 			  mode_is_one_way(model_server_mode(service, &service->servers[i]));
-	if (service->unknown_tcp != UNKNOWN_HASH || one_way)
+	return one_way;
+}
+
+static int hash_check(const struct model_service *service, struct error *error)
+{
+	if (service->unknown_tcp != UNKNOWN_HASH || is_one_way(service))
 		return 0;
 	return error_set(error, -EINVAL, "unknown_tcp",
 			 "hash is only for services whose real servers are all of mode dr or "
 			 "tunnel: the other modes need a session");
+}
+
+static int symmetric_check(const struct model_service *service, struct error *error)
+{
+	if (!service->symmetric_return || !is_one_way(service))
+		return 0;
+	return error_set(error, -EINVAL, "symmetric_return",
+			 "is for answers that pass weir: real servers of mode dr or tunnel answer "
+			 "their clients by themselves");
 }
 
 int mode_check_service(const struct model_service *before, const struct model_service *after,
@@ -145,6 +160,8 @@ int mode_check_service(const struct model_service *before, const struct model_se
 {
 	int judged = hash_check(after, error);
 
+	if (judged == 0)
+		judged = symmetric_check(after, error);
 	if (judged < 0)
 		return judged;
 	for (unsigned int i = 0; i < after->server_count; i++) {

@@ -254,7 +254,7 @@ static void balance_symmetric(struct worker *w, const struct pkt *p, struct sess
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->mbuf, const struct rte_ether_hdr *);
 	struct session_extra *extra;
 
-	if ((s->form & FORM_ROUTED) || (s->form & FORM_KIND) == FORM_FAMILY)
+	if (s->form & FORM_ROUTED)
 		return;
 	extra = s->flags & SESSION_EXTRA ? table_extra(&w->table, s)
 					 : table_extra_allocate(&w->table, s);

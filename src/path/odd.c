@@ -21,19 +21,25 @@
 #include "net/nexthop.h"
 #include "path/answer.h"
 #include "session/l4_tcp.h"
+#include "session/translate.h"
 
 bool odd_symmetric_allowed(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 			   unsigned int length)
 {
 	const struct iface *iface = iface_get(table_extra(&w->table, s)->client_iface);
+	struct pkt *p = &b->pkt[at];
+	unsigned int mtu;
 
 	if (!iface) {
 		s->epoch = w->epoch - 1; // taken away: by the routes from now on
-		pkt_drop(&b->pkt[at], DROP_iface_down);
+		pkt_drop(p, DROP_iface_down);
 		return false;
 	}
-	if (length > iface->mtu) {
-		answer_too_big(w, b, at, iface->mtu);
+	mtu = iface->mtu;
+	if ((s->form & FORM_KIND) == FORM_FAMILY) // it is of the server's family yet
+		mtu = p->flags & PKT_IPV6 ? translate_mtu_to6(mtu) : translate_mtu_to4(mtu);
+	if (length > mtu) {
+		answer_too_big(w, b, at, mtu);
 		return false;
 	}
 	return true;

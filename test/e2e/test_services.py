@@ -11,7 +11,7 @@ import socket
 
 import pytest
 
-from lab import BUILD, CLIENT, VIP, Keep, Refused, TwoArm, run, server_address, wait_for
+from lab import BUILD, CLIENT, VIP, Keep, Refused, TwoArm, run, server_address, server_address6, wait_for
 
 VIP2 = "10.0.0.101"
 UPLINK, UPLINK_CLIENT, ROUTED = "10.9.0.1", "10.9.0.2", "10.77.0.5"
@@ -282,8 +282,10 @@ def test_symmetric_return(lab, service):
     lab.balancer.ip("route", "add", f"{ROUTED}/32", "via", CLIENT, "dev", "dpdk0.kni")
     lab.client.ip("route", "add", f"{VIP2}/32", "via", UPLINK, "dev", "eth1")
     try:
-        for symmetric in (False, True):
-            service(f"tcp/{VIP2}/80", symmetric_return=symmetric)
+        # The last one with real servers of the other IP version.
+        for symmetric, address in ((False, server_address), (True, server_address), (True, server_address6)):
+            service(f"tcp/{VIP2}/80", symmetric_return=symmetric,
+                    servers=[{"address": address(n), "port": 80} for n in (1, 2)])
             keep = wait_for(lambda: Keep(lab.client, VIP2, source=(ROUTED, 0)), what="a connection")
             before = [packets_by(lab.client, name) for name in ("eth0", "eth1")]
             for _ in range(50):
@@ -291,6 +293,8 @@ def test_symmetric_return(lab, service):
             by = [packets_by(lab.client, name) - count for name, count in zip(("eth0", "eth1"), before)]
             assert by[symmetric] >= 50 and by[not symmetric] < 25, (symmetric, by)
             keep.close()
+        with pytest.raises(Refused, match="symmetric_return.*is for answers that pass weir"):
+            service(f"tcp/{VIP2}/80", mode="tunnel", symmetric_return=True)
     finally:
         lab.client.ip("route", "del", f"{VIP2}/32")
         lab.balancer.ip("route", "del", f"{ROUTED}/32")

@@ -10,6 +10,9 @@
 
 #include "balance/mark.h"
 
+static const struct ends nat64 = {"[" CLIENT6 "]:4000", "[" VIP6 "]:80", LOCAL ":*", LOCAL ":@",
+				  SERVER ":80"};
+
 /* Ports: the very port, then a range, then any; servers keep the port or have their own. */
 static void test_ports(void **state)
 {
@@ -399,42 +402,74 @@ static void removed_idle_reset(const struct ends *e, const char *other)
 
 static void test_removed_idle_reset(void **state)
 {
-	static const struct ends nat64 = {"[" CLIENT6 "]:4000", "[" VIP6 "]:80", LOCAL ":*",
-					  LOCAL ":@", SERVER ":80"};
-
 	removed_idle_reset(&ends4, SERVER_B ":80");
 	removed_idle_reset(&ends6, "[2001:db8:2::3]:80");
 	removed_idle_reset(&nat64, SERVER_B ":80");
 }
 
 /* The answer goes to the neighbour that the client came by, not to where the routes say. */
-static void test_symmetric(void **state)
+static void symmetric(const struct ends *e)
 {
 	static const uint8_t uplink[6] = {2, 0, 0, 0, 0, 0x99}, other[6] = {2, 0, 0, 0, 0, 0x98};
+	bool nat_64 = strchr(e->vip, '[') && !strchr(e->local, '[');
 	const uint8_t *frame;
 	unsigned int length;
 
-	service(.vip = VIP ":80", .symmetric = true);
+	service(.vip = e->vip, .symmetric = true, .servers = {e->server},
+		.locals = {strchr(e->local, '[') ? LOCAL6 : LOCAL});
 	for (unsigned int i = 0; i < 2; i++) {
 		const uint8_t *mac = i ? other : uplink;
 		struct rte_mbuf *m;
 
-		put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = i ? ACK : SYN);
+		put(.from = e->client, .to = e->vip, .tcp = i ? ACK : SYN);
 		m = lab.w->batch.pkt[0].mbuf;
 		memcpy(rte_pktmbuf_mtod_offset(m, uint8_t *, 6), mac, 6);
 		run();
-		if (i == 0)
-			expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN);
-		else
-			expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK);
-		put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = i ? ACK : SYN | ACK);
+		expect(.from = i ? e->local : e->local_any, .to = e->server, .tcp = i ? ACK : SYN,
+		       .may_fragment = nat_64, .id = nat_64 ? i : 0);
+		put(.from = e->server, .to = e->local, .tcp = i ? ACK : SYN | ACK);
 		run();
-		frame = lab_next_sent(CLIENTS - 1, &length);
+		frame = lab_peek_sent(CLIENTS - 1, &length);
 		assert_non_null(frame);
 		assert_memory_equal(frame, mac, 6);
+		assert_int_equal(frame[12] << 8 | frame[13],
+				 strchr(e->client, '[') ? 0x86dd : 0x0800);
+		lab_forget();
 	}
-	lab_forget();
 	assert_int_equal(lab_session()->nexthop, NEXTHOP_SYMMETRIC);
+	lab_flush();
+}
+
+static void test_symmetric(void **state)
+{
+	static const struct ends nat46 = {CLIENT ":4000", VIP ":80", "[" LOCAL6 "]:*",
+					  "[" LOCAL6 "]:@", "[" SERVER6 "]:80"};
+
+	symmetric(&ends4);
+	symmetric(&ends6);
+	symmetric(&nat64);
+	symmetric(&nat46);
+}
+
+/* What does not fit the way back, as a packet of the client's family: the server is told. */
+static void test_symmetric_too_big(void **state)
+{
+	struct packet large = {.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK};
+
+	service(.vip = nat64.vip, .symmetric = true, .servers = {nat64.server}, .locals = {LOCAL});
+	put(.from = nat64.client, .to = nat64.vip, .tcp = SYN);
+	run();
+	expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN, .may_fragment = true);
+	large.payload = 1500 - 40 - 20;
+	lab_put(&large);
+	run();
+	expect(.from = nat64.vip, .to = nat64.client, .tcp = ACK, .payload = 1440, .ttl = 63);
+	large.payload++;
+	lab_put(&large);
+	run();
+	expect_drop(too_big);
+	expect(.from = LOCAL, .to = SERVER, .icmp = 3, .code = 4, .rest = 1480, .quote = &large,
+	       .quoted = 548, .ttl = 64, .may_fragment = true, .iface = SERVERS);
 }
 
 /* The server of a datagram with this payload; 0: SERVER. */
@@ -502,6 +537,7 @@ int main(void)
 		lab_test(test_removed_idle),
 		lab_test(test_removed_idle_reset),
 		lab_test(test_symmetric),
+		lab_test(test_symmetric_too_big),
 		lab_test(test_quic),
 	};
 
