@@ -139,16 +139,28 @@ static int port_setup_queues(struct port *port, uint16_t dpdk_port, const struct
 	return result;
 }
 
-/* The MTU that the file asks for; of Linux interfaces device_take() has set it. */
+/*
+ * The MTU that the file asks for; of Linux interfaces device_take() has set it. A frame in several
+ * buffers is not asked for: AF_XDP and AF_PACKET could not send it on. So a device whose own MTU is
+ * beyond the buffers must be told a smaller one.
+ */
 static int port_set_mtu(struct port *port, uint16_t dpdk_port, const struct rte_eth_dev_info *info,
 			struct error *error)
 {
-	uint16_t mtu = port->config.mtu;
+	uint16_t mtu = port->config.mtu, own = 0;
 	int result;
 
-	if (mtu == 0 || port->kernel_device[0])
+	if (port->kernel_device[0])
 		return 0;
-	// A frame in several buffers is not asked for: not every device could send it on.
+	if (mtu == 0 && rte_eth_dev_get_mtu(dpdk_port, &own) == 0 &&
+	    own + PORT_FRAME_HEADER > pool_data_room())
+		return error_set(error, -EINVAL, "mtu",
+				 "is missing: %s has %u, which needs memory.data_room of at least "
+				 "%u; with %u it can be %u",
+				 port->config.device, own, own + PORT_FRAME_HEADER,
+				 pool_data_room(), pool_data_room() - PORT_FRAME_HEADER);
+	if (mtu == 0)
+		return 0;
 	if (mtu + PORT_FRAME_HEADER > pool_data_room())
 		return error_set(error, -EINVAL, "mtu",
 				 "an MTU of %u needs memory.data_room of at least %u", mtu,
