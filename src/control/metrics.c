@@ -9,6 +9,7 @@
 #include "control/announce.h"
 #include "control/claim.h"
 #include "control/degraded.h"
+#include "control/interface.h"
 #include "control/loop.h"
 #include "control/model.h"
 #include "control/nat_journal.h"
@@ -201,6 +202,45 @@ static void ports_add(struct text *text)
 			 port_get(i)->link_up);
 }
 
+/* VLANs and tunnels: there are few of them */
+
+static void interfaces_add(struct text *text)
+{
+	static const char *const counters[][2] = {
+		{"packets_in", "packets received by a VLAN or tunnel interface itself"},
+		{"packets_out", "packets sent by it"},
+		{"bytes_in", "bytes received, without tags and outer headers"},
+		{"bytes_out", "bytes sent, without tags and outer headers"},
+	};
+	json_t *lists[INTERFACE_KINDS], *row;
+	size_t at;
+
+	for (enum interface_kind kind = 0; kind < INTERFACE_KINDS; kind++)
+		lists[kind] = interface_list_json(kind);
+	for (unsigned int k = 0; k < sizeof(counters) / sizeof(*counters); k++) {
+		text_add(text,
+			 "# HELP weir_interface_%s_total %s\n# TYPE weir_interface_%s_total "
+			 "counter\n",
+			 counters[k][0], counters[k][1], counters[k][0]);
+		for (enum interface_kind kind = 0; kind < INTERFACE_KINDS; kind++)
+			json_array_foreach (lists[kind], at, row)
+				text_add(text, "weir_interface_%s_total{interface=\"%s\"} %llu\n",
+					 counters[k][0],
+					 json_string_value(json_object_get(row, "name")),
+					 (unsigned long long)json_integer_value(
+						 json_object_get(row, counters[k][0])));
+	}
+	family_add(text, "weir_interface_up", "gauge",
+		   "whether the VLAN or tunnel interface is up");
+	for (enum interface_kind kind = 0; kind < INTERFACE_KINDS; kind++) {
+		json_array_foreach (lists[kind], at, row)
+			text_add(text, "weir_interface_up{interface=\"%s\"} %d\n",
+				 json_string_value(json_object_get(row, "name")),
+				 json_is_true(json_object_get(row, "up")));
+		json_decref(lists[kind]);
+	}
+}
+
 /* Services and servers: the same families for both */
 
 #define TRAFFIC(name, type, field, help)                          \
@@ -308,6 +348,7 @@ static enum stream_next metrics_more(void *arg, struct text *text)
 		node_add(text);
 		nat_log_add(text);
 		ports_add(text);
+		interfaces_add(text);
 		workers_add(text);
 		drops_add(text);
 	} else if (family <= TRAFFIC_FAMILIES) {

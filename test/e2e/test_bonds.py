@@ -6,7 +6,7 @@ import re
 
 import pytest
 import tutorial
-from lab import BUILD, Keep, Lab, Weir, run, wait_for
+from lab import BUILD, Keep, Lab, Refused, Weir, run, wait_for
 
 VIP, LOCAL = "10.0.0.100", "192.168.100.200"
 
@@ -180,6 +180,17 @@ def change_while_it_runs(lab, weir):
         assert done.returncode == 1 and sentence in done.stderr, done.stderr
     done = lab.dpip("link", "set", "bond0", "bond-mode", "4", check=False)
     assert done.returncode == 1 and "bond0 keeps its mode 1 while it runs" in done.stderr
+    with pytest.raises(Refused) as refused:
+        weir.patch("/v1/bonds/bond0", {"mode": 4})
+    assert refused.value.error["field"] == "mode" and "change it in the file and restart weir" in refused.value.error["text"]
+    # The file may say another mode, other members and another device of one: from the next start on.
+    for section, field, value in (("bonds", "mode", 4), ("bonds", "members", ["dpdk0"]),
+                                  ("ports", "device", "net_tap0,iface=tap0")):
+        config = {**weir.config, section: [{**weir.config[section][0], field: value}, *weir.config[section][1:]]}
+        if value == ["dpdk0"]:
+            config["ports"] = [weir.config["ports"][0]]
+        planned = weir.put("/v1/config?dry_run=1", config)
+        assert any(text.startswith(f"{section}[0]: needs a restart (runs with") for text in planned["restart"]), planned
     weir.ctl("bond", "join", "bond0", "dpdk1")
     wait_for(lambda: members(weir)["dpdk1"]["active"], 20, what="dpdk1 is back")
     assert "dpdk1" in weir.ctl("bond", "list").stdout

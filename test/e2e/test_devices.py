@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """VLANs: FullNAT between VLANs of one port, QinQ, made by every door, kept over a restart."""
 
+import re
+import socket
+
 import pytest
 
 from lab import BUILD, HERE, Lab, Refused, Weir, run, wait_for
@@ -88,6 +91,7 @@ def test_fullnat_between_vlans(tagger, make_lab):
     assert set(rows) == {"dpdk0.100", "dpdk0.200"} and all(row["up"] and row["origin"] == "file"
                                                            for row in rows.values())
     assert all(rows[name][count] > 20 for name in rows for count in ("packets_in", "packets_out", "bytes_in"))
+    counted(lab, weir, ["dpdk0.100", "dpdk0.200"], ask)
     # A VLAN follows the interface beneath, as in Linux.
     lab.balancer.ip("link", "set", "dpdk0.kni", "down")
     wait_for(lambda: not any(row["up"] for row in weir.get("/v1/vlans")["vlans"]), what="VLANs are down")
@@ -102,6 +106,47 @@ def test_fullnat_between_vlans(tagger, make_lab):
     weir.ctl("apply", "-f", weir.file)
     assert "dpdk0.300" not in lab.balancer.ip("link")
     assert lab.client.names(VIP, count=1)
+
+
+def traffic(lab, weir, name):
+    """What an interface has counted, which weirctl, dpip and the metrics say alike."""
+    fields = ("packets_in", "packets_out", "bytes_in", "bytes_out")
+    samples = re.findall(rf'^weir_interface_(\w+)_total{{interface="{name}"}} (\d+)$', weir.get("/metrics"), re.M)
+    metrics = {field: int(value) for field, value in samples}
+    shown = lab.dpip("link", "show", name, "-s").stdout.splitlines()
+    at = next(i for i, line in enumerate(shown) if line.split() == ["ipackets", "opackets", "ibytes", "obytes"])
+    dpip = dict(zip(fields, map(int, shown[at + 1].split())))
+    row = next(row for row in weir.table("vlan", "list") if row["name"] == name)
+    weirctl = {field: row[field] for field in fields}
+    return [weirctl, dpip, metrics]
+
+
+def ask(lab, count, size):
+    with lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as flow:
+        for _ in range(count):
+            assert lab.client.udp_ask(VIP, 5353, "x" * size, sock=flow)
+
+
+def ping(lab, count, size):
+    assert " 0% packet loss" in lab.client.out("ping", "-c", count, "-i", "0.005", "-s", size, "10.0.0.1")
+
+
+def counted(lab, weir, names, echo, count=50, size=1000):
+    """Echoes through the interfaces, each of which counts every one of them once, without its tags."""
+    before = {name: traffic(lab, weir, name)[0] for name in names}
+    echo(lab, count, size)
+    frame = 14 + 20 + 8 + size
+    for name in names:
+        def settled(name=name):
+            now = traffic(lab, weir, name)
+            return now if now[0] == now[1] == now[2] else None
+        now = wait_for(settled, what=lambda name=name: f"one number of {name}: {traffic(lab, weir, name)}")[0]
+        for way in ("in", "out"):
+            packets = now[f"packets_{way}"] - before[name][f"packets_{way}"]
+            volume = now[f"bytes_{way}"] - before[name][f"bytes_{way}"]
+            # ARP and the like may come between; the echo says more than it was told.
+            assert count <= packets <= count + 20, (name, way, packets)
+            assert count * frame <= volume <= count * (frame + 80) + 20 * 100, (name, way, volume)
 
 
 def test_qinq_by_dpip(tagger, make_lab):
@@ -122,6 +167,10 @@ def test_qinq_by_dpip(tagger, make_lab):
         run(*ipvsadm, *words, env=environment)
     wait_for(lambda: lab.client.curl(f"http://{VIP}/", check=False).returncode == 0, what="the service answers")
     assert set(lab.client.names(VIP, count=4)) == {"s1", "s2"}
+    counted(lab, weir, ["dpdk0.300.7"], ping)
+    # Packets of a VLAN count there, and not at the one that it stands on.
+    outer = traffic(lab, weir, "dpdk0.300")[0]
+    assert outer["packets_in"] == 0 and outer["packets_out"] < 20, outer
     shown = lab.dpip("vlan", "show").stderr.splitlines()
     assert shown == ["dpdk0.300 link dpdk0 proto 802.1ad id 300", "dpdk0.300.7 link dpdk0.300 proto 802.1q id 7",
                      "dpdk0.200 link dpdk0 proto 802.1q id 200"]
