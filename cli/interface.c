@@ -218,6 +218,7 @@ static enum exit_code tunnel_list(struct client *client, const struct arguments 
 		{"TAP", "tap", false, 0},
 		{"UP", "up", false, 0},
 		{"MTU", "mtu", true, 0},
+		{"PATH-MTU", "path_mtu", true, 0},
 		{"PACKETS-IN", "packets_in", true, 0},
 		{"PACKETS-OUT", "packets_out", true, 0},
 		{"BYTES-IN", "bytes_in", true, 0},

@@ -336,6 +336,15 @@ static void add_traffic(json_t *object, const struct interface *interface)
 			  (json_int_t)(now.bytes[1] - interface->baseline.bytes[1])));
 }
 
+/* What routers have said of the way to the other side, while that is believed. */
+static void add_path_mtu(json_t *object, const struct interface *interface)
+{
+	const struct template *outer = device_template(interface->iface->index);
+
+	if (outer != NULL && outer->mtu != TEMPLATE_MTU_UNKNOWN)
+		json_object_set_new(object, "path_mtu", json_integer(outer->mtu));
+}
+
 static json_t *one_json(const struct interface *interface)
 {
 	json_t *object = interface_config_json(&interface->config);
@@ -345,6 +354,8 @@ static json_t *one_json(const struct interface *interface)
 		return object;
 	add_iface(object, interface->iface);
 	add_traffic(object, interface);
+	if (interface->config.kind == INTERFACE_TUNNEL)
+		add_path_mtu(object, interface);
 	return object;
 }
 

@@ -85,9 +85,6 @@ class Routed(Lab):
         else:
             self.far.ip("link", "delete", "tun0")
 
-    def mtu(self):
-        return self.w.table("tunnel", "list")[0]["mtu"]
-
 
 @pytest.fixture(scope="module")
 def lab(make_lab, big):
@@ -174,6 +171,7 @@ def test_too_large_for_the_tunnel(lab, kind, outer):
     for to in (INSIDE, INSIDE6):
         wait_for(lambda to=to: lab.balancer.run("ping", "-c", "1", "-W", "1", "-M", "do", "-s", 1400, to, check=False)
                  and known(lab, lab.balancer, to, NARROW - headers), what=f"Linux knows the way to {to}")
+    assert lab.w.table("tunnel", "list")[0]["path_mtu"] == NARROW
     for host, name in ((lab.router, "eth1"), (lab.far, "eth0")):
         host.ip("link", "set", name, "mtu", 1500)
     for vip in (VIP, VIP6):

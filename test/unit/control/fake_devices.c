@@ -70,6 +70,11 @@ int device_create_tunnel(struct tunnel_config *config, struct iface **out, struc
 	return error_set(error, -ENOSPC, "", "no tunnel is ever made here");
 }
 
+struct template *device_template(unsigned int iface)
+{
+	return NULL;
+}
+
 void device_remove_tunnel(struct iface *iface)
 {
 }
