@@ -115,7 +115,8 @@ static __attribute__((noinline)) void cut(struct worker *w, struct pkt *p, uint1
 		fragment_cut6(p, RTE_MIN(mtu, TRANSLATE_IPV6_MTU), rte_cpu_to_be_32(id));
 	} else {
 		id = frag_id(&w->frag, &ip4->src_addr, &ip4->dst_addr, false, w->index, w->count);
-		ip4->packet_id = rte_cpu_to_be_16(id);
+		if ((ip4->fragment_offset & RTE_BE16(0x3fff)) == 0) // else it has one
+			ip4->packet_id = rte_cpu_to_be_16(id);
 		fragment_cut(p, mtu);
 	}
 }
@@ -297,4 +298,92 @@ void family_forward(struct worker *w, struct batch *b, unsigned int at, struct s
 		forward_ordinary(w, b, at, s, nexthop, length, true);
 	else
 		forward_ordinary(w, b, at, s, nexthop, length, false);
+}
+
+/* What a piece of the packet's new family may have; a neighbour of its own takes no pieces. */
+static unsigned int fragment_mtu(struct worker *w, const struct session *s, uint16_t nexthop)
+{
+	const struct iface *iface = NULL;
+
+	if (nexthop >= NEXTHOP_FIRST)
+		return nexthop_table[nexthop].mtu;
+	if (nexthop == NEXTHOP_SYMMETRIC)
+		iface = iface_get(table_extra(&w->table, s)->client_iface);
+	return iface ? iface->mtu : UINT16_MAX;
+}
+
+/* May it leave, `length` bytes long as a packet of the other family? */
+static bool fragment_judged(struct worker *w, struct batch *b, unsigned int at, uint16_t nexthop,
+			    bool later, unsigned int length, unsigned int mtu)
+{
+	struct pkt *p = &b->pkt[at];
+	bool ipv6 = p->flags & PKT_IPV6;
+	const uint8_t *l4 = pkt_l4(p);
+
+	if (!later && !allowed(w, b, at, ipv6))
+		return false;
+	if (!later && !ipv6 && pkt_protocol(p) == IPPROTO_UDP && l4[CSUM_UDP] == 0 &&
+	    l4[CSUM_UDP + 1] == 0) {
+		pkt_drop(p, DROP_fragment_family);
+		return false;
+	}
+	if (length <= mtu || (nexthop >= NEXTHOP_FIRST && (ipv6 || fragment_allowed(p))))
+		return true;
+	if (later || ipv6)
+		pkt_drop(p, DROP_too_big);
+	else
+		answer_too_big(w, b, at, translate_mtu_to4(mtu) - TRANSLATE_FRAGMENT_HEADER);
+	return false;
+}
+
+/*
+ * A fragment keeps its place and gets the other family's way to say it (RFC 7915, 4.1 and 5.1.1).
+ * Its id is one of weir's by now (reassembly.c). The checksum is in the first and changes by the same
+ * difference as a whole packet's: the pseudo-header speaks of the datagram.
+ */
+void family_fragment(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		     uint16_t nexthop, bool later)
+{
+	struct pkt *p = &b->pkt[at];
+	bool ipv6 = p->flags & PKT_IPV6;
+	unsigned int direction = p->session & ENTRY_REVERSE ? 1 : 0, header;
+	unsigned int before = forward_length(p, pkt_l3(p)), mtu = fragment_mtu(w, s, nexthop);
+	uint8_t protocol = pkt_protocol(p), *l3 = pkt_l3(p), *l4 = pkt_l4(p);
+	const struct key4 *k4 = session_key(s, true, direction ^ 1);
+	const struct key6 *k6 = session_key6(s, direction ^ 1);
+	struct translate t;
+
+	if (ipv6)
+		translate_from6(&t, (struct rte_ipv6_hdr *)l3, p->l4, protocol,
+				l4 - TRANSLATE_FRAGMENT_HEADER);
+	else
+		translate_from4(&t, (struct rte_ipv4_hdr *)l3);
+	header = ipv6 ? TRANSLATE_HEADER4 : translate_header6(&t);
+	if (!fragment_judged(w, b, at, nexthop, later, header + t.payload, mtu))
+		return;
+	if (!later && ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
+		forward_event(w, b, p, s, direction);
+	if (!later && (s->flags & SESSION_EXTRA))
+		forward_extra(w, p, s, direction);
+	t.hop_limit--;
+	if (!family_header(p, p->l3 + p->l4, header)) {
+		pkt_drop(p, DROP_no_headroom);
+		return;
+	}
+	if (ipv6)
+		translate_to4((struct rte_ipv4_hdr *)(l4 - header), &t, k4->destination, k4->source,
+			      w->packet_id++);
+	else
+		translate_to6((struct rte_ipv6_hdr *)(l4 - header), &t, k6->destination,
+			      k6->source);
+	if (!later)
+		rewrite_l4(l4, protocol,
+			   ipv6 ? k4->destination_port | (uint32_t)k4->source_port << 16
+				: k6->destination_port | (uint32_t)k6->source_port << 16,
+			   rewrite_difference(s->l4_difference, direction), t.payload);
+	forward_count(w, s, direction, before);
+	b->nexthop[at] = nexthop;
+	p->fate = FATE_SEND;
+	if (header + t.payload > mtu)
+		cut(w, p, mtu);
 }

@@ -9,6 +9,10 @@
 void family_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 		    uint16_t nexthop, unsigned int length);
 
+/* The same of a fragment; `later`: it is not the first of its datagram. */
+void family_fragment(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		     uint16_t nexthop, bool later);
+
 /*
  * Turn the packet into one of the other family: its header, still to be written, ends where the
  * transport begins, `transport` bytes into the frame. NULL: there is no room for it. The packet's

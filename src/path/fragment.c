@@ -17,6 +17,7 @@
 #include "base/csum.h"
 #include "path/answer.h"
 #include "path/echo.h"
+#include "path/family.h"
 #include "path/forward.h"
 #include "session/l4_tcp.h"
 
@@ -76,12 +77,16 @@ void fragment_begin(struct fragmentation *f, const struct rte_mbuf *m, unsigned 
 	}
 }
 
-/* Behind the fixed header stands nothing that would have to go into all pieces: we made it. */
+/*
+ * Behind the fixed header stands nothing that would have to go into all pieces, because we made it:
+ * at most the header of a fragment, which keeps its id and its place.
+ */
 void fragment_begin6(struct fragmentation *f, const struct rte_mbuf *m, unsigned int l3,
 		     unsigned int mtu, uint32_t id)
 {
 	const struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv6_hdr *, l3);
 	struct rte_ipv6_hdr *header = (struct rte_ipv6_hdr *)f->header[0];
+	const uint8_t *old = (const uint8_t *)(ip + 1);
 
 	memset(f, 0, sizeof(*f));
 	f->m = m;
@@ -94,6 +99,12 @@ void fragment_begin6(struct fragmentation *f, const struct rte_mbuf *m, unsigned
 	header->proto = IPPROTO_FRAGMENT;
 	f->header[0][sizeof(*ip)] = ip->proto;
 	memcpy(f->header[0] + sizeof(*ip) + 4, &id, 4);
+	if (ip->proto == IPPROTO_FRAGMENT) {
+		memcpy(f->header[0] + sizeof(*ip), old, FRAGMENT_HEADER);
+		f->at += FRAGMENT_HEADER;
+		f->offset = (old[2] << 8 | old[3]) / UNIT;
+		f->more = old[3] & 1;
+	}
 	f->header_length[0] = f->header_length[1] = sizeof(*ip) + FRAGMENT_HEADER;
 	memcpy(f->header[1], f->header[0], f->header_length[0]);
 }
@@ -320,7 +331,7 @@ void fragment_forward(struct worker *w, struct batch *b, unsigned int at, struct
 	} else if (later && !ipv6 && too_big && !fragment_allowed(p)) {
 		pkt_drop(p, DROP_too_big);
 	} else if ((s->form & FORM_KIND) == FORM_FAMILY) {
-		pkt_drop(p, DROP_fragment_family);
+		family_fragment(w, b, at, s, nexthop, later);
 	} else if (s->form & FORM_KIND) {
 		forward_form(w, b, at, s, nexthop, length);
 	} else if (ttl <= 1) {

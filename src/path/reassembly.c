@@ -180,23 +180,34 @@ static void datagram_decide(struct worker *w, const struct batch *b, struct frag
 	frag_decide(&w->frag, f, verdict, b->tsc + FRAG_KNOWN_SECONDS * w->hz);
 }
 
+/*
+ * An id between the addresses that the datagram is sent with. Between two families it has 16 bits
+ * on either side (RFC 7915, 4.1 and 5.1.1), and the end of an IPv6 address stands for it.
+ */
+static uint32_t fragment_id(struct worker *w, const struct pkt *p, struct session *s, bool family)
+{
+	unsigned int other = p->session & ENTRY_REVERSE ? 0 : 1;
+	bool wide = p->session & ENTRY_WIDE, ipv6 = session_key_is_ipv6(s, wide, other);
+	unsigned int at = ipv6 && family ? 12 : 0;
+	const struct key4 *k4 = session_key(s, wide, other);
+	const struct key6 *k6 = session_key(s, wide, other);
+
+	return frag_id(&w->frag, ipv6 ? (const void *)(k6->destination + at) : &k4->destination,
+		       ipv6 ? (const void *)(k6->source + at) : &k4->source, ipv6 && !family,
+		       w->index, w->count);
+}
+
 /* The fragments of a datagram are sent under one id that weir gives. */
 static void fragment_number(struct worker *w, const struct pkt *p, const struct fragment *x,
 			    struct frag *f)
 {
 	struct session *s = table_session(&w->table, p->session);
-	bool ipv6 = p->flags & PKT_IPV6;
-	unsigned int other = p->session & ENTRY_REVERSE ? 0 : 1;
+	bool ipv6 = p->flags & PKT_IPV6, family = (s->form & FORM_KIND) == FORM_FAMILY;
 
-	if ((s->form & FORM_KIND) != FORM_REWRITE || (s->flags & SESSION_LOCAL))
+	if (!session_is_two_way(s) || (s->flags & SESSION_LOCAL))
 		return;
 	if (!f->numbered) {
-		const void *source = ipv6 ? (void *)session_key6(s, other)->destination
-					  : (void *)&s->key4[other].destination;
-		const void *destination = ipv6 ? (void *)session_key6(s, other)->source
-					       : (void *)&s->key4[other].source;
-
-		f->new_id = frag_id(&w->frag, source, destination, ipv6, w->index, w->count);
+		f->new_id = fragment_id(w, p, s, family);
 		f->numbered = true;
 	}
 	if (ipv6) {

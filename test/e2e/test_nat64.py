@@ -57,6 +57,15 @@ def test_udp(lab, vip, lip):
     assert name in ("s1", "s2") and peer == lip and text == "hello"
 
 
+@FAMILIES
+@pytest.mark.parametrize("size", [4000, 20000])
+def test_large_datagrams(lab, vip, lip, size):
+    """In fragments there and back, which are translated one by one."""
+    text = "".join(chr(ord("a") + i % 26) for i in range(size))
+    name, peer, _, answer = lab.client.udp_ask(vip, 5353, text).split(" ", 3)
+    assert name in ("s1", "s2") and peer == lip and answer == text
+
+
 def test_udp_without_checksum_gets_one(lab):
     """From IPv4 to IPv6, where Linux drops a datagram that has none."""
     with lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM, timeout=1.0) as flow:
@@ -123,6 +132,8 @@ def test_two_workers(make_lab):
         answers = [lab.client.curl("-g", "-m", "5", f"http://{host_of(vip)}/").stdout.split()[0] for _ in range(12)]
         assert set(answers) == {"s1", "s2"}
         assert lab.client.udp_ask(vip, 5353, "x")
+        for _ in range(8):
+            assert lab.client.udp_ask(vip, 5353, "x" * 4000).endswith("x" * 4000)
 
 
 @FAMILIES

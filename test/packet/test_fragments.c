@@ -106,10 +106,12 @@ static const unsigned int orders[][3] = {{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {2, 0,
 static uint16_t local_of_session(void)
 {
 	struct session *s = lab_session();
-	uint16_t port = lab.w->table.pool[0].used ? s->key4[1].destination_port
-						  : session_key6(s, 1)->destination_port;
+	bool wide = lab.w->table.pool[0].used == 0;
+	const struct key4 *k4 = session_key(s, wide, 1);
+	const struct key6 *k6 = session_key(s, wide, 1);
 
-	return rte_be_to_cpu_16(port);
+	return rte_be_to_cpu_16(session_key_is_ipv6(s, wide, 1) ? k6->destination_port
+								: k4->destination_port);
 }
 
 /* ICMP echoes of SNAT: behind a match, the identifier in place of the port. */
@@ -201,6 +203,57 @@ static void test_ipv6(void **state)
 	through(&ends6, (struct echo){0}, false);
 	lab_flush();
 	through(&ends6, (struct echo){0}, true);
+}
+
+static const struct ends nat64 = {"[" CLIENT6 "]:4000", "[" VIP6 "]:80", LOCAL ":*", LOCAL ":@",
+				  SERVER ":80"};
+static const struct ends nat46 = {CLIENT ":4000", VIP ":80", "[" LOCAL6 "]:*", "[" LOCAL6 "]:@",
+				  "[" SERVER6 "]:80"};
+
+/* Between the families fragments are translated, and their ids are weir's as well. */
+static void families(const struct ends *e, const char *local)
+{
+	service(.vip = e->vip, .protocol = IPPROTO_UDP, .servers = {e->server}, .locals = {local});
+	through(e, (struct echo){0}, false);
+	lab_flush();
+	through(e, (struct echo){0}, true);
+	lab_check();
+}
+
+static void test_nat64(void **state)
+{
+	families(&nat64, LOCAL);
+}
+
+static void test_nat46(void **state)
+{
+	families(&nat46, LOCAL6);
+}
+
+/* From IPv4 to IPv6 they grow, and are cut again; without a checksum UDP cannot go there. */
+static void test_nat46_cut(void **state)
+{
+	struct packet ask = {.from = nat46.client, .to = nat46.vip, .payload = 1992};
+	struct packet asked = {.from = nat46.local, .to = nat46.server, .payload = 1992, .ttl = 63};
+	uint32_t id;
+
+	service(.vip = nat46.vip, .protocol = IPPROTO_UDP, .servers = {nat46.server},
+		.locals = {LOCAL6});
+	build(&ask, 0);
+	put_piece(CLIENTS, &(struct piece){0, 1480, true}, 77);
+	put_piece(CLIENTS, &(struct piece){1480, 520, false}, 77);
+	run();
+	lab.remembered = local_of_session();
+	build(&asked, lab.remembered);
+	id = expect_piece(1, &(struct piece){0, 1232, true});
+	assert_int_equal(expect_piece(1, &(struct piece){1232, 248, true}), id);
+	assert_int_equal(expect_piece(1, &(struct piece){1480, 520, false}), id);
+	expect_nothing();
+	ask.sum = SUM_ZERO;
+	build(&ask, 0);
+	put_piece(CLIENTS, &(struct piece){0, 1480, true}, 78);
+	run();
+	expect_drop(fragment_family);
 }
 
 static void echoes(const char *match, const char *wan, const struct ends *e, struct echo echo)
@@ -560,6 +613,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		lab_test(test_ipv4),	lab_test(test_ipv6),	 lab_test(test_ids),
+		lab_test(test_nat64),	lab_test(test_nat46),	 lab_test(test_nat46_cut),
 		lab_test(test_echoes4), lab_test(test_echoes6),	 lab_test(test_echoes_for_linux),
 		lab_test(test_refused), lab_test(test_verdicts), lab_test(test_flood),
 		lab_test(test_cut),	lab_test(test_cut_echo), lab_test(test_cut_options),
