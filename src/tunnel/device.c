@@ -181,9 +181,10 @@ int device_create_tunnel(struct tunnel_config *config, struct iface **out, struc
 
 	if (result < 0)
 		return result;
-	d = calloc(1, sizeof(*d));
+	d = aligned_alloc(_Alignof(struct tunnel_device), sizeof(*d)); // its template is a line
 	if (!d)
 		return error_set(error, -ENOMEM, "", "out of memory");
+	memset(d, 0, sizeof(*d));
 	d->config = *config;
 	d->link = link ? link->index : 0;
 	device_fill_outer(d);
