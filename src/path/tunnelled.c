@@ -177,11 +177,14 @@ static void tunnelled_drop(struct worker *w, struct rte_mbuf *m, enum drop reaso
 static struct template_packet tunnelled_inside(const uint8_t *l3, bool ipv6)
 {
 	struct template_packet packet = {.fragments = true, .ipv6 = ipv6};
+	unsigned int length = ipv6 ? 36 : 12;
+	uint32_t flow[9];
 
 	if (!l3)
 		return packet;
 	packet.tos = ipv6 ? l3[0] << 4 | l3[1] >> 4 : l3[1];
-	packet.hash = ipv6 ? rte_jhash(l3 + 8, 36, l3[6]) : rte_jhash(l3 + 12, 12, l3[9]);
+	memcpy(flow, ipv6 ? l3 + 8 : l3 + 12, length); // addresses and ports, at any place
+	packet.hash = rte_jhash(flow, length, ipv6 ? l3[6] : l3[9]);
 	packet.fragments = !ipv6 && !(l3[6] & 0x40);
 	return packet;
 }
