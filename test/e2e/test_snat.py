@@ -132,29 +132,30 @@ def test_udp(lab, ipv6):
 @FAMILIES
 def test_ping(lab, ipv6):
     outside, wan = ends(lab, ipv6)
-    assert " 5 received" in lab.client.out("ping", "-c", 5, "-i", 0.05, outside)
+    assert " 5 received" in lab.client.out("ping", "-c", 5, "-w", "10", "-i", 0.05, outside)
     [session] = [s for s in lab.w.sessions(state="icmp_normal") if s["vip"] == outside]
     assert session["local"] in wan and session["client"] == lab.inside[ipv6]
     assert session["protocol"] == ("icmpv6" if ipv6 else "icmp")
     # To weir itself, and from weir outwards, pings go on as ever.
-    assert " 2 received" in lab.client.out("ping", "-c", 2, "-i", 0.05, "fd00:a::1" if ipv6 else "10.0.0.1")
-    assert " 2 received" in lab.balancer.out("ping", "-c", 2, "-i", 0.05, "-I", sorted(wan)[0], outside)
+    assert " 2 received" in lab.client.out("ping", "-c", 2, "-w", "10", "-i", 0.05, "fd00:a::1" if ipv6 else "10.0.0.1")
+    assert " 2 received" in lab.balancer.out("ping", "-c", 2, "-w", "10", "-i", 0.05, "-I", sorted(wan)[0], outside)
 
 
 @FAMILIES
 def test_large_pings(lab, ipv6):
     """In fragments both ways; and as ever where they are for weir's host or come from it."""
     outside, wan = ends(lab, ipv6)
+    wait_for(lambda: lab.client.run("ping", "-c", 1, "-W", 1, outside, check=False).returncode == 0, what="an answer")
     for size in (4000, 20000):
-        said = lab.client.out("ping", "-c", 3, "-i", 0.05, "-s", size, outside)
+        said = lab.client.out("ping", "-c", 3, "-w", "10", "-i", 0.05, "-s", size, outside)
         assert " 3 received" in said and f"{size + 8} bytes from {outside}" in said, said
-    assert " 2 received" in lab.client.out("ping", "-c", 2, "-i", 0.05, "-s", 4000, "fd00:a::1" if ipv6 else "10.0.0.1")
-    assert " 2 received" in lab.client.out("ping", "-c", 2, "-i", 0.05, "-s", 4000, sorted(wan)[0])
-    assert " 2 received" in lab.balancer.out("ping", "-c", 2, "-i", 0.05, "-s", 4000, "-I", sorted(wan)[0], outside)
+    assert " 2 received" in lab.client.out("ping", "-c", 2, "-w", "10", "-i", 0.05, "-s", 4000, "fd00:a::1" if ipv6 else "10.0.0.1")
+    assert " 2 received" in lab.client.out("ping", "-c", 2, "-w", "10", "-i", 0.05, "-s", 4000, sorted(wan)[0])
+    assert " 2 received" in lab.balancer.out("ping", "-c", 2, "-w", "10", "-i", 0.05, "-s", 4000, "-I", sorted(wan)[0], outside)
 
 
 def test_pings_at_once(two):
-    pings = [two.client.start("ping", "-c", "20", "-i", "0.02", "-s", size, "-q", server_address(n),
+    pings = [two.client.start("ping", "-c", "20", "-w", "10", "-i", "0.02", "-s", size, "-q", server_address(n),
                               log=two.folder / f"ping{n}-{size}") for n in (1, 2) for size in ("56", "1472", "4000")]
     for ping in pings:
         assert ping.wait(20) == 0
@@ -284,25 +285,28 @@ def answers(lab, address=INSIDE_B):
 
 def test_match_of_all_protocols(two):
     """Without a protocol a match takes TCP, UDP and pings; every door can say it, and shows it as it was given."""
+    def reach(wanted):
+        wait_for(lambda: answers(two) == wanted, 20, what=f"{wanted}")
+
     text, path = f"src-range={INSIDE_B},oif=dpdk1", f"/v1/services/match/from={INSIDE_B}-{INSIDE_B}:0-0,oif=dpdk1/0"
     ipvsadm(two, "-A", "-s", "rr", "-H", text)
     ipvsadm(two, "-a", "-H", text, "-r", f"{WAN_B}:0", "-J")
-    assert answers(two) == [WAN_B, WAN_B, "ping"]
+    reach([WAN_B, WAN_B, "ping"])
     assert f"MATCH from={INSIDE_B}-{INSIDE_B}:0-0,oif=dpdk1 rr" in ipvsadm(two, "-ln").splitlines()
     assert f"-A -H src-range={INSIDE_B}-{INSIDE_B}:0-0,oif=dpdk1 -s rr" in ipvsadm(two, "-Sn").splitlines()
     assert two.w.get(path)["match"] == {"source": f"{INSIDE_B}-{INSIDE_B}:0-0", "out": "dpdk1"}
-    assert two.w.get(path + "?fresh=1")["connections"] == 3
+    assert two.w.get(path + "?fresh=1")["connections"] >= 3
     ipvsadm(two, "-D", "-H", text)
     two.w.ctl("service", "add", "match", f"from={INSIDE_B},oif=dpdk1", "--server", WAN)
-    assert answers(two) == [WAN, WAN, "ping"]
+    reach([WAN, WAN, "ping"])
     two.w.ctl("service", "delete", "match", f"from={INSIDE_B},oif=dpdk1")
     body = {"match": {"source": INSIDE_B, "out": "dpdk1"}, "scheduler": "rr", "servers": [{"address": WAN_B}]}
     two.w.put(path, {key: body[key] for key in ("scheduler", "servers")})
-    assert answers(two) == [WAN_B, WAN_B, "ping"]
+    reach([WAN_B, WAN_B, "ping"])
     two.w.delete(path)
     two.w.write({**two.w.config, "services": [*two.w.config["services"], {**body, "servers": [{"address": WAN}]}]})
     two.w.ctl("apply", "-f", two.w.file)
-    assert answers(two) == [WAN, WAN, "ping"]
+    reach([WAN, WAN, "ping"])
     two.w.write({**two.w.config, "services": two.w.config["services"][:-1]})
     two.w.ctl("apply", "-f", two.w.file)
     assert answers(two) == []
@@ -402,11 +406,11 @@ def test_two_workers(make_lab):
     assert figures["done"] == 1000, figures
     for _ in range(20):
         assert lab.client.udp_ask(server_address6(1), 5353, "x"), "an echo was lost"
-    assert " 10 received" in lab.client.out("ping", "-c", 10, "-i", 0.02, server_address6(2))
-    pings = [lab.client.start("ping", "-c", "5", "-i", "0.02", server_address(2)) for _ in range(8)]
+    assert " 10 received" in lab.client.out("ping", "-c", 10, "-w", "10", "-i", 0.02, server_address6(2))
+    pings = [lab.client.start("ping", "-c", "5", "-w", "10", "-i", "0.02", server_address(2)) for _ in range(8)]
     assert [ping.wait(20) for ping in pings] == [0] * 8
     for address in (server_address(1), server_address6(1)) * 3:
-        assert " 5 received" in lab.client.out("ping", "-c", 5, "-i", 0.02, "-s", 4000, address)
+        assert " 5 received" in lab.client.out("ping", "-c", 5, "-w", "10", "-i", 0.02, "-s", 4000, address)
     workers = lab.w.table("worker")
     assert all(worker["packets"] + worker["taken_over"] > 200 for worker in workers), workers
     assert {session["worker"] for session in lab.w.sessions()} == {0, 1}
@@ -467,7 +471,7 @@ def test_keepalived_and_vlans(tagger, make_lab):  # noqa: F811
 
     lab.keepalived.start(keepalived_file(WAN))
     wait_for(lambda: answer() == [WAN], 20, what="an answer by the WAN address")
-    assert " 3 received" in lab.client.out("ping", "-c", 3, "-i", 0.05, server_address(2))
+    assert " 3 received" in lab.client.out("ping", "-c", 3, "-w", "10", "-i", 0.05, server_address(2))
     assert [s["servers"][0]["weight"] for s in lab.w.get("/v1/services")["services"]] == [4, 4]
     lab.keepalived.reload(keepalived_file(WAN_B))
     wait_for(lambda: answer() == [WAN_B], 20, what="an answer by the other one")
@@ -478,7 +482,7 @@ def test_keepalived_and_vlans(tagger, make_lab):  # noqa: F811
     # One block without a protocol does for both.
     lab.keepalived.reload(keepalived_file(WAN).partition("virtual_server")[0] + virtual_server("", WAN))
     wait_for(lambda: answer() == [WAN], 20, what="an answer by the first one")
-    assert " 3 received" in lab.client.out("ping", "-c", 3, "-i", 0.05, server_address(2))
+    assert " 3 received" in lab.client.out("ping", "-c", 3, "-w", "10", "-i", 0.05, server_address(2))
     assert [s["match"].get("protocol") for s in lab.w.get("/v1/services")["services"]] == [None]
     lab.keepalived.stop()
     assert lab.w.get("/v1/services")["services"] == []
