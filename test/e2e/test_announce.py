@@ -465,7 +465,7 @@ def test_linux_goes_on_as_ever(lab):
     """The VIP answers ping, its other ports are silent, and the node's own sockets are not touched."""
     node = lab.nodes[0]
     for vip in (VIP, VIP6):
-        assert " 0% packet loss" in lab.client.out("ping", "-c", 2, "-i", 0.2, "-W", 3, vip)
+        assert " 0% packet loss" in lab.client.out("ping", "-c", 2, "-i", 0.2, "-w", 10, vip)
     node.host.start("/usr/bin/python3", "-m", "http.server", "8000", "--bind", "0.0.0.0")
     wait_for(lambda: node.host.out("ss", "-Hltn", "sport = :8000"), 10, what="a program of the node listens")
     assert lab.router.curl("-o", "/dev/null", "-w", "%{http_code}", "http://10.0.0.1:8000/").stdout == "200"

@@ -128,7 +128,7 @@ def ask(lab, count, size):
 
 
 def ping(lab, count, size):
-    assert " 0% packet loss" in lab.client.out("ping", "-c", count, "-i", "0.005", "-s", size, "10.0.0.1")
+    assert " 0% packet loss" in lab.client.out("ping", "-c", count, "-i", "0.005", "-w", "20", "-s", size, "10.0.0.1")
 
 
 def counted(lab, weir, names, echo, count=50, size=1000):

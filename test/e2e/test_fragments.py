@@ -83,7 +83,7 @@ def test_there_and_back(lab, vip, lip, size):
 def test_fragments_of_linux(lab):
     """Addresses of weir that are no services: large pings reach Linux."""
     for address in ("10.0.0.1", "fd00:a::1", VIP, VIP6):
-        assert " 2 received" in lab.client.out("ping", "-c", 2, "-i", 0.1, "-s", 4000, address), address
+        assert " 2 received" in lab.client.out("ping", "-c", 2, "-i", 0.1, "-w", 10, "-s", 4000, address), address
 
 
 def ask(lab, wire, port, ident, order, size=3000):

@@ -339,7 +339,7 @@ def test_snat_of_the_overview_as_printed(make_lab):
     wait_for(lambda: host.curl("-m", "2", "http://59.37.97.124/", check=False).stdout, 20, what="an answer")
     assert host.curl("http://59.37.97.124/").stdout.split()[1] == "101.227.17.140"
     assert host.udp_ask("59.37.97.124", 5353).split()[1] == "101.227.17.140"
-    assert " 2 received" in host.out("ping", "-c", 2, "-i", 0.1, "59.37.97.124")
+    assert " 2 received" in host.out("ping", "-c", 2, "-i", 0.1, "-w", 10, "59.37.97.124")
 
 
 def test_every_substitution_is_needed():

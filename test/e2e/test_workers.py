@@ -36,7 +36,7 @@ def test_two_workers(lab, driver):
             assert figures["slow"] == 0, figures
             for _ in range(20):
                 assert lab.client.udp_ask(vip, 5353, "x", tries=1), "an echo was lost"
-            assert " 3 received" in lab.client.out("ping", "-c", 3, "-i", 0.1, vip)
+            assert " 3 received" in lab.client.out("ping", "-c", 3, "-i", 0.1, "-w", 10, vip)
         workers = weir.table("worker")
         assert len(workers) == 2
         assert all(worker["packets"] + worker["taken_over"] > 1000 for worker in workers), workers
