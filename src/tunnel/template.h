@@ -93,5 +93,7 @@ struct template_packet {
 
 /* Write the outer headers, all but the checksum over everything, to the t->length bytes there. */
 void template_put(const struct template *t, uint8_t *outer, const struct template_packet *p);
+/* Sum of a packet from an offset to its end, over all its segments; folded. */
+uint16_t template_sum(const struct rte_mbuf *m, unsigned int at);
 /* That checksum, for TEMPLATE_CHECKSUM: the outer IP header begins at `l3` of the packet. */
 void template_checksum(const struct template *t, struct rte_mbuf *m, unsigned int l3);
