@@ -17,6 +17,7 @@
 
 #include "base/csum.h"
 #include "path/odd.h"
+#include "path/vpc.h"
 #include "session/l4_tcp.h"
 
 enum {
@@ -60,6 +61,10 @@ static void answer_send(struct worker *w, struct batch *b, unsigned int at, enum
 
 	w->drops[reason]++;
 	w->stats.answered++;
+	if (pkt_zone(p)) {
+		vpc_answer(w, b, at);
+		return;
+	}
 	b->nexthop[at] = route_of_address(pkt_l3(p) + (ipv6 ? 24 : 16), ipv6, p->hash);
 	p->drop = reason; // for trace and capture: what is sent is the answer
 	p->fate = FATE_SEND;
@@ -151,9 +156,17 @@ void answer_reset(struct worker *w, struct batch *b, unsigned int at)
 
 /* Towards the other end of a session: in no batch, so it waits among the parked for its route. */
 static void answer_park(struct worker *w, const struct batch *b, const struct pkt *p,
-			struct rte_mbuf *m)
+			const struct session *s, unsigned int direction, struct rte_mbuf *m)
 {
-	if (w->parked_count == PARKED) {
+	struct pkt answer = {
+		.mbuf = m,
+		.hash = p->hash,
+		.l3 = sizeof(struct rte_ether_hdr),
+		.flags = p->flags & PKT_IPV6,
+	};
+
+	if (w->parked_count == PARKED || ((s->flags & SESSION_VPC) && direction == 1 &&
+					  !vpc_encapsulate(w, &answer, session_vm(s)))) {
 		rte_pktmbuf_free(m);
 		return;
 	}
@@ -162,8 +175,8 @@ static void answer_park(struct worker *w, const struct batch *b, const struct pk
 		.mbuf = m,
 		.deadline = b->tsc + w->hz,
 		.hash = p->hash,
-		.l3 = sizeof(struct rte_ether_hdr),
-		.ipv6 = p->flags & PKT_IPV6,
+		.l3 = answer.l3,
+		.ipv6 = answer.flags & PKT_IPV6,
 	};
 }
 
@@ -214,7 +227,7 @@ void answer_reset_other(struct worker *w, struct batch *b, const struct pkt *p, 
 		pseudo = csum_pseudo4(image->destination, image->source, IPPROTO_TCP, sizeof(*tcp));
 	}
 	tcp->cksum = ~csum_fold(pseudo + csum_bytes(tcp, sizeof(*tcp)));
-	answer_park(w, b, p, m);
+	answer_park(w, b, p, s, direction, m);
 }
 
 /*

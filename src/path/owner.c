@@ -9,6 +9,8 @@
  *                         (FullNAT, NAT64, SNAT's WAN addresses, and Linux's own connections);
  *                         io/steer_home.c says how, for each port by itself
  *   from a server of NAT  by the end that it is sent to: that is the client
+ *   from inside a VNI     by the VM, whatever host it is on: not by what a device has hashed, which
+ *                         is the outer header, because a VM that moves must find its sessions
  *   otherwise             by the end that it is sent from: that is the client, too
  *
  * The two ends of a NAT session have nothing in common but the client's address and port, and the
@@ -104,6 +106,18 @@ static unsigned int owner_by_client(struct worker *w, const struct pkt *p)
 	return owner_by_end(w->count, &source, from, zone_protocol);
 }
 
+static unsigned int owner_of_vm(const struct worker *w, const struct pkt *p)
+{
+	struct addr source;
+
+	if (p->flags & PKT_IPV6) {
+		source = addr_v6(p->key6.source);
+		return owner_by_end(w->count, &source, p->key6.source_port, p->key6.zone_protocol);
+	}
+	source = addr_v4(p->key4.source);
+	return owner_by_end(w->count, &source, p->key4.source_port, p->key4.zone_protocol);
+}
+
 unsigned int owner_of(struct worker *w, const struct pkt *p)
 {
 	bool ipv6 = p->flags & PKT_IPV6;
@@ -115,6 +129,8 @@ unsigned int owner_of(struct worker *w, const struct pkt *p)
 		return 0;
 	if (p->flags & PKT_FROM_KERNEL)
 		return w->index; // the punt thread has chosen
+	if (pkt_zone(p))
+		return owner_of_vm(w, p);
 	local = ipv6 ? addr_v6(p->key6.destination) : addr_v4(p->key4.destination);
 	if (!address_set_local(&local, &port))
 		return owner_by_client(w, p);

@@ -74,7 +74,7 @@ void vxlan_put(const struct vm *vm, const struct vm_host *host, uint8_t *outer,
 	uint64_t mac = __atomic_load_n(&vm->mac, __ATOMIC_RELAXED);
 	uint16_t ports[4] = {rte_cpu_to_be_16(SOURCE_PORTS_FIRST | (p->hash >> 16 & 0x3fff)),
 			     vxlan.port, rte_cpu_to_be_16(VXLAN_INNER + p->length), 0};
-	uint32_t words[2] = {RTE_BE32((uint32_t)VXLAN_FLAG_VNI << 24),
+	uint32_t words[2] = {RTE_BE32((uint32_t)TUNNEL_VXLAN_FLAGS << 24),
 			     rte_cpu_to_be_32(vm->vni << 8)};
 	uint8_t *ether = udp + sizeof(ports) + sizeof(words);
 

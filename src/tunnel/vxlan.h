@@ -7,15 +7,13 @@
 #include <rte_mbuf.h>
 
 #include "base/addr.h"
+#include "tunnel/decapsulate.h"
 #include "tunnel/vm_table.h"
 
 /* VXLAN (RFC 7348): what this end of all tunnels has, and the headers on both ways. */
 enum {
-	VXLAN_PORT = 4789,	  // as IANA has assigned it
-	VXLAN_PORT_OFF = 1 << 16, // that no packet has
-	VXLAN_HEADER = 8,
-	VXLAN_FLAG_VNI = 0x08,		     // of the first byte: the VNI is valid
-	VXLAN_INNER = 8 + VXLAN_HEADER + 14, // UDP, VXLAN, Ethernet
+	VXLAN_PORT_OFF = 1 << 16,		    // that no packet has
+	VXLAN_INNER = 8 + TUNNEL_VXLAN_HEADER + 14, // UDP, VXLAN, Ethernet
 	VXLAN_OUTER4 = 20 + VXLAN_INNER,
 	VXLAN_OUTER6 = 40 + VXLAN_INNER,
 };

@@ -61,6 +61,7 @@ struct lab {
 extern struct lab lab;
 
 struct lab_service {
+	uint32_t vni;			      // 0: of the underlay
 	const char *vip;		      // endpoint, or a match: "tcp,from=A-B"
 	uint8_t protocol;		      // 0: TCP
 	const char *scheduler;		      // NULL: rr
