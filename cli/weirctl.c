@@ -35,6 +35,7 @@ const struct command *const command_groups[] = {
 	counters_commands,
 	announce_commands,
 	mark_commands,
+	vpc_commands,
 	complete_commands,
 	main_commands,
 	NULL,

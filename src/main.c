@@ -32,6 +32,8 @@
 #include "net/takeover.h"
 #include "path/workers.h"
 #include "session/timeout.h"
+#include "tunnel/vm_table.h"
+#include "tunnel/vxlan.h"
 
 #ifndef WEIR_VERSION
 #define WEIR_VERSION "unknown"
@@ -185,6 +187,13 @@ static int start_servers(struct error *error)
 	return started(server_start(), "table of servers", error);
 }
 
+/* Nothing of what it says can change while workers run. */
+static int start_vms(struct error *error)
+{
+	vxlan_configure(config.vpc.tunnel.address_count > 0 ? &config.vpc.tunnel : NULL);
+	return started(vm_table_start(), "table of VMs", error);
+}
+
 static int start_services(struct error *error)
 {
 	return started(service_start(), "table of services", error);
@@ -216,6 +225,7 @@ static const struct subsystem subsystems[] = {
 	{"routes", start_routes, route_stop},
 	{"counts", start_counts, counts_stop},
 	{"servers", start_servers, server_stop},
+	{"vms", start_vms, vm_table_stop},
 	{"services", start_services, service_stop},
 	{"kernel", kernel_start, kernel_stop},
 	{"workers", start_workers, workers_free},

@@ -433,7 +433,7 @@ const struct field config_fields[] = {
 	{"vlans", decode_ignore},
 	{"tunnels", decode_ignore},
 	{"tunnels", decode_later, .more = "a tunnel interface"},
-	{"vpc", decode_later, .more = "the VPC gateway"},
+	{"vpc", decode_vpc},
 	{"bfd", decode_later, .more = "BFD"},
 	{"sets", decode_later, .more = "a named set"},
 	{"allow", decode_later, .more = "an access list"},
