@@ -571,6 +571,162 @@ static void test_fragments_from_server(void **state)
 		  .fragment = 0x2000, .id = frame[68] << 8 | frame[69]);
 }
 
+/* Ports of a service in a VNI: any, a range; marks of the underlay mean nothing there. */
+static void test_ports(void **state)
+{
+	struct lab_service any = {.vni = VNI, .vip = ZONE_IP ":0", .servers = {SERVER ":0"}};
+	struct lab_service range = {
+		.vni = VNI, .vip = ZONE_IP ":8000", .port_end = 8010, .servers = {SERVER_B ":90"}};
+
+	vpc_begin();
+	lab_service(&any);
+	lab_service(&range);
+	vm_put(VNI, HOST, .from = VM ":4000", .to = ZONE_IP ":81", .tcp = SYN);
+	expect(.from = LOCAL ":*", .to = SERVER ":81", .tcp = SYN);
+	put(.from = SERVER ":81", .to = LOCAL ":@", .tcp = SYN | ACK);
+	run();
+	vm_expect(VNI, HOST, mac_a, .from = ZONE_IP ":81", .to = VM ":4000", .tcp = SYN | ACK);
+	vm_put(VNI, HOST, .from = VM ":4000", .to = ZONE_IP ":8010", .tcp = SYN);
+	expect(.from = LOCAL ":*", .to = SERVER_B ":90", .tcp = SYN);
+	vm_put(VNI_B, HOST_B, .from = VM ":4000", .to = ZONE_IP ":8010", .tcp = SYN);
+	expect_drop(vpc_no_service);
+}
+
+/* The server was removed: both ends are told, the VM in its VNI. */
+static void test_server_gone(void **state)
+{
+	struct lab_service spec = {.vni = VNI,
+				   .vip = ZONE_IP ":80",
+				   .servers = {SERVER ":80"},
+				   .removed = REMOVED_RESET};
+
+	vpc_begin();
+	lab_service(&spec);
+	vm_connect(VNI, HOST, mac_a, SERVER ":80");
+	spec.servers[0] = SERVER_B ":80";
+	lab_service(&spec);
+	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK, .sequence = 500,
+	    .acknowledgement = 900);
+	run();
+	expect_drop(tcp_reset_sent);
+	expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = RST, .sequence = 900, .ttl = 64,
+	       .may_fragment = true, .no_window = true);
+	output_parked(lab.w, lab.tsc + LAB_HZ);
+	vm_expect(VNI, HOST, mac_a, .from = ZONE_IP ":80", .to = VM ":4000", .tcp = RST,
+		  .sequence = 500, .ttl = 64, .may_fragment = true, .no_window = true);
+	assert_int_equal(lab_sessions(), 0);
+	vm_connect(VNI, HOST, mac_a, SERVER_B ":80");
+	spec.servers[0] = SERVER ":80";
+	lab_service(&spec);
+	vm_put(VNI, HOST, .from = VM ":4000", .to = ZONE_IP ":80", .tcp = ACK, .sequence = 1000,
+	       .acknowledgement = 77);
+	expect_drop(tcp_reset_sent);
+	vm_expect(VNI, HOST, mac_a, .from = ZONE_IP ":80", .to = VM ":4000", .tcp = RST,
+		  .sequence = 77, .ttl = 64, .may_fragment = true, .no_window = true);
+	output_parked(lab.w, lab.tsc + 2 * LAB_HZ);
+	expect(.from = LOCAL ":@", .to = SERVER_B ":80", .tcp = RST, .sequence = 1000, .ttl = 64,
+	       .may_fragment = true, .no_window = true);
+	assert_int_equal(lab_sessions(), 0);
+}
+
+/* ... or the VM's next packet chooses again. */
+static void test_reschedule(void **state)
+{
+	struct lab_service spec = {.vni = VNI,
+				   .vip = ZONE_IP ":53",
+				   .protocol = IPPROTO_UDP,
+				   .servers = {SERVER ":53"},
+				   .removed = REMOVED_RESCHEDULE};
+
+	vpc_begin();
+	lab_service(&spec);
+	vm_put(VNI, HOST, .from = VM ":4000", .to = ZONE_IP ":53");
+	expect(.from = LOCAL ":*", .to = SERVER ":53");
+	spec.servers[0] = SERVER_B ":53";
+	lab_service(&spec);
+	put(.from = SERVER ":53", .to = LOCAL ":@");
+	run();
+	expect_drop(server_gone);
+	vm_put(VNI, HOST, .from = VM ":4000", .to = ZONE_IP ":53");
+	expect(.from = LOCAL ":*", .to = SERVER_B ":53");
+	put(.from = SERVER_B ":53", .to = LOCAL ":@");
+	run();
+	vm_expect(VNI, HOST, mac_a, .from = ZONE_IP ":53", .to = VM ":4000");
+	assert_int_equal(lab_sessions(), 1);
+}
+
+static void test_one_packet(void **state)
+{
+	vpc_begin();
+	service(.vni = VNI, .vip = ZONE_IP ":53", .protocol = IPPROTO_UDP, .one_packet = true,
+		.servers = {SERVER ":53"});
+	for (unsigned int i = 0; i < 2; i++) {
+		vm_put(VNI, HOST, .from = VM ":4000", .to = ZONE_IP ":53");
+		expect(.from = LOCAL ":*", .to = SERVER ":53");
+	}
+	assert_int_equal(lab_sessions(), 2);
+	put(.from = SERVER ":53", .to = LOCAL ":@");
+	run();
+	vm_expect(VNI, HOST, mac_a, .from = ZONE_IP ":53", .to = VM ":4000");
+	assert_int_equal(lab_sessions(), 1);
+}
+
+/* The server that the packet which is out now is for. */
+static const char *persistent_server(void)
+{
+	unsigned int length;
+	const uint8_t *frame = lab_peek_sent(1, &length);
+	struct addr addr;
+	uint16_t port;
+
+	assert_non_null(frame);
+	packet_end(SERVER, 0, &addr, &port);
+	return memcmp(frame + 30, addr.bytes, 4) == 0 ? SERVER ":80" : SERVER_B ":80";
+}
+
+/* Workers ask each other for the home of a template, with the packet in its VXLAN packet. */
+static void test_persistence(void **state)
+{
+	const char *first = NULL;
+
+	lab_resize(LAB_WORKERS, 0, 0, 0);
+	vpc_begin();
+	service(.vni = VNI, .vip = ZONE_IP ":80", .servers = {SERVER ":80", SERVER_B ":80"},
+		.persistent = 100);
+	for (unsigned int i = 0; i < 16; i++) {
+		const struct packet inner = {
+			.from = VM, .from_port = 4000 + i, .to = ZONE_IP ":80", .tcp = SYN};
+		struct packet outer = tunnel_in(VNI, HOST, &inner);
+		const char *server;
+
+		lab.w = &lab.worker[0];
+		lab_put(&outer);
+		run();
+		for (unsigned int hop = 1; hop <= 4 && !lab_peek_sent(1, &(unsigned int){0}); hop++)
+			lab_take_over(hop % LAB_WORKERS);
+		server = persistent_server();
+		if (!first)
+			first = server;
+		assert_string_equal(server, first);
+		expect(.from = LOCAL ":*", .to = server, .tcp = SYN);
+	}
+	assert_int_equal(lab_sessions(), 16);
+}
+
+/* What routers marked outside is marked inside, or the packet is dropped (RFC 6040). */
+static void test_congestion(void **state)
+{
+	struct packet marked = {.from = VM ":4000", .to = ZONE_IP ":80", .tcp = SYN, .tos = 0x28};
+
+	vpc_begin();
+	service(.vni = VNI, .vip = ZONE_IP ":80");
+	odd(.inner = &marked, .tos = 3);
+	expect_drop(tunnel_congestion);
+	marked.tos = 0x2a;
+	odd(.inner = &marked, .tos = 3);
+	expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN, .tos = 0x2b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -583,7 +739,10 @@ int main(void)
 		lab_test(test_icmp_errors),  lab_test(test_arp),
 		lab_test(test_ping),	     lab_test(test_neighbour_discovery),
 		lab_test(test_owner),	     lab_test(test_fragments_from_server),
-		lab_test(test_vlan),
+		lab_test(test_vlan),	     lab_test(test_ports),
+		lab_test(test_server_gone),  lab_test(test_reschedule),
+		lab_test(test_one_packet),   lab_test(test_persistence),
+		lab_test(test_congestion),
 	};
 
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);
