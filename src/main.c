@@ -16,6 +16,7 @@
 #include "balance/service.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "bfd/table.h"
 #include "control/config.h"
 #include "control/control.h"
 #include "control/instance.h"
@@ -194,6 +195,11 @@ static int start_vms(struct error *error)
 	return started(vm_table_start(), "table of VMs", error);
 }
 
+static int start_bfd(struct error *error)
+{
+	return started(bfd_table_start(config.workers.count), "table of BFD sessions", error);
+}
+
 static int start_services(struct error *error)
 {
 	return started(service_start(), "table of services", error);
@@ -226,6 +232,7 @@ static const struct subsystem subsystems[] = {
 	{"counts", start_counts, counts_stop},
 	{"servers", start_servers, server_stop},
 	{"vms", start_vms, vm_table_stop},
+	{"bfd", start_bfd, bfd_table_stop},
 	{"services", start_services, service_stop},
 	{"kernel", kernel_start, kernel_stop},
 	{"workers", start_workers, workers_free},

@@ -148,6 +148,7 @@ static int config_inherit(struct config *config, const struct config *running)
 	config->path[0] = '\0';
 	config->addresses = NULL;
 	vpc_config_drop_lists(&config->vpc);
+	bfd_section_drop(&config->bfd);
 	config->interfaces = config_interfaces_copy(running);
 	memset(&config->document, 0, sizeof(config->document));
 	memset(config->eal_arguments, 0, sizeof(config->eal_arguments));
@@ -251,6 +252,7 @@ void config_free(struct config *config)
 	free(config->addresses);
 	free(config->interfaces);
 	vpc_config_free(&config->vpc);
+	bfd_section_free(&config->bfd);
 	document_free(&config->document);
 	memset(config, 0, sizeof(*config));
 }

@@ -83,6 +83,7 @@ static void control_tick(void *arg)
 		server_drain_tick();
 		vpc_tick();
 	}
+	bfd_tick();
 	announce_tick();
 }
 
@@ -255,12 +256,15 @@ int control_start(const struct config *config, struct error *error)
 	status = vpc_start(&config->vpc, config->state_dir, error);
 	if (status < 0)
 		goto stop_network;
+	status = bfd_start(&config->bfd, config->state_dir, error);
+	if (status < 0)
+		goto stop_vpc;
 	status = restore_model(config, error);
 	if (status < 0)
-		goto stop_vpc;
+		goto stop_bfd;
 	status = persist_start(config->state_dir, config->digest, error);
 	if (status < 0)
-		goto stop_vpc;
+		goto stop_bfd;
 	status = announce_start(&apply_running()->announce, error);
 	if (status < 0)
 		goto stop_persist;
@@ -282,6 +286,8 @@ stop_announce:
 	node_stop();
 stop_persist:
 	persist_stop();
+stop_bfd:
+	bfd_stop();
 stop_vpc:
 	vpc_stop();
 stop_network:
@@ -308,6 +314,7 @@ void control_stop(void)
 	ipvs_door_stop();
 	rest_stop();
 	persist_stop();
+	bfd_stop();
 	vpc_stop();
 	network_stop();
 	loop_timer_cancel(&control.linger);

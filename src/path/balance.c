@@ -22,6 +22,7 @@
 #include "net/nexthop.h"
 #include "net/route.h"
 #include "path/answer.h"
+#include "path/bfd.h"
 #include "path/fragment.h"
 #include "path/nat_log.h"
 #include "path/room.h"
@@ -407,12 +408,15 @@ static bool destination_is_local(const struct pkt *p)
 }
 
 /* TCP or UDP that no service wants. */
-static void balance_no_service(struct worker *w, struct pkt *p)
+static void balance_no_service(struct worker *w, struct batch *b, unsigned int at)
 {
+	struct pkt *p = &b->pkt[at];
 	struct addr destination = pkt_destination(p);
 
 	if (pkt_zone(p))
 		pkt_drop(p, DROP_vpc_no_service);
+	else if (bfd_is_packet(p) && destination_is_local(p) && bfd_take(w, b, at))
+		return;
 	else if (address_set_has(ADDRESS_LOCAL, &destination))
 		pkt_drop(p, DROP_local_no_session);
 	else if (!w->punt_unknown && address_set_has(ADDRESS_VIP, &destination))
@@ -456,7 +460,7 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 		return;
 	}
 	if (!service) {
-		balance_no_service(w, p);
+		balance_no_service(w, b, at);
 		return;
 	}
 	if (pkt_protocol(p) == IPPROTO_TCP && (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) != TCP_SYN) {

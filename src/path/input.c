@@ -27,6 +27,7 @@
 #include "balance/address_set.h"
 #include "base/csum.h"
 #include "net/vlan.h"
+#include "path/bfd.h"
 #include "path/echo.h"
 #include "path/repair.h"
 #include "path/vpc.h"
@@ -406,7 +407,7 @@ static __attribute__((noinline)) enum destiny input_tunnel(struct worker *w, str
 		p->key6.zone_protocol |= vni << 8;
 	else
 		p->key4.zone_protocol |= vni << 8;
-	return destiny == INTO_FLOW ? input_flow(w, p) : INTO_ZONE;
+	return destiny == INTO_FLOW && !bfd_is_of_tunnel(p, vni) ? input_flow(w, p) : INTO_ZONE;
 }
 
 /*

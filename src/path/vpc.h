@@ -19,6 +19,8 @@ enum { L3_OUTER_MAX = RTE_ETHER_HDR_LEN + VLAN_TAGS * sizeof(struct rte_vlan_hdr
 bool vpc_is_tunnel(const struct pkt *p);
 /* vpc_input.c: go inside: p->l3 becomes what stands behind the inner Ethernet header. Or drop. */
 bool vpc_decapsulate(struct pkt *p, uint32_t *vni, uint16_t *type);
+/* vpc_input.c: the outer header's. */
+void vpc_outer_source(const struct pkt *p, struct addr *source);
 /* vpc_input.c: a drop for what the inner packet is. */
 void vpc_name_drop(struct pkt *p);
 /* vpc_input.c: as it came, for another worker to go inside again. */

@@ -15,6 +15,7 @@
 #include <rte_mbuf_ptype.h>
 #include <rte_udp.h>
 
+#include "path/bfd.h"
 #include "tunnel/decapsulate.h"
 #include "tunnel/device.h"
 #include "tunnel/vxlan.h"
@@ -96,7 +97,9 @@ static enum drop open_outer(const struct pkt *p, uint32_t *vni, uint16_t *type)
 		return reason;
 	*vni = outer.key;
 	memcpy(type, pkt_l4(p) + VXLAN_INNER - sizeof(*type), sizeof(*type));
-	if (outer.key == 0 || !vni_is_known(outer.key))
+	if ((outer.key == 0 || !vni_is_known(outer.key)) &&
+	    !(*type == RTE_BE16(RTE_ETHER_TYPE_IPV4) && there >= VXLAN_INNER &&
+	      bfd_is_inside(pkt_l4(p) + VXLAN_INNER, there - VXLAN_INNER)))
 		return DROP_vxlan_unknown_vni;
 	return vlan_is_tag(*type) ? DROP_vxlan_inner_vlan : mark_inside(p, *type);
 }
@@ -121,6 +124,16 @@ bool vpc_decapsulate(struct pkt *p, uint32_t *vni, uint16_t *type)
 static bool outer_is_ipv6(const struct pkt *p)
 {
 	return (p->mbuf->packet_type & RTE_PTYPE_L3_MASK) == RTE_PTYPE_L3_IPV6;
+}
+
+void vpc_outer_source(const struct pkt *p, struct addr *source)
+{
+	bool ipv6 = outer_is_ipv6(p);
+	const uint8_t *outer = pkt_l3(p) - (ipv6 ? VXLAN_OUTER6 : VXLAN_OUTER4);
+	uint32_t v4;
+
+	memcpy(&v4, outer + 12, 4);
+	*source = ipv6 ? addr_v6(outer + 8) : addr_v4(v4);
 }
 
 void vpc_restore(struct pkt *p)

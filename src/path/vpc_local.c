@@ -16,6 +16,7 @@
 #include <rte_ip.h>
 
 #include "base/csum.h"
+#include "path/bfd.h"
 #include "path/vpc.h"
 #include "tunnel/vxlan.h"
 
@@ -195,6 +196,8 @@ static void local_ipv4(struct worker *w, struct batch *b, unsigned int at)
 
 	if (ip->fragment_offset & RTE_BE16(0x3fff))
 		pkt_drop(p, DROP_vxlan_inner_fragment);
+	else if (bfd_is_of_tunnel(p, pkt_zone(p)))
+		bfd_take_inside(w, b, at);
 	else if (ip->next_proto_id == IPPROTO_ICMP && *pkt_l4(p) == ICMP_ECHO &&
 		 address_is_own(vm_find4(pkt_zone(p), ip->dst_addr)))
 		local_echo4(w, b, at);

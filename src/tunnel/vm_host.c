@@ -175,6 +175,13 @@ void vm_host_release(uint32_t number)
 		log_error("out of memory: the number of a host is lost");
 }
 
+uint32_t vm_host_find(const struct addr *addr)
+{
+	const struct record *record = record_find(addr, address_hash(addr));
+
+	return record ? record - records : 0;
+}
+
 uint32_t vm_host_count(void)
 {
 	return in_use;

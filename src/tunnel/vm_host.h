@@ -32,6 +32,8 @@ void vm_host_stop(void);
 uint32_t vm_host_take(const struct addr *addr);
 /* Once less; the last one frees it after a grace period. */
 void vm_host_release(uint32_t host);
+/* Control: the number of a host that is there, or 0. */
+uint32_t vm_host_find(const struct addr *addr);
 uint32_t vm_host_count(void);
 void vm_host_address(const struct vm_host *host, struct addr *addr);
 
