@@ -170,6 +170,8 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 		goto free_addresses;
 	}
 	status = vpc_check(&wanted->vpc, error);
+	if (status == 0)
+		status = bfd_check(&wanted->bfd, error);
 	if (status < 0)
 		goto free_addresses;
 	status = interface_apply(wanted->interfaces, wanted->interface_count, error);

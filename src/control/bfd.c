@@ -84,13 +84,14 @@ static void entry_remove(uint32_t number)
 	memset(&bfd.entries[number], 0, sizeof(*bfd.entries));
 }
 
-static int reachable(const struct bfd_name *name, struct error *error)
+/* `field` is the path to `kind`. */
+static int reachable(const struct bfd_name *name, const char *field, struct error *error)
 {
 	bool ipv6 = name->peer.family == AF_INET6;
 
 	if (name->kind != BFD_VXLAN || (ipv6 ? vxlan.has_v6 : vxlan.v4 != 0))
 		return 0;
-	return error_set(error, -EINVAL, "kind",
+	return error_set(error, -EINVAL, field,
 			 "vxlan needs an IPv%c address in vpc.addresses of the file, which is read "
 			 "at start",
 			 ipv6 ? '6' : '4');
@@ -101,7 +102,7 @@ static int entry_add(const struct bfd_spec *spec, struct error *error)
 	struct bfd_wanted wanted = wanted_of(spec);
 	char text[ADDR_TEXT + 16];
 	uint32_t number;
-	int status = reachable(&spec->name, error);
+	int status = reachable(&spec->name, "kind", error);
 
 	if (status < 0)
 		return status;
@@ -413,6 +414,27 @@ unsigned int bfd_differences(const struct bfd_section *wanted, json_t *texts)
 	return put + removed + accepts;
 }
 
+int bfd_check(const struct bfd_section *wanted, struct error *error)
+{
+	unsigned int others = 0, count = wanted->session_count;
+	char field[48];
+
+	for (unsigned int i = 0; i < wanted->session_count; i++) {
+		snprintf(field, sizeof(field), "bfd.sessions[%u].kind", i);
+		if (reachable(&wanted->sessions[i].name, field, error) < 0)
+			return error->code;
+	}
+	for (uint32_t i = 1; bfd.entries != NULL && i <= bfd_highest; i++)
+		others += bfd.entries[i].there && !is_of_file(i) &&
+			  wanted_spec(wanted, &bfd.entries[i].spec.name) == NULL;
+	if (count + others <= BFD_SESSIONS_MAX)
+		return 0;
+	return error_set(error, -ENOSPC, "bfd.sessions",
+			 "are too many: %u, beside %u of other doors and peers; there is room for "
+			 "%d",
+			 count, others, BFD_SESSIONS_MAX);
+}
+
 static int accepts_set(const struct bfd_section *wanted, struct error *error)
 {
 	size_t size = wanted->accept_count * sizeof(*wanted->accepts);
@@ -495,7 +517,9 @@ int bfd_start(const struct bfd_section *section, const char *state_dir, struct e
 	bfd.entries = calloc(BFD_SESSIONS_MAX + 1, sizeof(*bfd.entries));
 	if (bfd.entries == NULL)
 		return error_set(error, -ENOMEM, "", "out of memory");
-	status = bfd_apply(section, error);
+	status = bfd_check(section, error);
+	if (status == 0)
+		status = bfd_apply(section, error);
 	if (status < 0)
 		return status;
 	snprintf(path, sizeof(path), "%s/bfd.json", state_dir);

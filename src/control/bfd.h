@@ -56,6 +56,8 @@ char *bfd_peer_format(const struct bfd_name *name, char text[static ADDR_TEXT + 
 
 /* bfd.c: how many sessions differ; adds a line of text. */
 unsigned int bfd_differences(const struct bfd_section *wanted, json_t *texts);
+/* Can these sessions run as weir runs now? */
+int bfd_check(const struct bfd_section *wanted, struct error *error);
 /* Make the sessions of the file be as wanted; what other doors made stays. */
 int bfd_apply(const struct bfd_section *wanted, struct error *error);
 int bfd_start(const struct bfd_section *section, const char *state_dir, struct error *error);

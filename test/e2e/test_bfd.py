@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""BFD by the workers: BIRD as single hop and multihop peer, Open vSwitch inside VXLAN.
+"""BFD by the workers: BIRD as single hop and multihop peer, FRR, Open vSwitch inside VXLAN.
 
   bird -- br0 -- dpdk0 [weir], two workers
+  frr  --/
   ovs  --/
 """
 
@@ -10,8 +11,9 @@ import signal
 import pytest
 from lab import Lab, Refused, Weir, wait_for
 from open_vswitch import Switch
+from routing_lab import Frr
 
-WEIR, BIRD, OVS = "10.90.0.1", "10.90.0.21", "10.90.0.31"
+WEIR, BIRD, FRR, OVS = "10.90.0.1", "10.90.0.21", "10.90.0.41", "10.90.0.31"
 WEIR6, BIRD6 = "fd00:a::1", "fd00:a::21"
 INTERVAL = 100  # milliseconds
 
@@ -42,6 +44,9 @@ class BfdLab(Lab):
         self.birds = self.host("bird")
         self.plug(underlay, "p1", self.birds, "eth0")
         self.address(self.birds, "eth0", f"{BIRD}/24", f"{BIRD6}/64")
+        self.frrs = self.host("frr")
+        self.plug(underlay, "p3", self.frrs, "eth0")
+        self.address(self.frrs, "eth0", f"{FRR}/24")
         self.vtep = self.host("ovs")
         self.plug(underlay, "p2", self.vtep, "eth0")
 
@@ -59,7 +64,8 @@ class BfdLab(Lab):
                     {"peer": BIRD, "interval": INTERVAL},
                     {"peer": BIRD6, "kind": "multihop", "local": WEIR6, "interval": INTERVAL, "auth": AUTH},
                 ],
-                "accept": [{"kind": "vxlan", "vm_hosts": True, "limit": 4, "interval": INTERVAL}],
+                "accept": [{"kind": "vxlan", "vm_hosts": True, "limit": 4, "interval": INTERVAL},
+                           {"kind": "single_hop", "from": "10.90.0.40/29", "limit": 1, "interval": INTERVAL}],
             },
         }
 
@@ -150,6 +156,22 @@ def test_wrong_key(bfd):
     assert bfd.w.drops()["bfd_refused"] > before
     bfd.w.put(f"/v1/bfd/sessions/multihop/{BIRD6}", {"local": WEIR6, "interval": INTERVAL, "auth": AUTH})
     wait_for(lambda: all_up(bfd), what="both sessions are up again")
+
+
+def test_frr(bfd):
+    """FRR, which nobody has named: accepted because of where it comes from."""
+    frr = Frr(bfd, bfd.frrs, {"bfdd": f"""bfd
+ peer {WEIR} local-address {FRR} interface eth0
+  receive-interval {INTERVAL}
+  transmit-interval {INTERVAL}
+  no shutdown
+"""})
+    wait_for(lambda: "Status: up" in frr.ask(f"show bfd peer {WEIR} local-address {FRR} interface eth0", daemon="bfdd"),
+             15, what="FRR says up")
+    wait_for(lambda: bfd.is_up("single_hop", FRR), what="so does weir")
+    assert bfd.session("single_hop", FRR)["origin"] == "accepted"
+    frr.kill()
+    wait_for(lambda: bfd.session("single_hop", FRR)["state"] == "down", what="FRR is missed")
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,11 @@
 
 #include "base/csum.h"
 #include "fuzz.h"
+#include "bfd/table.h"
 #include "io/pool.h"
 #include "lab.h"
 #include "lab_parts.h"
+#include "path/bfd.h"
 #include "tunnel/vxlan.h"
 
 enum {
@@ -106,6 +108,34 @@ static void vpc_begin(void)
 	}
 }
 
+/* Sessions of all kinds; a peer's discriminators can be guessed. */
+static void bfd_begin(void)
+{
+	struct bfd_wanted wanted = {
+		.config = {.min_transmit = 100000, .min_receive = 100000, .multiplier = 3},
+	};
+	static const struct addr any;
+	struct bfd_name names[] = {
+		{.kind = BFD_SINGLE_HOP},
+		{.kind = BFD_MULTIHOP},
+		{.kind = BFD_VXLAN},
+		{.kind = BFD_VXLAN, .vni = VNI},
+	};
+	static const char *const peers[] = {CLIENT, CLIENT6, "10.1.2.1", "10.1.2.1"};
+
+	bfd_table_start(1);
+	bfd_listen(true);
+	for (unsigned int i = 0; i < 4; i++) {
+		uint32_t number;
+
+		wanted.config.key.type = i == 1 ? BFD_AUTH_SHA1 : BFD_AUTH_NONE;
+		wanted.config.key.id = 1;
+		addr_parse(peers[i], &names[i].peer);
+		fuzz_assert(bfd_add(&names[i], &any, &wanted, &number) == 0);
+		bfd_table[number].discriminator = number;
+	}
+}
+
 static void put_frame(uint8_t what, uint8_t split, const uint8_t *bytes, unsigned int length)
 {
 	struct batch *b = &lab.w->batch;
@@ -158,7 +188,13 @@ static void run_batch(void)
 	const uint8_t *frame;
 	unsigned int length;
 
+	struct bfd_heard heard;
+
 	lab_run();
+	lab.w->stats.loops++;
+	bfd_run(lab.w, lab.tsc);
+	while (bfd_next_heard(&heard))
+		;
 	lab_check();
 	for (unsigned int port = 0; port < 2; port++)
 		while ((frame = lab_next_sent(port, &length)))
@@ -226,6 +262,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 			.servers = {udp ? SERVER ":47" : "[" SERVER6 "]:47"});
 	}
 	vpc_begin();
+	bfd_begin();
 	atexit(services_end);
 	connections_begin(); // from now on there are pairs whose next port can be set
 	lab_flush();
