@@ -4,7 +4,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 DESTDIR ?=
 
-.PHONY: all programs demo demo-bgp demo-keepalived test bench fuzz soak lint format install deb clean help
+.PHONY: all programs demo demo-bgp demo-keepalived demo-vpc test bench fuzz soak lint format install deb clean help
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -36,6 +36,11 @@ demo-tiers: ## a router, two weirs, two proxies, two applications; one of each i
 	tools/install-dependencies demo
 	$(MAKE) programs
 	WEIR_BUILD=$(abspath $(BUILD)) tools/demo-tiers
+
+demo-vpc: ## two VPC gateways behind an Open vSwitch: tenants apart, one gateway killed (root)
+	tools/install-dependencies demo-vpc
+	$(MAKE) programs
+	WEIR_BUILD=$(abspath $(BUILD)) tools/demo-vpc
 
 test: ## everything that CI runs (root)
 	tools/install-dependencies test

@@ -27,10 +27,10 @@ struct target_key {
 
 /* A real server of a service. */
 struct row {
-	char protocol[8];    // these four as weir names the service
-	char vip[ADDR_TEXT]; // or the family of one by firewall mark
-	uint32_t port;	     // or that mark
-	uint16_t port_end;   // of a range of ports, else 0
+	char protocol[8];	  // these four as weir names the service
+	char vip[ADDR_TEXT + 16]; // VIP, VIP@VNI, or the family of one by firewall mark
+	uint32_t port;		  // or that mark
+	uint16_t port_end;	  // of a range of ports, else 0
 	uint16_t server_port;
 	uint8_t state; // that weir has, enum judge_state
 	uint32_t told; // the version of the target that weir knows; 0: none

@@ -68,6 +68,8 @@ static int clear_run(struct client *client)
 	int code = client_get(client, "/v1/services", &answer), worst = EXIT_OK;
 
 	json_array_foreach (json_object_get(answer, "services"), i, service) {
+		if (json_object_get(service, "vni"))
+			continue; // IPVS has no words for it, so nobody here has seen it
 		code = client_request(client, "DELETE", service_path(service, path), NULL, NULL);
 		if (code == EXIT_UNREACHABLE)
 			break;

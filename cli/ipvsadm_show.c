@@ -32,7 +32,10 @@ static int services_get(struct client *client, const struct rule *rule, bool fre
 	if (rule_has(rule, SLOT_SERVICE)) {
 		*out = json_pack("[o]", answer);
 	} else {
-		*out = json_incref(json_object_get(answer, "services"));
+		*out = json_array(); // IPVS has no words for a VNI: its services are not shown
+		json_array_foreach (json_object_get(answer, "services"), i, entry)
+			if (!json_object_get(entry, "vni"))
+				json_array_append(*out, entry);
 		json_decref(answer);
 	}
 	json_array_foreach (*out, i, entry)

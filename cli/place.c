@@ -10,6 +10,19 @@
 #include "client.h"
 #include "table.h"
 
+/* Take "@VNI" out of "ADDRESS@VNI:PORT": `plain` is without, and `vni` is "@VNI" or "". */
+static void vni_split(const char *word, char plain[static 80], char vni[static 16])
+{
+	const char *at = strchr(word, '@'), *colon = at ? strchr(at, ':') : NULL;
+
+	vni[0] = '\0';
+	snprintf(plain, 80, "%s", word);
+	if (!colon || colon - at >= 16 || at - word >= 64)
+		return;
+	snprintf(vni, 16, "%.*s", (int)(colon - at), at);
+	snprintf(plain, 80, "%.*s%.8s", (int)(at - word), word, colon);
+}
+
 /* Append "/ADDRESS/PORT" to the path. */
 static enum exit_code endpoint_append(const struct arguments *arguments, unsigned int position,
 				      char path[static PLACE_TEXT])
@@ -27,26 +40,29 @@ static enum exit_code endpoint_append(const struct arguments *arguments, unsigne
 	return EXIT_OK;
 }
 
-/* The same of a service, which may be on a range of ports: "10.0.0.100:8000-8010". */
+/* The same of a service, which may be on a range of ports and in a VNI: "10.0.0.1@96:8000-8010". */
 static enum exit_code ports_append(const struct arguments *arguments, unsigned int position,
 				   char path[static PLACE_TEXT])
 {
 	const char *word = arguments->positional[position], *dash = strrchr(word, '-');
-	char first[ENDPOINT_TEXT], text[ADDR_TEXT];
+	char first[ENDPOINT_TEXT + 16], plain[80], vni[16], text[ADDR_TEXT];
 	size_t length = strlen(path);
 	struct addr addr;
 	uint16_t port;
 	bool good;
 
 	snprintf(first, sizeof(first), "%.*s", dash ? (int)(dash - word) : (int)strlen(word), word);
-	good = endpoint_parse(first, &addr, &port) == 0;
+	vni_split(first, plain, vni);
+	good = endpoint_parse(plain, &addr, &port) == 0;
 	if (dash)
 		good = good && dash[1] && dash[1 + strspn(dash + 1, "0123456789")] == '\0';
 	if (!good)
 		return usage_error(arguments->command,
-				   "\"%s\" is not ADDRESS:PORT (IPv6: [ADDRESS]:PORT)", word);
-	snprintf(path + length, PLACE_TEXT - length, "/%s/%u%.8s", addr_format(&addr, text), port,
-		 dash ? dash : "");
+				   "\"%s\" is not ADDRESS:PORT (IPv6: [ADDRESS]:PORT; in a VNI: "
+				   "ADDRESS@VNI:PORT)",
+				   word);
+	snprintf(path + length, PLACE_TEXT - length, "/%s%s/%u%.8s", addr_format(&addr, text), vni,
+		 port, dash ? dash : "");
 	return EXIT_OK;
 }
 

@@ -12,7 +12,7 @@ enum { PLACE_TEXT = MATCH_PATH + 256 };
 
 /*
  * "tcp", "10.0.0.1:80" at `first` -> "/v1/services/tcp/10.0.0.1/80"; "match" and the text of a match
- * -> "/v1/services/match/TEXT/0".
+ * -> "/v1/services/match/TEXT/0". "172.16.25.13@96:80" is a service of VNI 96.
  */
 enum exit_code place_service(const struct arguments *arguments, unsigned int first,
 			     char path[static PLACE_TEXT]);

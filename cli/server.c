@@ -54,6 +54,8 @@ static void server_rows_append(json_t *rows, json_t *service)
 		json_object_set(row, "vip", json_object_get(service, "vip"));
 		json_object_set(row, "vip_port", json_object_get(service, "port"));
 		json_object_update(row, server);
+		if (json_object_get(service, "vni"))
+			json_object_set(row, "vni", json_object_get(service, "vni"));
 		json_array_append_new(rows, row);
 	}
 }

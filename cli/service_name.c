@@ -49,9 +49,25 @@ char *service_ports(const json_t *service, char text[static SERVICE_PATH])
 	return text;
 }
 
+/*
+ * The VIP without a VNI, and "@96" or "": services have the VNI by its name, rows have it behind the
+ * VIP.
+ */
+static char *service_vip(const json_t *service, char vip[static 64], char vni[static 16])
+{
+	const char *text = text_of(service, "vip"), *at = strchr(text, '@');
+	long long number = number_of(service, "vni");
+
+	snprintf(vip, 64, "%.*s", (int)strcspn(text, "@"), text);
+	snprintf(vni, 16, "%s", at ? at : "");
+	if (!at && number)
+		snprintf(vni, 16, "@%lld", number);
+	return vip;
+}
+
 char *service_path(const json_t *service, char path[static SERVICE_PATH])
 {
-	char ports[SERVICE_PATH], text[MATCH_TEXT], piece[MATCH_PATH];
+	char ports[SERVICE_PATH], text[MATCH_TEXT], piece[MATCH_PATH], vip[64], vni[16];
 	const char *match = match_of(service, text);
 	long long mark = service_mark(service);
 
@@ -61,17 +77,17 @@ char *service_path(const json_t *service, char path[static SERVICE_PATH])
 		snprintf(path, SERVICE_PATH, "/v1/services/fwmark/%s/%lld",
 			 service_mark_is_ipv6(service) ? "ipv6" : "ipv4", mark);
 	else
-		snprintf(path, SERVICE_PATH, "/v1/services/%s/%.60s/%.20s",
-			 text_of(service, "protocol"), text_of(service, "vip"),
+		snprintf(path, SERVICE_PATH, "/v1/services/%s/%s%s/%.20s",
+			 text_of(service, "protocol"), service_vip(service, vip, vni), vni,
 			 service_ports(service, ports));
 	return path;
 }
 
 char *service_endpoint(const json_t *service, char text[static SERVICE_PATH])
 {
-	const char *vip = json_string_value(json_object_get(service, "vip"));
+	bool has_vip = json_object_get(service, "vip");
 	long long mark = service_mark(service);
-	char ports[SERVICE_PATH], room[MATCH_TEXT];
+	char ports[SERVICE_PATH], room[MATCH_TEXT], vip[64], vni[16];
 	const char *match = match_of(service, room);
 
 	if (match)
@@ -79,10 +95,12 @@ char *service_endpoint(const json_t *service, char text[static SERVICE_PATH])
 	else if (mark)
 		snprintf(text, SERVICE_PATH, "%lld%s", mark,
 			 service_mark_is_ipv6(service) ? " IPv6" : "");
-	else if (!vip)
+	else if (!has_vip)
 		snprintf(text, SERVICE_PATH, "-");
 	else
-		snprintf(text, SERVICE_PATH, strchr(vip, ':') ? "[%.60s]:%.20s" : "%.60s:%.20s",
-			 vip, service_ports(service, ports));
+		snprintf(text, SERVICE_PATH,
+			 strchr(service_vip(service, vip, vni), ':') ? "[%s]%s:%.20s"
+								     : "%s%s:%.20s",
+			 vip, vni, service_ports(service, ports));
 	return text;
 }

@@ -15,7 +15,7 @@ enum { SERVICE_PATH = MATCH_PATH + 64 };
 
 /* "/v1/services/tcp/10.0.0.100/80" */
 char *service_path(const json_t *service, char path[static SERVICE_PATH]);
-/* "10.0.0.100:80", "[fd00::1]:8000-8010"; the mark or the match alone; "-" when there is none. */
+/* "10.0.0.100:80", "[fd00::1]:8000-8010", "10.0.0.100@96:80" in VNI 96; the mark or the match alone; "-" when there is none. */
 char *service_endpoint(const json_t *service, char text[static SERVICE_PATH]);
 /* "80", "8000-8010" */
 char *service_ports(const json_t *service, char text[static SERVICE_PATH]);

@@ -69,7 +69,7 @@ static char *value_format(const json_t *value)
 /* "10.0.0.1:80", "[fd00::1]:80" out of two fields. */
 static char *endpoint_cell(const json_t *row, const char *field, const char *plus)
 {
-	char name[64], *text = NULL;
+	char name[64], vni[24] = "", *text = NULL;
 
 	snprintf(name, sizeof(name), "%.*s", (int)(plus - field), field);
 	const char *address = json_string_value(json_object_get(row, name));
@@ -83,7 +83,11 @@ static char *endpoint_cell(const json_t *row, const char *field, const char *plu
 		return strdup("-");
 	if (!port)
 		return strdup(address);
-	if (asprintf(&text, strchr(address, ':') ? "[%s]:%lld" : "%s:%lld", address,
+	// In a VNI: "172.16.25.13@96:80", as commands take it.
+	if (!strcmp(name, "vip") && json_object_get(row, "vni"))
+		snprintf(vni, sizeof(vni), "@%lld",
+			 (long long)json_integer_value(json_object_get(row, "vni")));
+	if (asprintf(&text, strchr(address, ':') ? "[%s]%s:%lld" : "%s%s:%lld", address, vni,
 		     (long long)json_integer_value(port)) < 0)
 		abort();
 	return text;

@@ -35,6 +35,8 @@ const struct command *const command_groups[] = {
 	counters_commands,
 	announce_commands,
 	mark_commands,
+	vpc_commands,
+	bfd_commands,
 	complete_commands,
 	main_commands,
 	NULL,

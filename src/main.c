@@ -16,6 +16,7 @@
 #include "balance/service.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "bfd/table.h"
 #include "control/config.h"
 #include "control/control.h"
 #include "control/instance.h"
@@ -32,6 +33,8 @@
 #include "net/takeover.h"
 #include "path/workers.h"
 #include "session/timeout.h"
+#include "tunnel/vm_table.h"
+#include "tunnel/vxlan.h"
 
 #ifndef WEIR_VERSION
 #define WEIR_VERSION "unknown"
@@ -185,6 +188,18 @@ static int start_servers(struct error *error)
 	return started(server_start(), "table of servers", error);
 }
 
+/* Nothing of what it says can change while workers run. */
+static int start_vms(struct error *error)
+{
+	vxlan_configure(config.vpc.tunnel.address_count > 0 ? &config.vpc.tunnel : NULL);
+	return started(vm_table_start(), "table of VMs", error);
+}
+
+static int start_bfd(struct error *error)
+{
+	return started(bfd_table_start(config.workers.count), "table of BFD sessions", error);
+}
+
 static int start_services(struct error *error)
 {
 	return started(service_start(), "table of services", error);
@@ -216,6 +231,8 @@ static const struct subsystem subsystems[] = {
 	{"routes", start_routes, route_stop},
 	{"counts", start_counts, counts_stop},
 	{"servers", start_servers, server_stop},
+	{"vms", start_vms, vm_table_stop},
+	{"bfd", start_bfd, bfd_table_stop},
 	{"services", start_services, service_stop},
 	{"kernel", kernel_start, kernel_stop},
 	{"workers", start_workers, workers_free},

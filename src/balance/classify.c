@@ -16,7 +16,7 @@
 
 static const struct service *classify_address(const struct pkt *p)
 {
-	struct service_key key = {.protocol = pkt_protocol(p)};
+	struct service_key key = {.zone = pkt_zone(p), .protocol = pkt_protocol(p)};
 	const struct service *service;
 	uint16_t port;
 
@@ -53,7 +53,9 @@ const struct service *service_classify(struct balancer *b, const struct pkt *p)
 {
 	const struct service *service = classify_address(p);
 
-	if (!service)
-		service = classify_mark(b, p);
+	// Marks and matches are about the underlay: in a VNI there is nothing but its own services.
+	if (service || unlikely(pkt_zone(p)))
+		return service;
+	service = classify_mark(b, p);
 	return service ? service : matches_find(p);
 }

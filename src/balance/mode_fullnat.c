@@ -40,11 +40,11 @@ static int fullnat_port(struct balancer *b, const struct server *server,
 		memcpy(key->source, server->addr.bytes, 16);
 		memcpy(key->destination, local->addr.bytes, 16);
 		key->source_port = mode_server_port(server, p);
-		key->zone_protocol = p->key6.zone_protocol;
+		key->zone_protocol = pkt_protocol(p); // servers are of the underlay
 		return ports_choose6(&b->ports, b->table, key, b->seconds, history);
 	}
 	s->key4[1] = key4_make(server->addr.v4, local->addr.v4, mode_server_port(server, p), 0,
-			       p->key4.zone_protocol);
+			       pkt_protocol(p));
 	return ports_choose4(&b->ports, b->table, &s->key4[1], b->seconds, history);
 }
 

@@ -21,6 +21,7 @@
 #include "balance/server.h"
 #include "balance/service_data.h"
 #include "io/rcu.h"
+#include "tunnel/vm_table.h"
 
 static struct rte_hash *services;
 static uint32_t *free_numbers;
@@ -228,6 +229,21 @@ static struct service *service_build(const struct service_spec *spec)
 	return s;
 }
 
+/* A VIP is weir's own address in its VNI, or means something on the underlay. */
+static int vip_add(const struct service_key *key)
+{
+	return key->zone ? vm_own_add(key->zone, &key->vip)
+			 : address_set_add(ADDRESS_VIP, &key->vip);
+}
+
+static void vip_remove(const struct service_key *key)
+{
+	if (key->zone)
+		vm_own_remove(key->zone, &key->vip);
+	else
+		address_set_remove(ADDRESS_VIP, &key->vip);
+}
+
 /* Say of all addresses of a service that they are used, or are no longer. */
 static void service_forget_addresses(const struct service *s, uint32_t locals)
 {
@@ -243,7 +259,7 @@ static int service_note_addresses(const struct service *s)
 			return -ENOSPC;
 		}
 	}
-	if (s->key.kind == SERVICE_ADDRESS && address_set_add(ADDRESS_VIP, &s->key.vip) < 0) {
+	if (s->key.kind == SERVICE_ADDRESS && vip_add(&s->key) < 0) {
 		service_forget_addresses(s, s->local_count);
 		return -ENOSPC;
 	}
@@ -253,7 +269,7 @@ static int service_note_addresses(const struct service *s)
 static void service_forget(const struct service *s)
 {
 	if (s->key.kind == SERVICE_ADDRESS)
-		address_set_remove(ADDRESS_VIP, &s->key.vip);
+		vip_remove(&s->key);
 	service_forget_addresses(s, s->local_count);
 }
 

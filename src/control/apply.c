@@ -47,6 +47,8 @@ int apply_start(const struct config *config, struct error *error)
 	}
 	running = *config;
 	running.addresses = addresses;
+	vpc_config_drop_lists(&running.vpc);
+	bfd_section_drop(&running.bfd);
 	running.interfaces = config_interfaces_copy(config);
 	memset(&running.document, 0, sizeof(running.document));
 	log_set_level(running.log_level);
@@ -145,6 +147,10 @@ static void describe_settings(const struct config *wanted, struct describe *d)
 		json_array_append_new(d->texts, json_string("~ announce"));
 	}
 	d->changed += interface_differences(wanted->interfaces, wanted->interface_count, d->texts);
+	if (vpc_differences(&wanted->vpc, d->texts) > 0)
+		d->changed++;
+	if (bfd_differences(&wanted->bfd, d->texts) > 0)
+		d->changed++;
 	if (addresses_differ(wanted)) {
 		d->changed++;
 		json_array_append_new(d->texts, json_string("~ addresses of ports"));
@@ -163,6 +169,11 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 		status = error_set(error, -ENOMEM, "", "out of memory");
 		goto free_addresses;
 	}
+	status = vpc_check(&wanted->vpc, error);
+	if (status == 0)
+		status = bfd_check(&wanted->bfd, error);
+	if (status < 0)
+		goto free_addresses;
 	status = interface_apply(wanted->interfaces, wanted->interface_count, error);
 	if (status < 0)
 		goto free_addresses;
@@ -185,7 +196,8 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 	log_set_level(running.log_level);
 	if (apply_nat_log(wanted->nat_log_rate) < 0)
 		log_warning("nat_log: out of memory");
-	return 0;
+	status = vpc_apply(&wanted->vpc, error);
+	return status < 0 ? status : bfd_apply(&wanted->bfd, error);
 
 restore_addresses:
 	claim_port_addresses(addresses, wanted->address_count, running.addresses,

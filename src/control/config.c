@@ -90,6 +90,7 @@ static void config_defaults(struct config *config)
 	config->log_level = LOG_INFO;
 	config->nat_log_rate = 0;
 	announce_config_defaults(&config->announce);
+	vpc_config_defaults(&config->vpc);
 }
 
 /* "/run/weir/weir.sock" -> "/run/weir/weir.ipvs.sock". One that gets too long is found out later. */
@@ -146,6 +147,8 @@ static int config_inherit(struct config *config, const struct config *running)
 	*config = *running;
 	config->path[0] = '\0';
 	config->addresses = NULL;
+	vpc_config_drop_lists(&config->vpc);
+	bfd_section_drop(&config->bfd);
 	config->interfaces = config_interfaces_copy(running);
 	memset(&config->document, 0, sizeof(config->document));
 	memset(config->eal_arguments, 0, sizeof(config->eal_arguments));
@@ -248,6 +251,8 @@ void config_free(struct config *config)
 		free(config->eal_arguments[i]);
 	free(config->addresses);
 	free(config->interfaces);
+	vpc_config_free(&config->vpc);
+	bfd_section_free(&config->bfd);
 	document_free(&config->document);
 	memset(config, 0, sizeof(*config));
 }
@@ -321,6 +326,8 @@ json_t *config_json(const struct config *config)
 	json_object_set_new(object, "announce", announce_config_json(&config->announce));
 	json_object_set_new(object, "nat_log",
 			    json_pack("{s:I}", "rate", (json_int_t)config->nat_log_rate));
+	if (config->vpc.tunnel.address_count > 0)
+		json_object_set_new(object, "vpc", vpc_config_json(&config->vpc));
 	config_interfaces_add(object, config);
 	return object;
 }
@@ -383,6 +390,8 @@ json_t *config_restart_json(const struct config *running, const struct config *w
 	}
 	if (json_object_get(now, "main_cpu") == NULL)
 		section_compare(texts, "main_cpu", NULL, json_object_get(then, "main_cpu"));
+	if (json_object_get(now, "vpc") == NULL)
+		section_compare(texts, "vpc", NULL, json_object_get(then, "vpc"));
 	json_decref(now);
 	json_decref(then);
 	return texts;

@@ -12,6 +12,8 @@
 #include "control/config_announce.h"
 #include "control/document.h"
 #include "control/interface.h"
+#include "control/bfd.h"
+#include "control/vpc.h"
 #include "io/eal.h"
 #include "io/pool.h"
 #include "io/port.h"
@@ -53,6 +55,9 @@ struct config {
 	unsigned int port_count;
 	struct port_config bonds[CONFIG_BONDS_MAX]; // ports that are made of some of these
 	unsigned int bond_count;
+
+	struct vpc_config vpc; // its lists can be changed at any time
+	struct bfd_section bfd;
 
 	enum log_level log_level;
 	uint32_t nat_log_rate;		     // lines a second, 0: off

@@ -432,9 +432,8 @@ const struct field config_fields[] = {
 	{"bonds", decode_ignore}, // these two: config_interface.c
 	{"vlans", decode_ignore},
 	{"tunnels", decode_ignore},
-	{"tunnels", decode_later, .more = "a tunnel interface"},
-	{"vpc", decode_later, .more = "the VPC gateway"},
-	{"bfd", decode_later, .more = "BFD"},
+	{"vpc", decode_vpc},
+	{"bfd", decode_bfd},
 	{"sets", decode_later, .more = "a named set"},
 	{"allow", decode_later, .more = "an access list"},
 	{"deny", decode_later, .more = "an access list"},

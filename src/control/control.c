@@ -81,7 +81,9 @@ static void control_tick(void *arg)
 		degraded_tick();
 		node_tick();
 		server_drain_tick();
+		vpc_tick();
 	}
+	bfd_tick();
 	announce_tick();
 }
 
@@ -251,12 +253,18 @@ int control_start(const struct config *config, struct error *error)
 	status = network_start(config->state_dir, error);
 	if (status < 0)
 		goto stop_apply;
+	status = vpc_start(&config->vpc, config->state_dir, error);
+	if (status < 0)
+		goto stop_network;
+	status = bfd_start(&config->bfd, config->state_dir, error);
+	if (status < 0)
+		goto stop_vpc;
 	status = restore_model(config, error);
 	if (status < 0)
-		goto stop_network;
+		goto stop_bfd;
 	status = persist_start(config->state_dir, config->digest, error);
 	if (status < 0)
-		goto stop_network;
+		goto stop_bfd;
 	status = announce_start(&apply_running()->announce, error);
 	if (status < 0)
 		goto stop_persist;
@@ -278,6 +286,10 @@ stop_announce:
 	node_stop();
 stop_persist:
 	persist_stop();
+stop_bfd:
+	bfd_stop();
+stop_vpc:
+	vpc_stop();
 stop_network:
 	network_stop();
 stop_apply:
@@ -302,6 +314,8 @@ void control_stop(void)
 	ipvs_door_stop();
 	rest_stop();
 	persist_stop();
+	bfd_stop();
+	vpc_stop();
 	network_stop();
 	loop_timer_cancel(&control.linger);
 	announce_stop();

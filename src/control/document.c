@@ -211,11 +211,11 @@ int document_patch_service(const json_t *body, enum origin origin, struct model_
 	if (status == 0)
 		status = document_fields_service(&d, body, service);
 	if (status == 0 && memcmp(&key, &service->key, sizeof(key)) != 0)
-		status =
-			error_set(error, -EINVAL, "",
-				  key.kind == SERVICE_MATCH
-					  ? "the match differs from that in the path"
-					  : "vip, port and protocol differ from those in the path");
+		status = error_set(error, -EINVAL, "",
+				   key.kind == SERVICE_MATCH
+					   ? "the match differs from that in the path"
+					   : "vip, port, protocol and vni differ from those in the "
+					     "path");
 	if (status == 0) {
 		unsigned int count;
 		const struct model_local *pool = model_pool(&count);
@@ -274,6 +274,8 @@ int document_decode_server(const json_t *body, const struct service_key *key,
 		status = document_check_wan(&d, key, server);
 	if (status == 0)
 		status = document_judge_server(&d, server);
+	if (status == 0)
+		status = document_check_vni(key, server, error);
 	if (status == 0 && model_server_compare(&wanted, server) != 0)
 		status = error_set(error, -EINVAL, "",
 				   "address and port differ from those in the path");
@@ -378,6 +380,7 @@ static int path_match(const char *text, const char *port, struct service_key *ke
 int document_decode_key(const char *protocol, const char *vip, const char *port,
 			struct service_key *key, struct error *error)
 {
+	char address[ADDR_TEXT + 2];
 	int status;
 
 	if (strcmp(protocol, "match") == 0)
@@ -387,7 +390,9 @@ int document_decode_key(const char *protocol, const char *vip, const char *port,
 		return service_key_decode_mark(vip, port, key, error);
 	status = document_decode_protocol(protocol, &key->protocol, error);
 	if (status == 0)
-		status = path_address(vip, "vip", &key->vip, error);
+		status = document_split_vni(vip, address, &key->zone, error);
+	if (status == 0)
+		status = path_address(address, "vip", &key->vip, error);
 	if (status == 0)
 		status = service_key_decode_ports(port, key, error);
 	return status;

@@ -60,7 +60,7 @@ int document_decode_mark_list(const json_t *list, struct model_marks *marks, str
 /* What the body names; null is weir's own default. */
 int document_patch_timeouts(const json_t *body, struct timeouts *timeouts, struct error *error);
 
-/* A key of a path: "tcp", "10.0.0.1", "80", or "match", "tcp,from=10.0.0.0/8", "0". -EINVAL with the field named. */
+/* A key of a path: "tcp", "10.0.0.1" ("172.16.25.13@96" in VNI 96), "80", or "match", "tcp,from=10.0.0.0/8", "0". -EINVAL with the field named. */
 int document_decode_key(const char *protocol, const char *vip, const char *port,
 			struct service_key *key, struct error *error);
 int document_decode_protocol(const char *text, uint8_t *protocol, struct error *error);

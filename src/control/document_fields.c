@@ -11,6 +11,7 @@
 #include "control/decode.h"
 #include "control/mode_check.h"
 #include "control/server_drain.h"
+#include "tunnel/vm_table.h"
 
 /*
  * Everything is checked here that can be known without asking the data plane. Fields of features
@@ -623,7 +624,8 @@ static const struct field service_fields[] = {
 	{"netmask", document_decode_netmask},
 	{"one_packet", decode_boolean, FIELD_OF(struct model_service, one_packet)},
 	{"match", document_decode_match},
-	{"vni", decode_later, .more = "a service in a VNI"},
+	{"vni", document_decode_vni, FIELD_OF(struct model_service, key.zone), .minimum = 1,
+	 .maximum = VNI_MAX},
 	{"zone", decode_later, .more = "a service in a zone"},
 	{"syn_proxy", decode_later},
 	{"proxy_protocol", decode_later},
@@ -667,8 +669,8 @@ static int field_decode_early(struct decode *d, const json_t *json, const struct
 int document_fields_service(struct decode *d, const json_t *json, struct model_service *service)
 {
 	// The settings of checks depend on the protocol, and those of servers on the service's.
-	static const char *const early[] = {"vip",    "port",  "port_end", "protocol", "fwmark",
-					    "family", "match", "mode",	   "check"};
+	static const char *const early[] = {"vip",    "port",	"port_end", "protocol", "vni",
+					    "fwmark", "family", "match",    "mode",	"check"};
 	struct document_context *context = d->context;
 	int status;
 
@@ -683,6 +685,8 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 		status = document_judge_checks(d, service);
 	if (status == 0)
 		status = document_judge_match(d, json, service);
+	if (status == 0)
+		status = document_judge_vni(d, service);
 	if (status < 0)
 		return status;
 	if (service->hysteresis >= service->quorum) {

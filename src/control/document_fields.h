@@ -59,6 +59,18 @@ int document_decode_netmask(struct decode *d, const json_t *value, const struct 
 int document_judge_key(struct decode *d, const json_t *json, const struct model_service *service);
 /* A real server without a port of its own. */
 int document_check_port(struct decode *d, const struct model_server *server);
+/*
+ * The field `vni` of a service, and what does not go with it; see document_vni.c.
+ */
+int document_decode_vni(struct decode *d, const json_t *value, const struct field *field,
+			void *target);
+int document_judge_vni(struct decode *d, const struct model_service *service);
+/* A real server that is put into a service. */
+int document_check_vni(const struct service_key *key, const struct model_server *server,
+		       struct error *error);
+/* "172.16.25.13@96", of a path or a command; without "@" the VNI is 0. */
+int document_split_vni(const char *text, char vip[static ADDR_TEXT + 2], uint32_t *vni,
+		       struct error *error);
 /* Of another family than the context's service, a real server needs a mode that can reach it. */
 int document_check_family(struct decode *d, const struct model_server *server);
 /* Does it go with its mode? Fills in the port that a mode implies. */

@@ -136,6 +136,7 @@ static json_t *scheduler_flags_json(uint8_t flags)
 /* The key as a file has it. */
 static json_t *key_json(const struct service_key *key)
 {
+	char text[ADDR_TEXT];
 	json_t *object;
 
 	if (key->kind == SERVICE_MATCH)
@@ -146,6 +147,10 @@ static json_t *key_json(const struct service_key *key)
 				 key->vip.family == AF_INET6 ? "ipv6" : "ipv4");
 	object = json_object();
 	service_key_add(object, key);
+	if (key->zone) {
+		json_object_set_new(object, "vip", json_string(addr_format(&key->vip, text)));
+		json_object_set_new(object, "vni", json_integer(key->zone));
+	}
 	return object;
 }
 

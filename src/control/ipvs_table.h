@@ -20,12 +20,12 @@ int ipvs_table_change(const struct ipvs_request *request, const struct ipvs_peer
 int ipvs_table_publish(struct edit *edit, const char *who, struct error *error);
 
 /*
- * Has IPVS words for such a service? One by match is not listed at its door and not flushed by it:
- * nobody there knows of it.
+ * Has IPVS words for such a service? One by match or in a VNI is not listed at its door and not
+ * flushed by it: nobody there knows of it.
  */
 static inline bool ipvs_table_has_words(const struct model_service *service)
 {
-	return service->key.kind != SERVICE_MATCH;
+	return service->key.kind != SERVICE_MATCH && service->key.zone == 0;
 }
 
 /* Tell the log what it was not told yet. */

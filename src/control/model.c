@@ -276,6 +276,9 @@ char *model_service_format(const struct service_key *key, char text[static SERVI
 	else if (key->kind == SERVICE_MARK)
 		snprintf(text, SERVICE_TEXT, "fwmark%s %s", key->vip.family == AF_INET6 ? "6" : "",
 			 ports);
+	else if (key->zone && key->vip.family == AF_INET6)
+		snprintf(text, SERVICE_TEXT, "%s [%s]@%u:%s", service_key_protocol(key),
+			 addr_format(&key->vip, vip), key->zone, ports);
 	else
 		snprintf(text, SERVICE_TEXT,
 			 key->vip.family == AF_INET6 ? "%s [%s]:%s" : "%s %s:%s",

@@ -2,6 +2,7 @@
 #include "control/rest_session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -52,14 +53,17 @@ static bool session_fits(const struct session_stream *s, const struct session_vi
 /* Written by hand: a million of these pass through here. Nothing in it needs escaping. */
 static void session_add(struct text *text, const struct session_view *view)
 {
-	char client[ADDR_TEXT], vip[ADDR_TEXT], local[ADDR_TEXT], server[ADDR_TEXT];
+	char client[ADDR_TEXT], vip[ADDR_TEXT], local[ADDR_TEXT], server[ADDR_TEXT], vni[24];
 
+	vni[0] = '\0';
+	if (view->zone)
+		snprintf(vni, sizeof(vni), "\"vni\":%u,", view->zone);
 	text_add(text,
-		 "{\"protocol\":\"%s\",\"state\":\"%s\",\"expires\":%u,\"client\":\"%s\","
+		 "{\"protocol\":\"%s\",\"state\":\"%s\",\"expires\":%u,%s\"client\":\"%s\","
 		 "\"client_port\":%u,\"vip\":\"%s\",\"vip_port\":%u,\"local\":\"%s\","
 		 "\"local_port\":%u,\"server\":\"%s\",\"server_port\":%u,\"worker\":%u,"
 		 "\"packets_in\":%llu,\"packets_out\":%llu,\"bytes_in\":%llu,\"bytes_out\":%llu}\n",
-		 protocol_name(view->protocol), session_state_name(view->state), view->expires,
+		 protocol_name(view->protocol), session_state_name(view->state), view->expires, vni,
 		 addr_format(&view->client, client), view->client_port,
 		 addr_format(&view->vip, vip), view->vip_port, addr_format(&view->local, local),
 		 view->local_port, addr_format(&view->destination, server), view->destination_port,

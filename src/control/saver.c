@@ -95,9 +95,15 @@ static void *write_thread(void *arg)
 static int text_make(struct saver *saver)
 {
 	uint64_t begin = loop_clock();
-	json_t *json = saver->make();
+	json_t *json = NULL;
 
-	saver->text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
+	if (saver->print != NULL) {
+		saver->text = saver->print();
+	} else {
+		json = saver->make();
+		saver->text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(10))
+				   : NULL;
+	}
 	json_decref(json);
 	if (saver->text == NULL)
 		return -ENOMEM;

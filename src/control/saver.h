@@ -22,6 +22,8 @@ struct saver {
 	char path[SAVER_PATH];
 	char beside[SAVER_PATH];
 	json_t *(*make)(void); // what the file is to hold, a new reference; NULL: no memory
+	// In place of `make`, where objects for each line would take too long: the text, for free().
+	char *(*print)(void);
 	bool started;
 	bool wanted;  // something changed since the text was made
 	bool writing; // a thread is at it

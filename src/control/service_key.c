@@ -18,8 +18,12 @@ const char *service_key_protocol(const struct service_key *key)
 
 char *service_key_vip(const struct service_key *key, char text[static SERVICE_VIP_TEXT])
 {
-	if (key->kind == SERVICE_ADDRESS)
-		return addr_format(&key->vip, text);
+	if (key->kind == SERVICE_ADDRESS) {
+		addr_format(&key->vip, text);
+		if (key->zone)
+			sprintf(text + strlen(text), "@%u", key->zone);
+		return text;
+	}
 	if (key->kind == SERVICE_MATCH)
 		return match_format(match_of_key(key), text);
 	return strcpy(text, key->vip.family == AF_INET6 ? "ipv6" : "ipv4");

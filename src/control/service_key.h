@@ -11,6 +11,7 @@
  * Keys of services in words. All kinds have the three parts that paths of REST have:
  *
  *	tcp     10.0.0.100  80           a service on one port, 8000-8010 on a range, 0 on any
+ *	tcp     10.0.0.100@96  80        the same in VNI 96
  *	fwmark  ipv4        5            a service by firewall mark
  *	match   tcp,from=   0            a service by match, with the text of base/match.h
  */

@@ -85,6 +85,7 @@ struct batch {
 	struct lane local;	 // the rest: for Linux or for nobody
 	struct lane miss;	 // of the flow lane: no session found
 	struct lane known;	 // of the flow lane: with a session
+	struct lane zone;	 // inside a VNI, and nothing to be looked up
 	uint16_t nexthop[BATCH]; // of packets with FATE_SEND
 	uint8_t owner[BATCH];	 // of packets with FATE_HAND: to whom,
 	uint32_t hand[BATCH];	 // and why (io/handoff.h)
@@ -111,6 +112,12 @@ static inline uint8_t *pkt_l3(const struct pkt *p)
 static inline uint8_t *pkt_l4(const struct pkt *p)
 {
 	return pkt_l3(p) + p->l4;
+}
+
+/* The VNI that it came in, 0: the underlay. Of packets that have a key. */
+static inline uint32_t pkt_zone(const struct pkt *p)
+{
+	return (p->flags & PKT_IPV6 ? p->key6.zone_protocol : p->key4.zone_protocol) >> 8;
 }
 
 static inline uint8_t pkt_protocol(const struct pkt *p)

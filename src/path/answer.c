@@ -18,6 +18,7 @@
 #include "base/csum.h"
 #include "io/pool.h"
 #include "path/odd.h"
+#include "path/vpc.h"
 #include "session/l4_tcp.h"
 
 enum {
@@ -61,6 +62,10 @@ static void answer_send(struct worker *w, struct batch *b, unsigned int at, enum
 
 	w->drops[reason]++;
 	w->stats.answered++;
+	if (pkt_zone(p)) {
+		vpc_answer(w, b, at);
+		return;
+	}
 	b->nexthop[at] = route_of_address(pkt_l3(p) + (ipv6 ? 24 : 16), ipv6, p->hash);
 	p->drop = reason; // for trace and capture: what is sent is the answer
 	p->fate = FATE_SEND;
@@ -164,6 +169,7 @@ static bool segment_park(struct worker *w, struct rte_mempool *pool, struct sess
 	const struct key6 *k6 = session_key(s, wide, direction);
 	struct rte_mbuf *m = w->parked_count < PARKED ? rte_pktmbuf_alloc(pool) : NULL;
 	struct rte_tcp_hdr *tcp;
+	struct pkt answer;
 	uint64_t pseudo;
 	uint8_t *l3;
 
@@ -186,13 +192,24 @@ static bool segment_park(struct worker *w, struct rte_mempool *pool, struct sess
 		pseudo = csum_pseudo4(k4->destination, k4->source, IPPROTO_TCP, sizeof(*tcp));
 	}
 	tcp->cksum = ~csum_fold(pseudo + csum_bytes(tcp, sizeof(*tcp)));
+	answer = (struct pkt){
+		.mbuf = m,
+		.hash = session_hash(s, wide, direction ^ 1),
+		.l3 = sizeof(struct rte_ether_hdr),
+		.flags = ipv6 ? PKT_IPV6 : 0,
+	};
+	if ((s->flags & SESSION_VPC) && direction == 0 &&
+	    !vpc_encapsulate(w, &answer, session_vm(s))) {
+		rte_pktmbuf_free(m);
+		return false;
+	}
 	w->stats.answered++;
 	w->parked[w->parked_count++] = (struct parked){
 		.mbuf = m,
 		.deadline = w->batch.tsc + w->hz,
-		.hash = session_hash(s, wide, direction ^ 1),
-		.l3 = sizeof(struct rte_ether_hdr),
-		.ipv6 = ipv6,
+		.hash = answer.hash,
+		.l3 = answer.l3,
+		.ipv6 = answer.flags & PKT_IPV6,
 	};
 	return true;
 }

@@ -22,10 +22,12 @@
 #include "net/nexthop.h"
 #include "net/route.h"
 #include "path/answer.h"
+#include "path/bfd.h"
 #include "path/fragment.h"
 #include "path/nat_log.h"
 #include "path/room.h"
 #include "path/tunnelled.h"
+#include "path/vpc.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
@@ -163,7 +165,10 @@ static struct session *session_new(struct worker *w, struct pkt *p, bool wide, u
 		*session_key6(s, 0) = p->key6;
 	else
 		*(struct key4 *)session_key(s, wide, 0) = p->key4;
-	s->epoch = w->epoch - 1; // no next hop yet
+	if (unlikely(pkt_zone(p)))
+		vpc_bind(p, s);
+	else
+		s->epoch = w->epoch - 1; // no next hop yet
 	return s;
 }
 
@@ -318,7 +323,8 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	s->server = chosen;
 	s->timeouts = service->timeouts;
 	reason = mode->bind(balancer, service, server, p, s);
-	if (unlikely(reason == DROP_no_local_port) && wide == ipv6 && lend_begin(w, p, s)) {
+	if (unlikely(reason == DROP_no_local_port) && wide == ipv6 && !(s->flags & SESSION_VPC) &&
+	    lend_begin(w, p, s)) {
 		session_begin(w, b, at, s, wide, number);
 		return;
 	}
@@ -334,7 +340,8 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	if (unlikely(service->one_packet && pkt_protocol(p) == IPPROTO_UDP) &&
 	    !(p->flags & PKT_LOCAL))
 		s->form |= FORM_ONE_PACKET;
-	if (unlikely(service->symmetric_return && session_is_two_way(s)))
+	if (unlikely(service->symmetric_return && session_is_two_way(s)) &&
+	    !(s->flags & SESSION_VPC))
 		balance_symmetric(w, p, s);
 	if (pkt_protocol(p) == IPPROTO_TCP && mode->one_way)
 		state = tcp_next_state_one_way(STATE_NONE, p->tcp_flags);
@@ -343,7 +350,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	balancer->service_counts[service->number].connections++;
 	session_begin(w, b, at, s, wide, number);
 	// Ask for the client's neighbour now, so that it is there when the server answers.
-	if (session_is_two_way(s))
+	if (session_is_two_way(s) && !(s->flags & SESSION_VPC))
 		route_of_client(w, s, wide, p->hash);
 }
 
@@ -427,11 +434,16 @@ static void balance_linux(struct pkt *p, const struct addr *destination)
 }
 
 /* TCP or UDP that no service wants. */
-static void balance_no_service(struct worker *w, struct pkt *p)
+static void balance_no_service(struct worker *w, struct batch *b, unsigned int at)
 {
+	struct pkt *p = &b->pkt[at];
 	struct addr destination = pkt_destination(p);
 
-	if (address_set_has(ADDRESS_LOCAL, &destination))
+	if (pkt_zone(p))
+		pkt_drop(p, DROP_vpc_no_service);
+	else if (bfd_is_packet(p) && destination_is_local(p) && bfd_take(w, b, at))
+		return;
+	else if (address_set_has(ADDRESS_LOCAL, &destination))
 		pkt_drop(p, DROP_local_no_session);
 	else if (!w->punt_unknown && address_set_has(ADDRESS_VIP, &destination))
 		pkt_drop(p, DROP_vip_no_service);
@@ -465,6 +477,8 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 		pkt_drop(p, p->flags & PKT_IPV6 ? DROP_ipv6_source : DROP_ipv4_source);
 		return;
 	}
+	if (unlikely(pkt_zone(p)) && !vpc_first(w, b, at))
+		return;
 	service = service_classify(&w->balancer, p);
 	if (echo_is_for_linux(p, service)) {
 		destination = pkt_destination(p);
@@ -472,7 +486,7 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 		return;
 	}
 	if (!service) {
-		balance_no_service(w, p);
+		balance_no_service(w, b, at);
 		return;
 	}
 	if (pkt_protocol(p) == IPPROTO_TCP && (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) != TCP_SYN) {
@@ -523,7 +537,7 @@ static void balance_miss(struct worker *w, struct batch *b, unsigned int at)
 	struct pkt *p = &b->pkt[at];
 	unsigned int owner;
 
-	if (unlikely(p->flags & PKT_ICMP_ERROR) && tunnel_error_take(w, b, at))
+	if (unlikely(p->flags & PKT_ICMP_ERROR) && pkt_zone(p) == 0 && tunnel_error_take(w, b, at))
 		return;
 	owner = owner_of(w, p);
 	if (owner != w->index && !(p->flags & PKT_HANDED)) {
@@ -536,7 +550,7 @@ static void balance_miss(struct worker *w, struct batch *b, unsigned int at)
 		p->session = find_one(w, p);
 	if (p->session == 0) {
 		if (p->flags & PKT_ICMP_ERROR) {
-			if (destination_is_local(p))
+			if (pkt_zone(p) == 0 && destination_is_local(p))
 				p->fate = FATE_PUNT;
 			else
 				pkt_drop(p, DROP_icmp_error_no_session);
@@ -554,4 +568,6 @@ void balance(struct worker *w, struct batch *b)
 		balance_miss(w, b, b->miss.at[i]);
 	for (unsigned int i = 0; i < b->local.count; i++)
 		balance_local(w, b, b->local.at[i]);
+	for (unsigned int i = 0; i < b->zone.count; i++)
+		vpc_local(w, b, b->zone.at[i]);
 }

@@ -17,9 +17,11 @@
 #include "path/fragment.h"
 #include "path/odd.h"
 #include "path/room.h"
+#include "path/vpc.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "tunnel/template.h"
+#include "tunnel/vxlan.h"
 
 static bool state_is_over(enum session_state state)
 {
@@ -187,8 +189,11 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 		return;
 	}
 	s->stamp = b->seconds;
-	if (unlikely(s->flags & SESSION_LOCAL)) {
-		if (s->form & FORM_LENT)
+	if (unlikely(s->flags & (SESSION_LOCAL | SESSION_VPC))) {
+		if (s->flags & SESSION_VPC) {
+			if (vpc_forward(w, b, at, s, direction))
+				forward_one(w, b, at);
+		} else if (s->form & FORM_LENT)
 			lend_forward(w, b, at, s);
 		else
 			forward_local(w, b, p, s, direction);
@@ -235,6 +240,8 @@ static inline void forward_prefetch(const struct worker *w, const struct batch *
 void forward(struct worker *w, struct batch *b)
 {
 	forward_prefetch(w, b);
+	if (unlikely(vxlan.port != VXLAN_PORT_OFF))
+		vpc_prefetch(w, b);
 	for (unsigned int i = 0; i < b->known.count; i++)
 		forward_one(w, b, b->known.at[i]);
 }

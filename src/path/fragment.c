@@ -19,6 +19,7 @@
 #include "path/echo.h"
 #include "path/family.h"
 #include "path/forward.h"
+#include "path/vpc.h"
 #include "session/l4_tcp.h"
 
 enum { UNIT = 8, FRAGMENT_HEADER = 8, OPTION_END = 0, OPTION_NOP = 1, OPTION_COPIED = 0x80 };
@@ -243,8 +244,7 @@ bool fragment_fit(struct worker *w, struct pkt *p, unsigned int mtu)
 	return p->fate == FATE_PIECES;
 }
 
-/* Is it a fragment, and not the first of its datagram, so that it has no transport header? */
-static bool fragment_is_later(const struct pkt *p)
+bool fragment_is_later(const struct pkt *p)
 {
 	const uint8_t *l3 = pkt_l3(p);
 
@@ -255,9 +255,8 @@ static bool fragment_is_later(const struct pkt *p)
 	return ((l3[6] << 8 | l3[7]) & 0x1fff) != 0;
 }
 
-/* All that is done to a packet of which all is allowed: events, sequence numbers, addresses. */
-static void fragment_change(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
-			    unsigned int direction, unsigned int length)
+void fragment_change(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
+		     unsigned int direction, unsigned int length)
 {
 	uint8_t *l3 = pkt_l3(p);
 
@@ -312,6 +311,10 @@ void fragment_forward(struct worker *w, struct batch *b, unsigned int at, struct
 	s->stamp = b->seconds;
 	if (s->form & FORM_LENT) { // a flow of another worker for want of ports here
 		pkt_drop(p, DROP_no_local_port);
+		return;
+	}
+	if (s->flags & SESSION_VPC) {
+		vpc_forward(w, b, at, s, direction);
 		return;
 	}
 	if (s->flags & SESSION_LOCAL) {

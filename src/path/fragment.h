@@ -42,6 +42,15 @@ void fragment_cut6(struct pkt *p, unsigned int mtu, uint32_t id);
 bool fragment_fit(struct worker *w, struct pkt *p, unsigned int mtu);
 void fragment_free(struct rte_mbuf *pieces);
 
+/* fragment.c: a fragment, and not the first of its datagram, so that it has no transport header? */
+bool fragment_is_later(const struct pkt *p);
+/*
+ * fragment.c: all that is done to a packet of which all is allowed: events, sequence numbers,
+ * addresses, counters.
+ */
+void fragment_change(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
+		     unsigned int direction, unsigned int length);
+
 /*
  * fragment.c: forward a fragment; forward a packet that has to leave in pieces.
  */

@@ -18,6 +18,7 @@
 #include "base/csum.h"
 #include "path/echo.h"
 #include "path/family.h"
+#include "path/vpc.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
@@ -187,7 +188,10 @@ void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, stru
 		pkt_drop(p, DROP_ttl_exceeded); // and no error about an error
 		return;
 	}
+	if (unlikely(s->flags & SESSION_VPC) && !vpc_admit(p, s, direction))
+		return;
 	b->nexthop[at] = s->flags & SESSION_LOCAL ? NEXTHOP_LOCAL
+			 : s->flags & SESSION_VPC ? vpc_nexthop(p, s, direction)
 						  : route_of_session(w, p, s, direction);
 	if ((s->form & FORM_KIND) == FORM_FAMILY) {
 		if (!family_icmp_error(w, b, at, s, direction))
@@ -197,4 +201,6 @@ void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, stru
 	else
 		icmp4_translate(w, p, s, direction);
 	p->fate = s->flags & SESSION_LOCAL ? FATE_PUNT : FATE_SEND;
+	if ((s->flags & SESSION_VPC) && direction == 1)
+		vpc_encapsulate(w, p, session_vm(s));
 }

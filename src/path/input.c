@@ -27,53 +27,16 @@
 #include "balance/address_set.h"
 #include "base/csum.h"
 #include "net/vlan.h"
+#include "path/bfd.h"
 #include "path/echo.h"
+#include "path/repair.h"
+#include "path/vpc.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
 #include "session/table.h"
+#include "tunnel/vxlan.h"
 
-enum {
-	AHEAD = 4,
-	EXTENSIONS_MAX = 8,
-	EXTENSION_BYTES = 200,
-	TOGETHER =
-		1400, // bytes of a packet that stages may read, the longest ICMP error among them
-};
-
-/*
- * A frame whose transport checksum holds only the pseudo-header's sum, because its sender left the
- * rest to hardware that a veth pair or TAP does not have: do that hardware's work. A frame that
- * happens to look like one but is complete is computed to the value that it has.
- */
-static void input_repair_checksum(struct worker *w, struct pkt *p, uint64_t pseudo,
-				  unsigned int length)
-{
-	uint8_t *l4 = pkt_l4(p);
-	uint16_t *field = (uint16_t *)(l4 + (pkt_protocol(p) == IPPROTO_TCP ? 16 : 6));
-	uint16_t sum;
-
-	if (*field != csum_fold(pseudo))
-		return;
-	if (rte_pktmbuf_data_len(p->mbuf) < p->l3 + p->l4 + length)
-		return; // several segments: no device with partial sums makes them
-	sum = ~csum_fold(csum_bytes(l4, length)); // the field adds the pseudo-header's sum itself
-	*field = sum == 0 && pkt_protocol(p) == IPPROTO_UDP ? 0xffff : sum;
-	w->stats.repaired_checksums++;
-}
-
-/* Of SCTP such a sender leaves the whole checksum, as zero. */
-static void input_repair_sctp(struct worker *w, struct pkt *p, unsigned int length)
-{
-	uint8_t *field = pkt_l4(p) + SCTP_CHECKSUM;
-	uint32_t sum;
-
-	memcpy(&sum, field, 4);
-	if (sum != 0)
-		return;
-	sum = sctp_checksum(p->mbuf, p->l3 + p->l4, length);
-	memcpy(field, &sum, 4);
-	w->stats.repaired_checksums++;
-}
+enum { AHEAD = 4, EXTENSIONS_MAX = 8, EXTENSION_BYTES = 200 };
 
 /* Bytes of the IP datagram that are in the first segment, where all headers have to be. */
 static inline unsigned int input_there(const struct pkt *p)
@@ -88,6 +51,9 @@ static enum drop input_too_long(const struct pkt *p, unsigned int length, enum d
 
 	return iface && length > iface->mtu ? DROP_frame_truncated : lie;
 }
+
+/* No drop: UDP to the port of VXLAN. Behind a test that is made anyway. */
+#define TRANSPORT_VXLAN ((enum drop)DROP_COUNT)
 
 /*
  * The ports of a TCP or UDP packet with all its lengths checked. `length` is what the IP header
@@ -116,12 +82,14 @@ static inline enum drop input_transport(struct pkt *p, const uint8_t *l4, uint8_
 		if (datagram < sizeof(*udp) || datagram > length)
 			return DROP_udp_length;
 		p->tcp_flags = 0;
+		if (unlikely(udp->dst_port == vxlan.port))
+			return TRANSPORT_VXLAN;
 	}
 	return DROP_none;
 }
 
 /* Where a packet goes on. Lanes are filled by input() alone, with their lengths in registers. */
-enum destiny { INTO_DROP, INTO_FLOW, INTO_LOCAL };
+enum destiny { INTO_DROP, INTO_FLOW, INTO_LOCAL, INTO_ZONE };
 
 static inline enum destiny input_drop(struct pkt *p, enum drop reason)
 {
@@ -175,7 +143,7 @@ static enum destiny input_sctp(struct worker *w, struct pkt *p, bool repair, uns
 	else
 		memcpy(&p->key4.source_port, l4, 4);
 	if (repair)
-		input_repair_sctp(w, p, length);
+		repair_sctp(w, p, length);
 	return input_flow(w, p);
 }
 
@@ -243,6 +211,8 @@ static inline bool input_checksum4(const struct pkt *p, const struct rte_ipv4_hd
 	return csum_fold(csum_bytes(ip, header)) == 0xffff;
 }
 
+static enum destiny input_tunnel(struct worker *w, struct pkt *p, bool repair);
+
 static inline enum destiny input_ipv4(struct worker *w, struct pkt *p, bool repair)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)pkt_l3(p);
@@ -273,14 +243,18 @@ static inline enum destiny input_ipv4(struct worker *w, struct pkt *p, bool repa
 		const uint8_t *l4 = (const uint8_t *)ip + header;
 
 		reason = input_transport(p, l4, ip->next_proto_id, length - header, there - header);
-		if (unlikely(reason != DROP_none))
-			return input_drop(p, reason);
+		if (unlikely(reason != DROP_none)) {
+			if (reason != TRANSPORT_VXLAN)
+				return input_drop(p, reason);
+			if (vpc_is_tunnel(p))
+				return input_tunnel(w, p, repair);
+		}
 		hash = input_key4(p, ip, l4);
 		if (unlikely(repair))
-			input_repair_checksum(w, p,
-					      csum_pseudo4(ip->src_addr, ip->dst_addr,
-							   ip->next_proto_id, length - header),
-					      length - header);
+			repair_checksum(w, p,
+					csum_pseudo4(ip->src_addr, ip->dst_addr, ip->next_proto_id,
+						     length - header),
+					length - header);
 		return input_flow_hashed(w, p, hash);
 	} else if (ip->next_proto_id == IPPROTO_ICMP) {
 		return input_icmp4(w, p, ip, there - header);
@@ -386,11 +360,15 @@ static enum destiny input_ipv6(struct worker *w, struct pkt *p, bool repair)
 		const uint8_t *l4 = (const uint8_t *)ip + transport;
 
 		reason = input_transport(p, l4, next, rest, there - transport);
-		if (reason != DROP_none)
-			return input_drop(p, reason);
+		if (reason != DROP_none) {
+			if (reason != TRANSPORT_VXLAN)
+				return input_drop(p, reason);
+			if (vpc_is_tunnel(p))
+				return input_tunnel(w, p, repair);
+		}
 		memcpy(&p->key6.source_port, l4, 4);
 		if (repair)
-			input_repair_checksum(w, p, csum_pseudo6(ip->src_addr, next, rest), rest);
+			repair_checksum(w, p, csum_pseudo6(ip->src_addr, next, rest), rest);
 		return input_flow(w, p);
 	} else if (next == IPPROTO_ICMPV6) {
 		return input_icmp6(w, p, (const uint8_t *)ip + transport, there - transport);
@@ -399,6 +377,37 @@ static enum destiny input_ipv6(struct worker *w, struct pkt *p, bool repair)
 	} else {
 		return INTO_LOCAL;
 	}
+}
+
+/*
+ * A VXLAN packet to weir: what is inside comes in as any packet, in the zone of its VNI. Its length
+ * has been cut to what the outer headers say.
+ */
+static __attribute__((noinline)) enum destiny input_tunnel(struct worker *w, struct pkt *p,
+							   bool repair)
+{
+	enum destiny destiny = INTO_LOCAL;
+	uint16_t type;
+	uint32_t vni;
+
+	if (!vpc_decapsulate(p, &vni, &type))
+		return INTO_DROP;
+	p->flags &= ~PKT_IPV6;
+	p->l4 = 0;
+	memset(&p->key6, 0, sizeof(p->key6)); // of ARP there is no other
+	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
+		destiny = input_ipv4(w, p, repair);
+	else if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
+		destiny = input_ipv6(w, p, repair);
+	if (destiny == INTO_DROP) {
+		vpc_name_drop(p);
+		return INTO_DROP;
+	}
+	if (p->flags & PKT_IPV6)
+		p->key6.zone_protocol |= vni << 8;
+	else
+		p->key4.zone_protocol |= vni << 8;
+	return destiny == INTO_FLOW && !bfd_is_of_tunnel(p, vni) ? input_flow(w, p) : INTO_ZONE;
 }
 
 /*
@@ -421,33 +430,6 @@ static enum destiny input_kernel(struct pkt *p, enum destiny destiny)
 static inline bool input_is_to_us(const struct rte_ether_hdr *ether, const struct iface *iface)
 {
 	return rte_is_same_ether_addr(&ether->dst_addr, &iface->mac);
-}
-
-/*
- * Bring the headers of a packet in several segments together in the first. What does not fit there
- * is missed by the checks of lengths, and has a drop of its own.
- */
-static void input_gather(struct rte_mbuf *m)
-{
-	unsigned int wanted = RTE_MIN(rte_pktmbuf_pkt_len(m), (uint32_t)TOGETHER);
-
-	while (m->data_len < wanted && m->next) {
-		struct rte_mbuf *next = m->next;
-		unsigned int take = RTE_MIN((unsigned int)next->data_len, wanted - m->data_len);
-
-		if (take > rte_pktmbuf_tailroom(m) || rte_mbuf_refcnt_read(m) > 1)
-			return;
-		memcpy(rte_pktmbuf_mtod_offset(m, char *, m->data_len),
-		       rte_pktmbuf_mtod(next, char *), take);
-		m->data_len += take;
-		next->data_len -= take;
-		next->data_off += take;
-		if (next->data_len > 0)
-			return;
-		m->next = next->next;
-		m->nb_segs--;
-		rte_pktmbuf_free_seg(next);
-	}
 }
 
 /*
@@ -509,7 +491,7 @@ static inline enum destiny input_one(struct worker *w, struct pkt *p)
 		return INTO_DROP;
 	}
 	if (unlikely(p->mbuf->nb_segs > 1))
-		input_gather(p->mbuf);
+		repair_gather(p->mbuf);
 	if (unlikely(rte_pktmbuf_data_len(p->mbuf) < sizeof(*ether)))
 		return input_drop(p, DROP_ether_short);
 	if (unlikely(!iface || !iface->up))
@@ -538,6 +520,7 @@ void input(struct worker *w, struct batch *b)
 {
 	unsigned int flow = 0, local = 0;
 
+	b->zone.count = 0;
 	for (unsigned int i = 0; i < b->count && i < AHEAD; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i].mbuf, void *));
 	for (unsigned int i = 0; i < b->count; i++) {
@@ -551,7 +534,11 @@ void input(struct worker *w, struct batch *b)
 			destiny = input_kernel(p, destiny);
 		b->flow.at[flow] = i;
 		flow += destiny == INTO_FLOW;
-		if (unlikely(destiny == INTO_LOCAL)) {
+		if (unlikely(destiny >= INTO_LOCAL)) {
+			if (destiny == INTO_ZONE) {
+				lane_add(&b->zone, i);
+				continue;
+			}
 			p->flags |= PKT_LOCAL;
 			b->local.at[local++] = i;
 		}

@@ -6,7 +6,20 @@
  */
 #include "path/mss.h"
 
+#include "path/vpc.h"
 #include "session/l4_tcp.h"
+
+/* The largest packet that goes on from this direction, 0: not known. */
+static unsigned int mss_mtu(struct worker *w, struct pkt *p, struct session *s,
+			    unsigned int direction)
+{
+	uint16_t nexthop;
+
+	if (s->flags & SESSION_VPC)
+		return vpc_mtu(p, s, direction);
+	nexthop = route_of_session(w, p, s, direction);
+	return nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].mtu : 0;
+}
 
 void mss_clamp(struct worker *w, struct pkt *p, struct session *s)
 {
@@ -14,13 +27,13 @@ void mss_clamp(struct worker *w, struct pkt *p, struct session *s)
 	uint8_t *tcp = pkt_l4(p);
 
 	for (unsigned int direction = 0; direction < 2; direction++) {
-		uint16_t nexthop = route_of_session(w, p, s, direction);
+		unsigned int mtu = mss_mtu(w, p, s, direction);
 		// The family in which packets of a direction leave is that of the other one's key.
 		bool ipv6 = session_key_is_ipv6(s, p->session & ENTRY_WIDE, direction ^ 1);
 		unsigned int headers = ipv6 ? 60 : 40;
 
-		if (nexthop >= NEXTHOP_FIRST && nexthop_table[nexthop].mtu > headers)
-			mss = RTE_MIN(mss, nexthop_table[nexthop].mtu - headers);
+		if (mtu > headers)
+			mss = RTE_MIN(mss, mtu - headers);
 	}
 	if (server_table[s->server].mss)
 		mss = RTE_MIN(mss, server_table[s->server].mss);

@@ -89,10 +89,10 @@ bool odd_gone_is_over(struct worker *w, struct session *s, bool wide)
 	if (server_table[s->server].gone != REMOVED_RESET ||
 	    session_protocol(s, wide) != IPPROTO_TCP || tcp_state_is_over(s->state))
 		return true;
-	if ((s->flags & SESSION_PROBED) && age < PROBE_STALE)
+	if ((s->form & FORM_PROBED) && age < PROBE_STALE)
 		return age >= PROBE_SECONDS;
 	if (answer_probe(w, s, wide)) {
-		s->flags |= SESSION_PROBED;
+		s->form |= FORM_PROBED;
 		s->stamp = w->batch.seconds;
 	}
 	return false;

@@ -89,7 +89,7 @@ static inline void transmit_add(struct worker *w, unsigned int port, struct rte_
 		transmit_flush(w, port);
 }
 
-static void output_flush(struct worker *w)
+void output_flush(struct worker *w)
 {
 	for (unsigned int port = 0; port < port_count(); port++)
 		if (w->transmit[port].count > 0)

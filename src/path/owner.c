@@ -9,6 +9,8 @@
  *                         (FullNAT, NAT64, SNAT's WAN addresses, and Linux's own connections);
  *                         io/steer_home.c says how, for each port by itself
  *   from a server of NAT  by the end that it is sent to: that is the client
+ *   from inside a VNI     by the VM, whatever host it is on: not by what a device has hashed, which
+ *                         is the outer header, because a VM that moves must find its sessions
  *   otherwise             by the end that it is sent from: that is the client, too
  *
  * The two ends of a NAT session have nothing in common but the client's address and port, and the
@@ -151,12 +153,23 @@ owner_of_family(struct worker *w, const struct pkt *p, bool ipv6)
 	return steer_home_worker(&home, rte_be_to_cpu_16(local.port));
 }
 
+static unsigned int owner_of_vm(const struct worker *w, const struct pkt *p)
+{
+	bool ipv6 = p->flags & PKT_IPV6;
+	struct end source = end_of(&p->key4, ipv6, false);
+
+	return owner_by_end(w->count, &source,
+			    ipv6 ? p->key6.zone_protocol : p->key4.zone_protocol);
+}
+
 unsigned int owner_of(struct worker *w, const struct pkt *p)
 {
 	if (w->count == 1)
 		return 0;
 	if (p->flags & PKT_FROM_KERNEL)
 		return w->index; // the punt thread has chosen
+	if (pkt_zone(p))
+		return owner_of_vm(w, p);
 	return p->flags & PKT_IPV6 ? owner_of_family(w, p, true) : owner_of_family(w, p, false);
 }
 

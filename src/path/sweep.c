@@ -11,6 +11,7 @@
 
 #include "base/csum.h"
 #include "path/odd.h"
+#include "path/vpc.h"
 #include "path/worker.h"
 
 enum { SWEEP_AHEAD = 8 };  // sessions
@@ -60,7 +61,8 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 
 	if (s->state == STATE_NONE)
 		return;
-	if (unlikely(age >= timeout_table[s->timeouts].seconds[s->state])) {
+	if (unlikely(age >= timeout_table[s->timeouts].seconds[s->state] ||
+		     ((s->flags & SESSION_VPC) && vpc_is_gone(s)))) {
 		sweep_end(w, entry);
 		return;
 	}
@@ -70,7 +72,8 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 	    s->out.epoch != w->epoch)
 		s->out.known = 0;
 	// Eight bits of epoch are enough because no session keeps one for longer than a pass.
-	if (likely(s->epoch == w->epoch) || (s->flags & SESSION_LOCAL))
+	if ((likely(s->epoch == w->epoch) && !(s->flags & SESSION_VPC)) ||
+	    (s->flags & SESSION_LOCAL))
 		return;
 	// Its next packet would have ended it, but nobody has sent one.
 	if (unlikely(server_table[s->server].gone)) {
@@ -80,7 +83,7 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 		}
 		return;
 	}
-	if (session_is_two_way(s)) {
+	if (session_is_two_way(s) && !(s->flags & SESSION_VPC)) {
 		bool wide = entry & ENTRY_WIDE;
 
 		route_of_client(w, s, wide, session_hash(s, wide, 1));

@@ -24,6 +24,7 @@
 #include "io/handoff.h"
 #include "io/rcu.h"
 #include "net/punt.h"
+#include "path/bfd.h"
 #include "path/fragment.h"
 #include "path/observe.h"
 #include "path/tunnelled.h"
@@ -182,6 +183,8 @@ static void worker_run(struct thread *thread)
 			output_parked(w, now);
 		if (unlikely(w->frag.used > 0))
 			reassembly_expire(w, now);
+		if (unlikely(now >= w->bfd_due))
+			bfd_run(w, now);
 		if (unlikely(now >= w->bonds_due))
 			worker_bonds(w, now);
 		sweep(w, now);

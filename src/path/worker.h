@@ -102,6 +102,8 @@ struct worker {
 
 	struct memory service_state_memory; // start
 
+	uint64_t bfd_due; // w: TSC at which sessions of BFD are looked at
+	uint64_t beat[WORKERS_MAX], beat_at[WORKERS_MAX]; // w: rounds of each worker; us
 	uint64_t bonds_due;	   // w: TSC at which bonds get an empty burst, for LACP
 	uint64_t next_second;	   // w: TSC at which `seconds` goes up
 	uint64_t last_sweep;	   // w: TSC
@@ -195,5 +197,6 @@ bool one_way_without_session(struct worker *w, struct batch *b, unsigned int at,
 void sweep(struct worker *w, uint64_t tsc);
 void sweep_fold(struct worker *w, struct session *s);
 
-/* output.c: packets whose neighbour has answered meanwhile, or that have waited too long. */
+/* output.c: send what was gathered; packets whose neighbour has answered meanwhile, or that have waited too long. */
+void output_flush(struct worker *w);
 void output_parked(struct worker *w, uint64_t tsc);

@@ -76,6 +76,7 @@ struct worker_stats {
 	uint64_t lent;		    // connections that other workers took, for want of a local port
 	uint64_t session_capacity, session_wide_capacity;
 	uint64_t local_ports_exhausted;
+	uint64_t bfd_sent, bfd_taken; // packets of BFD: made here, and those that ended here
 	uint64_t cycles_busy;
 };
 void worker_stats(unsigned int worker, struct worker_stats *out);

@@ -20,6 +20,9 @@
  *   direction 0   from the client: key[0] = client -> VIP,    rewritten to local -> server
  *   direction 1   from the server: key[1] = server -> local,  rewritten to VIP -> client
  *
+ * Of a session from inside a VNI (SESSION_VPC) key[0] has the VNI as its zone, and the client is a
+ * VM: nexthop and epoch together are its number in the VM table, which says where it is now.
+ *
  * A session belongs to one worker. Only that worker reads and writes it, but for the control
  * thread's listings, which copy a line twice and take it when both copies are equal.
  *
@@ -46,7 +49,7 @@ enum session_flags {
 	SESSION_SERVER_FIN = 1 << 4,   // the server has sent FIN
 	SESSION_CLIENT_FIN = 1 << 5,   // the client has sent FIN
 	SESSION_SERVER_FIRST = 1 << 6, // ... and the server's came first: it keeps TIME_WAIT
-	SESSION_PROBED = 1 << 7,       // its server is gone, and its client was asked (path/odd.c)
+	SESSION_VPC = 1 << 7,	       // the client is a VM: direction 1 goes by the VM table
 };
 
 /*
@@ -65,6 +68,7 @@ enum session_form {
 	FORM_ONE_PACKET = 1 << 5, // of one datagram: key[0] is not in the index, it ends with
 				  // the answer
 	FORM_ECHO = 1 << 6,	  // ICMP echoes: the identifier stands for the port of its sender
+	FORM_PROBED = 1 << 7,	  // the server is gone, and the client was asked (path/odd.c)
 };
 
 struct session {
@@ -146,6 +150,18 @@ static inline struct key4 key4_turn(const struct key4 *k)
 		.destination_port = k->source_port,
 		.zone_protocol = k->zone_protocol,
 	};
+}
+
+/* The number of a session's VM (tunnel/vm_table.h), of SESSION_VPC. */
+static inline uint32_t session_vm(const struct session *s)
+{
+	return s->nexthop | (uint32_t)s->epoch << 16;
+}
+
+static inline void session_set_vm(struct session *s, uint32_t vm)
+{
+	s->nexthop = vm;
+	s->epoch = vm >> 16;
 }
 
 struct key6 key6_turn(const struct key6 *k);

@@ -27,7 +27,6 @@ enum {
 	GRE_KEY = 0x2000,
 	GRE_SEQUENCE = 0x1000,
 	GRE_KNOWN = GRE_CHECKSUM | GRE_KEY | GRE_SEQUENCE,
-	VXLAN_HAS_IDENTIFIER = 0x08,
 	ECN_MASK = 3,
 	ECN_MARKED = 3,
 };
@@ -86,7 +85,7 @@ static enum drop vxlan_read(const uint8_t *udp, unsigned int there, struct tunne
 	out->inside = sizeof(struct rte_udp_hdr) + TUNNEL_VXLAN_HEADER;
 	if (there < out->inside + sizeof(struct rte_ether_hdr))
 		return DROP_tunnel_short;
-	if (!(vxlan[0] & VXLAN_HAS_IDENTIFIER))
+	if (!(vxlan[0] & TUNNEL_VXLAN_FLAGS))
 		return DROP_tunnel_header;
 	out->has_key = true;
 	out->key = read32(vxlan + 4) >> 8;

@@ -11,7 +11,11 @@
  */
 enum tunnel_kind { TUNNEL_KIND_IPIP, TUNNEL_KIND_GRE, TUNNEL_KIND_VXLAN, TUNNEL_KINDS };
 
-enum { TUNNEL_VXLAN_PORT = 4789, TUNNEL_VXLAN_HEADER = 8 };
+enum {
+	TUNNEL_VXLAN_PORT = 4789,
+	TUNNEL_VXLAN_HEADER = 8,
+	TUNNEL_VXLAN_FLAGS = 0x08, // of the first byte: there is a network identifier
+};
 
 struct tunnel_outer {
 	uint8_t kind;	     // enum tunnel_kind

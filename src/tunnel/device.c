@@ -121,7 +121,7 @@ static void device_fill_outer(struct tunnel_device *d)
 	} else if (c->kind == TUNNEL_KIND_VXLAN) {
 		// In place of GUE's header, which is half as long.
 		key = rte_cpu_to_be_32(c->output_key << 8);
-		d->tail[0] = 0x08;
+		d->tail[0] = TUNNEL_VXLAN_FLAGS;
 		memcpy(d->tail + 4, &key, sizeof(key));
 		d->tail_length = TUNNEL_VXLAN_HEADER;
 		d->tail_at -= TUNNEL_VXLAN_HEADER / 2;

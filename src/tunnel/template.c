@@ -194,10 +194,9 @@ static uint64_t template_pseudo(const struct template *t, const uint8_t *outer, 
 }
 
 /*
- * Sum of a packet from an offset to its end, over all its segments. A segment that begins at an odd
- * byte weighs the other way round. (rte_raw_cksum_mbuf() of 22.11 loses carries there.)
+ * A segment that begins at an odd byte weighs the other way round. (rte_raw_cksum_mbuf() of 22.11 loses carries there.)
  */
-static uint16_t packet_sum(const struct rte_mbuf *m, unsigned int at)
+uint16_t template_sum(const struct rte_mbuf *m, unsigned int at)
 {
 	bool odd = false;
 	uint64_t sum = 0;
@@ -218,7 +217,7 @@ void template_checksum(const struct template *t, struct rte_mbuf *m, unsigned in
 {
 	unsigned int at = l3 + t->transport, length = rte_pktmbuf_pkt_len(m) - at;
 	uint8_t *outer = rte_pktmbuf_mtod_offset(m, uint8_t *, l3);
-	uint16_t sum = packet_sum(m, at);
+	uint16_t sum = template_sum(m, at);
 
 	if (t->type == TUNNEL_GUE)
 		sum = csum_fold(sum + template_pseudo(t, outer, length));

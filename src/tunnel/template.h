@@ -166,5 +166,7 @@ static inline const uint8_t *template_source(const struct template *t, bool ipv6
 	return t->header + (ipv6 ? 8 : 12);
 }
 
+/* Sum of a packet from an offset to its end, over all its segments; folded. */
+uint16_t template_sum(const struct rte_mbuf *m, unsigned int at);
 /* That checksum, for TEMPLATE_CHECKSUM: the outer IP header begins at `l3` of the packet. */
 void template_checksum(const struct template *t, struct rte_mbuf *m, unsigned int l3);

@@ -10,9 +10,12 @@
 
 #include "base/csum.h"
 #include "fuzz.h"
+#include "bfd/table.h"
 #include "io/pool.h"
 #include "lab.h"
 #include "lab_parts.h"
+#include "path/bfd.h"
+#include "tunnel/vxlan.h"
 
 enum {
 	DO_SERVERS = 1 << 0, // by the servers' interface
@@ -20,8 +23,11 @@ enum {
 	DO_HANDED = 1 << 2,
 	DO_SPLIT = 1 << 3,
 	DO_MEND = 1 << 4,
-	DO_RUN = 1 << 5,  // the batch ends here
-	DO_WAIT = 1 << 6, // and time passes
+	DO_RUN = 1 << 5,    // the batch ends here
+	DO_WAIT = 1 << 6,   // and time passes
+	DO_TUNNEL = 1 << 7, // the frame is a VM's, in a VXLAN packet of its host
+	VNI = 96,
+	OUTER = 50,
 	FRAME_MAX = 1900,
 	FIRST_PORT = 2000, // local ports are chosen from here on
 };
@@ -61,6 +67,75 @@ static void mend(uint8_t *frame, unsigned int length)
 		mend_icmp(l3 + header, total - header, 0);
 }
 
+/* Put the outer headers before a frame; returns how long it is then. */
+static unsigned int wrap(uint8_t *frame, unsigned int length)
+{
+	const struct packet outer = {.from = "10.1.2.1:50000",
+				     .to = "10.1.0.254:4789",
+				     .protocol = IPPROTO_UDP,
+				     .payload = length + 8,
+				     .sum = SUM_ZERO};
+	uint8_t whole[PACKET_MAX];
+	unsigned int iface;
+
+	lab_frame_in(&outer, whole, &iface);
+	memset(whole + 42, 0, 8);
+	whole[42] = 8;
+	whole[48] = VNI;
+	memmove(frame + OUTER, frame, length);
+	memcpy(frame, whole, OUTER);
+	return length + OUTER;
+}
+
+static void vpc_begin(void)
+{
+	static const char *const addresses[] = {CLIENT, CLIENT6};
+	struct vxlan_settings settings = {.address_count = 1, .port = TUNNEL_VXLAN_PORT};
+	struct vm_row row = {.vni = VNI, .mac = {2}};
+
+	addr_parse("10.1.0.254", &settings.addresses[0]);
+	vxlan_configure(&settings);
+	addr_parse("10.1.2.1", &row.host);
+	for (unsigned int i = 0; i < 2; i++) {
+		addr_parse(addresses[i], &row.addr);
+		vm_upsert(&row, 1, 0);
+	}
+	for (unsigned int udp = 0; udp < 2; udp++) {
+		uint8_t protocol = udp ? IPPROTO_UDP : IPPROTO_TCP;
+
+		service(.vni = VNI, .vip = VIP ":80", .protocol = protocol);
+		service(.vni = VNI, .vip = "[" VIP6 "]:80", .protocol = protocol);
+	}
+}
+
+/* Sessions of all kinds; a peer's discriminators can be guessed. */
+static void bfd_begin(void)
+{
+	struct bfd_wanted wanted = {
+		.config = {.min_transmit = 100000, .min_receive = 100000, .multiplier = 3},
+	};
+	static const struct addr any;
+	struct bfd_name names[] = {
+		{.kind = BFD_SINGLE_HOP},
+		{.kind = BFD_MULTIHOP},
+		{.kind = BFD_VXLAN},
+		{.kind = BFD_VXLAN, .vni = VNI},
+	};
+	static const char *const peers[] = {CLIENT, CLIENT6, "10.1.2.1", "10.1.2.1"};
+
+	bfd_table_start(1);
+	bfd_listen(true);
+	for (unsigned int i = 0; i < 4; i++) {
+		uint32_t number;
+
+		wanted.config.key.type = i == 1 ? BFD_AUTH_SHA1 : BFD_AUTH_NONE;
+		wanted.config.key.id = 1;
+		addr_parse(peers[i], &names[i].peer);
+		fuzz_assert(bfd_add(&names[i], &any, &wanted, &number) == 0);
+		bfd_table[number].discriminator = number;
+	}
+}
+
 static void put_frame(uint8_t what, uint8_t split, const uint8_t *bytes, unsigned int length)
 {
 	struct batch *b = &lab.w->batch;
@@ -72,6 +147,10 @@ static void put_frame(uint8_t what, uint8_t split, const uint8_t *bytes, unsigne
 	memcpy(frame, bytes, length);
 	if (what & DO_MEND)
 		mend(frame, length);
+	if (what & DO_TUNNEL) {
+		length = wrap(frame, length);
+		first = length;
+	}
 	memcpy(rte_pktmbuf_append(m, first), frame, first);
 	if (first < length) {
 		struct rte_mbuf *rest = rte_pktmbuf_alloc(pool_get(-1));
@@ -109,7 +188,13 @@ static void run_batch(void)
 	const uint8_t *frame;
 	unsigned int length;
 
+	struct bfd_heard heard;
+
 	lab_run();
+	lab.w->stats.loops++;
+	bfd_run(lab.w, lab.tsc);
+	while (bfd_next_heard(&heard))
+		;
 	lab_check();
 	for (unsigned int port = 0; port < 2; port++)
 		while ((frame = lab_next_sent(port, &length)))
@@ -176,6 +261,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 			.tunnel = udp ? &gue : NULL,
 			.servers = {udp ? SERVER ":47" : "[" SERVER6 "]:47"});
 	}
+	vpc_begin();
+	bfd_begin();
 	atexit(services_end);
 	connections_begin(); // from now on there are pairs whose next port can be set
 	lab_flush();

@@ -20,6 +20,7 @@
 #include "path/tunnelled.h"
 #include "path/workers.c"
 #include "tunnel/source.h"
+#include "tunnel/vxlan.h"
 
 enum { BUFFERS = 8191 };
 
@@ -64,6 +65,7 @@ int lab_start(void **state)
 	assert_int_equal(handoff_start(LAB_WORKERS, &error), 0);
 	assert_int_equal(counts_start(LAB_WORKERS), 0);
 	assert_int_equal(server_start(), 0);
+	assert_int_equal(vm_table_start(), 0);
 	assert_int_equal(service_start(), 0);
 	table_choose_instructions();
 	return 0;
@@ -72,6 +74,7 @@ int lab_start(void **state)
 int lab_stop(void **state)
 {
 	service_stop();
+	vm_table_stop();
 	server_stop();
 	counts_stop();
 	handoff_stop();
@@ -134,11 +137,35 @@ static void workers_begin(unsigned int count, unsigned int sessions, unsigned in
 	lab.w = &lab.worker[0];
 }
 
+static uint64_t no_pass(void)
+{
+	return 0;
+}
+
+static bool no_pass_over(uint64_t pass)
+{
+	return true;
+}
+
+/* All sessions are gone, so that numbers need no pass over them. */
+static void vms_clean(void)
+{
+	const struct vm *vm;
+	uint32_t cursor = 0;
+
+	while ((vm = vm_next(&cursor)))
+		vm_remove(vm->vni, &vm->addr);
+	while (vm_reap(no_pass, no_pass_over) > 0)
+		rcu_poll();
+	vxlan_configure(NULL);
+}
+
 /* Take away all that tests make; what is not gone then is a leak. */
 static void lab_clean(void)
 {
 	lab_flush();
 	lab_withdraw_all();
+	vms_clean();
 	rcu_poll();
 	server_reap();
 	for (unsigned int i = 0; i < lab.workers; i++)

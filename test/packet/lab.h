@@ -63,6 +63,7 @@ extern struct lab lab;
 extern int lab_hugepages; // before lab_start(), as in struct eal_config; 0 unless measuring
 
 struct lab_service {
+	uint32_t vni;			      // 0: of the underlay
 	const char *vip;		      // endpoint, or a match: "tcp,from=A-B"
 	uint8_t protocol;		      // 0: TCP
 	const char *scheduler;		      // NULL: rr

@@ -11,7 +11,7 @@
 #include "base/match.h"
 #include "io/rcu.h"
 
-enum { SERVICES = 16, DEPARTED = 64 };
+enum { SERVICES = 32, DEPARTED = 64 };
 
 static struct {
 	struct service_key key;
@@ -53,7 +53,7 @@ static uint16_t match_iface(const char *name)
 	return strcmp(name, "dpdk0") == 0 ? CLIENTS : strcmp(name, "dpdk1") == 0 ? SERVERS : 0;
 }
 
-static struct service_key service_key(const char *vip, uint8_t protocol)
+static struct service_key service_key(uint32_t vni, const char *vip, uint8_t protocol)
 {
 	struct service_key key;
 
@@ -69,6 +69,7 @@ static struct service_key service_key(const char *vip, uint8_t protocol)
 		return key;
 	}
 	assert_int_equal(endpoint_parse(vip, &key.vip, &key.port), 0);
+	key.zone = vni;
 	key.protocol = protocol ? protocol : IPPROTO_TCP;
 	return key;
 }
@@ -76,7 +77,7 @@ static struct service_key service_key(const char *vip, uint8_t protocol)
 /* The key of what a test describes. */
 static struct service_key spec_key(const struct lab_service *spec)
 {
-	struct service_key key = service_key(spec->vip, spec->protocol);
+	struct service_key key = service_key(spec->vni, spec->vip, spec->protocol);
 
 	key.port_end = spec->port_end;
 	if (spec->mark) {
@@ -222,7 +223,7 @@ static void service_withdraw_at(unsigned int place)
 
 void lab_withdraw(const char *vip, uint8_t protocol)
 {
-	struct service_key key = service_key(vip, protocol);
+	struct service_key key = service_key(0, vip, protocol);
 
 	service_withdraw_at(service_place(&key));
 }

@@ -168,14 +168,36 @@ static unsigned int put_icmp(const struct packet *p, uint16_t remembered, uint8_
 	return 8 + length;
 }
 
+/* UDP, VXLAN, and the whole inner frame. */
+static unsigned int put_vxlan(const struct packet *p, uint16_t remembered, uint8_t *l4,
+			      uint16_t from_port, uint16_t to_port)
+{
+	unsigned int length = 16 + packet_build(p->inner, remembered, l4 + 16);
+
+	put16(l4, from_port);
+	put16(l4 + 2, to_port);
+	put16(l4 + 4, length);
+	put16(l4 + 6, 0);
+	put32(l4 + 8, (p->vxlan_flags ? p->vxlan_flags : 0x08u) << 24);
+	put32(l4 + 12, p->vni << 8);
+	if (p->inner_to)
+		memcpy(l4 + 16, p->inner_to, 6);
+	if (p->inner_from)
+		memcpy(l4 + 22, p->inner_from, 6);
+	return length;
+}
+
 /* A packet in a tunnel, behind the outer IP header; returns the length. */
 static unsigned int put_inner(const struct packet *p, uint16_t remembered, uint8_t *l4,
 			      uint8_t protocol, uint16_t from_port, uint16_t to_port)
 {
-	bool ipv6 = strchr(p->inner->to, '['), sum = p->sum != SUM_ZERO;
+	bool ipv6 = p->inner->to && strchr(p->inner->to, '['), sum = p->sum != SUM_ZERO;
 	uint8_t frame[PACKET_MAX];
-	unsigned int length = packet_build(p->inner, remembered, frame) - 14, header = 0;
+	unsigned int length, header = 0;
 
+	if (p->vni)
+		return put_vxlan(p, remembered, l4, from_port, to_port);
+	length = packet_build(p->inner, remembered, frame) - 14;
 	memset(l4, 0, 12);
 	if (protocol == IPPROTO_GRE) {
 		header = sum ? 8 : 4;
@@ -307,7 +329,9 @@ unsigned int packet_build(const struct packet *p, uint16_t remembered, uint8_t *
 	put16(l3 - 2, p->type ? p->type : from.family == AF_INET6 ? 0x86dd : 0x0800);
 	if (!p->from) { // no IP at all
 		put_payload(p, l3, p->payload);
-		return start + p->payload - p->cut;
+		if (p->raw_length)
+			memcpy(l3, p->raw, p->raw_length);
+		return start + p->payload + p->raw_length - p->cut;
 	}
 	header = from.family == AF_INET6 ? put_ipv6(p, l3, protocol, &from, &to)
 					 : put_ipv4(p, l3, protocol, &from, &to);

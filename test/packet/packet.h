@@ -52,6 +52,15 @@ struct packet {
 	 */
 	const struct packet *inner;
 	uint32_t flow; // IPv6 flow label
+	/*
+	 * With `inner` and UDP, not 0: in a VXLAN packet of this VNI. The Ethernet addresses inside,
+	 * NULL: zero. `vxlan_flags` 0: the right ones.
+	 */
+	uint32_t vni;
+	const uint8_t *inner_to, *inner_from;
+	uint8_t vxlan_flags;
+	const char *raw; // without `from`: these bytes instead of `payload`
+	unsigned int raw_length;
 
 	uint8_t ttl, tos;
 	uint16_t id;
@@ -91,6 +100,7 @@ struct packet {
 /* Text with zero bytes in it, for `options` and the like. */
 #define OPTIONS(text)  .options = text, .option_length = sizeof(text) - 1
 #define CHUNKS(text)   .chunks = text, .chunk_length = sizeof(text) - 1
+#define RAW(text)      .raw = text, .raw_length = sizeof(text) - 1
 #define OPTIONS4(text) .ip_options = text, .ip_option_length = sizeof(text) - 1
 #define EXTENSIONS(first, text) \
 	.extension_type = first, .extensions = text, .extension_length = sizeof(text) - 1

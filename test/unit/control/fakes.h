@@ -81,3 +81,6 @@ struct document document_of(const char *text);
 int apply_text(const char *text, struct error *error);
 /* Give grace periods time to end: a few rounds of the loop. */
 void settle(void);
+
+/* weir is a VPC gateway at these addresses (the second may be NULL); NULL: it is none again. */
+void fake_vpc(const char *address, const char *address6);

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/vpc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "control/saver.h"
+#include "path/workers.h"
+
+/*
+ * VMs of the file bear the mark of the section that named them last, so that those which a newer
+ * one does not name are found without comparing lists. A VM that another door changes is that
+ * door's from then on.
+ *
+ * What other doors made is kept in vpc.json of the state folder.
+ */
+enum { SAVED_VERSION = 1, MAC_TEXT = 18 };
+
+static struct {
+	struct vpc_vni *vnis; // sorted
+	unsigned int vni_count;
+	uint32_t mark;
+	struct saver saver;
+} vpc;
+
+static int out_of_memory(struct error *error)
+{
+	return error_set(error, -ENOMEM, "", "out of memory");
+}
+
+static void vpc_changed(void)
+{
+	saver_changed(&vpc.saver);
+}
+
+/* VNIs */
+
+static struct vpc_vni *vni_find(uint32_t number)
+{
+	for (unsigned int i = 0; i < vpc.vni_count; i++)
+		if (vpc.vnis[i].vni == number)
+			return &vpc.vnis[i];
+	return NULL;
+}
+
+static int vni_compare(const void *a, const void *b)
+{
+	const struct vpc_vni *x = a, *y = b;
+
+	return x->vni < y->vni ? -1 : x->vni > y->vni;
+}
+
+int vpc_put_vni(const struct vpc_vni *vni, struct error *error)
+{
+	struct vpc_vni *place = vni_find(vni->vni);
+
+	if (place == NULL) {
+		struct vpc_vni *more = realloc(vpc.vnis, (vpc.vni_count + 1) * sizeof(*more));
+
+		if (more == NULL)
+			return out_of_memory(error);
+		vpc.vnis = more;
+		place = &vpc.vnis[vpc.vni_count++];
+	}
+	*place = *vni;
+	qsort(vpc.vnis, vpc.vni_count, sizeof(*vpc.vnis), vni_compare);
+	vni_set(vni->vni, &vni->settings);
+	vpc_changed();
+	return 0;
+}
+
+static void vni_remove(struct vpc_vni *vni)
+{
+	vni_set(vni->vni, NULL);
+	memmove(vni, vni + 1, (&vpc.vnis[--vpc.vni_count] - vni) * sizeof(*vni));
+	vpc_changed();
+}
+
+int vpc_delete_vni(uint32_t number, struct error *error)
+{
+	struct vpc_vni *vni = vni_find(number);
+
+	if (vni == NULL)
+		return error_set(error, -ENOENT, "", "VNI %u has no settings", number);
+	vni_remove(vni);
+	return 0;
+}
+
+static json_t *vni_json(const struct vpc_vni *vni, bool marks)
+{
+	json_t *object = json_pack("{s:I}", "vni", (json_int_t)vni->vni);
+
+	if (vni->settings.mtu)
+		json_object_set_new(object, "mtu", json_integer(vni->settings.mtu));
+	if (vni->settings.trusted)
+		json_object_set_new(object, "check_host", json_false());
+	if (marks)
+		json_object_set_new(object, "origin", json_string(origin_name(vni->origin)));
+	return object;
+}
+
+json_t *vpc_vnis_json(bool marks)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < vpc.vni_count; i++)
+		json_array_append_new(list, vni_json(&vpc.vnis[i], marks));
+	return list;
+}
+
+/* VMs */
+
+int vpc_put_vms(const struct vm_row *rows, unsigned int count, struct error *error)
+{
+	int status = vm_upsert(rows, count, vpc.mark);
+
+	if (status == -ENOSPC)
+		return error_set(error, status, "vms",
+				 "there is no room for them: at most %d VMs on %d hosts", VM_MAX,
+				 HOST_MAX);
+	if (status < 0)
+		return out_of_memory(error);
+	vpc_changed();
+	return 0;
+}
+
+int vpc_delete_vm(uint32_t vni, const struct addr *addr, struct error *error)
+{
+	char text[ADDR_TEXT];
+
+	if (vm_remove(vni, addr) < 0)
+		return error_set(error, -ENOENT, "", "VNI %u has no VM %s", vni,
+				 addr_format(addr, text));
+	vpc_changed();
+	return 0;
+}
+
+static char *mac_format(const uint8_t mac[6], char text[static MAC_TEXT])
+{
+	snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+		 mac[4], mac[5]);
+	return text;
+}
+
+json_t *vpc_vm_json(const struct vm_row *row, bool marks)
+{
+	char address[ADDR_TEXT], host[ADDR_TEXT], mac[MAC_TEXT];
+	json_t *object;
+
+	object = json_pack("{s:I, s:s, s:s, s:s}", "vni", (json_int_t)row->vni, "address",
+			   addr_format(&row->addr, address), "mac", mac_format(row->mac, mac),
+			   "host", addr_format(&row->host, host));
+	if (marks)
+		json_object_set_new(object, "origin", json_string(origin_name(row->origin)));
+	return object;
+}
+
+static json_t *vms_json(void)
+{
+	json_t *list = json_array();
+	const struct vm *vm;
+	uint32_t cursor = 0;
+
+	while ((vm = vm_next(&cursor)) != NULL) {
+		struct vm_row row;
+
+		vm_row_of(vm, &row);
+		json_array_append_new(list, vpc_vm_json(&row, false));
+	}
+	return list;
+}
+
+json_t *vpc_running_json(const struct vpc_config *config)
+{
+	json_t *object = vpc_config_json(config);
+
+	if (object == NULL)
+		return NULL;
+	json_object_set_new(object, "vnis", vpc_vnis_json(false));
+	json_object_set_new(object, "vms", vms_json());
+	return object;
+}
+
+/* The section of the file */
+
+static bool row_is_there(const struct vm_row *row)
+{
+	uint32_t number = vm_find(row->vni, &row->addr);
+	struct vm_row there;
+
+	if (number == 0 || vm_table[number].host == 0)
+		return false;
+	vm_row_of(&vm_table[number], &there);
+	return memcmp(there.mac, row->mac, sizeof(row->mac)) == 0 &&
+	       addr_equal(&there.host, &row->host);
+}
+
+static const struct vpc_vni *wanted_vni(const struct vpc_config *wanted, uint32_t number)
+{
+	for (unsigned int i = 0; i < wanted->vni_count; i++)
+		if (wanted->vnis[i].vni == number)
+			return &wanted->vnis[i];
+	return NULL;
+}
+
+static unsigned int vnis_different(const struct vpc_config *wanted)
+{
+	unsigned int different = 0;
+
+	for (unsigned int i = 0; i < wanted->vni_count; i++) {
+		const struct vpc_vni *vni = &wanted->vnis[i], *now = vni_find(vni->vni);
+
+		different += now == NULL || now->settings.mtu != vni->settings.mtu ||
+			     now->settings.trusted != vni->settings.trusted;
+	}
+	for (unsigned int i = 0; i < vpc.vni_count; i++)
+		different += vpc.vnis[i].origin == ORIGIN_FILE &&
+			     wanted_vni(wanted, vpc.vnis[i].vni) == NULL;
+	return different;
+}
+
+unsigned int vpc_differences(const struct vpc_config *wanted, json_t *texts)
+{
+	unsigned int vnis = vnis_different(wanted), put = 0, of_file = 0, named = 0;
+	const struct vm *vm;
+	uint32_t cursor = 0;
+
+	if (vxlan.port == VXLAN_PORT_OFF)
+		return 0;
+	while ((vm = vm_next(&cursor)) != NULL)
+		of_file += vm->origin == ORIGIN_FILE;
+	for (unsigned int i = 0; i < wanted->vm_count; i++) {
+		uint32_t number = vm_find(wanted->vms[i].vni, &wanted->vms[i].addr);
+
+		named += number != 0 && vm_table[number].host != 0 &&
+			 vm_table[number].origin == ORIGIN_FILE;
+		put += !row_is_there(&wanted->vms[i]);
+	}
+	if (vnis + put + (of_file - named) == 0)
+		return 0;
+	json_array_append_new(texts,
+			      json_sprintf("~ vpc: settings of %u VNIs, %u VMs new or changed, "
+					   "%u removed",
+					   vnis, put, of_file - named));
+	return vnis + put + (of_file - named);
+}
+
+int vpc_check(const struct vpc_config *wanted, struct error *error)
+{
+	char field[40];
+
+	for (unsigned int i = 0; vxlan.port != VXLAN_PORT_OFF && i < wanted->vm_count; i++) {
+		bool ipv6 = wanted->vms[i].host.family == AF_INET6;
+
+		if (ipv6 ? vxlan.has_v6 : vxlan.v4 != 0)
+			continue;
+		snprintf(field, sizeof(field), "vpc.vms[%u].host", i);
+		return error_set(error, -EINVAL, field,
+				 "is IPv%c, and weir runs without an address of that in "
+				 "vpc.addresses, which needs a restart",
+				 ipv6 ? '6' : '4');
+	}
+	return 0;
+}
+
+static int apply_vnis(const struct vpc_config *wanted, struct error *error)
+{
+	int status = 0;
+
+	for (unsigned int i = vpc.vni_count; i-- > 0;)
+		if (vpc.vnis[i].origin == ORIGIN_FILE &&
+		    wanted_vni(wanted, vpc.vnis[i].vni) == NULL)
+			vni_remove(&vpc.vnis[i]);
+	for (unsigned int i = 0; i < wanted->vni_count && status == 0; i++)
+		status = vpc_put_vni(&wanted->vnis[i], error);
+	return status;
+}
+
+int vpc_apply(const struct vpc_config *wanted, struct error *error)
+{
+	int status;
+
+	if (vxlan.port == VXLAN_PORT_OFF)
+		return 0; // the section came later: it needs a restart
+	status = apply_vnis(wanted, error);
+	vpc.mark++;
+	if (status == 0 && wanted->vm_count > 0)
+		status = vpc_put_vms(wanted->vms, wanted->vm_count, error);
+	if (status == 0)
+		vm_remove_unmarked(ORIGIN_FILE, vpc.mark);
+	return status;
+}
+
+/* What is kept over a restart */
+
+/* One of them a line: a million rows as objects of JSON would keep the control thread for seconds. */
+static void saved_vms(FILE *out)
+{
+	const char *comma = "";
+	const struct vm *vm;
+	uint32_t cursor = 0;
+
+	while ((vm = vm_next(&cursor)) != NULL) {
+		char address[ADDR_TEXT], host[ADDR_TEXT], mac[MAC_TEXT];
+		struct vm_row row;
+
+		if (vm->origin == ORIGIN_FILE)
+			continue;
+		vm_row_of(vm, &row);
+		fprintf(out, "%s\n{\"vni\":%u,\"address\":\"%s\",\"mac\":\"%s\",\"host\":\"%s\"}",
+			comma, row.vni, addr_format(&row.addr, address), mac_format(row.mac, mac),
+			addr_format(&row.host, host));
+		comma = ",";
+	}
+}
+
+static char *saved_print(void)
+{
+	json_t *vnis = json_array();
+	char *list, *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	for (unsigned int i = 0; i < vpc.vni_count; i++)
+		if (vpc.vnis[i].origin != ORIGIN_FILE)
+			json_array_append_new(vnis, vni_json(&vpc.vnis[i], false));
+	list = json_dumps(vnis, JSON_COMPACT);
+	json_decref(vnis);
+	if (out != NULL && list != NULL) {
+		fprintf(out, "{\"version\":%d,\"vnis\":%s,\"vms\":[", SAVED_VERSION, list);
+		saved_vms(out);
+		fprintf(out, "]}\n");
+	}
+	free(list);
+	if (out == NULL || fclose(out) != 0 || size == 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static int saved_restore(const json_t *json, struct error *error)
+{
+	const json_t *vnis = json_object_get(json, "vnis"), *value;
+	json_t *body = json_pack("{s:O?}", "vms", json_object_get(json, "vms"));
+	struct vm_row *rows = NULL;
+	unsigned int count = 0;
+	size_t i;
+	int status = body ? vpc_decode_vms(body, ORIGIN_REST, &rows, &count, error)
+			  : out_of_memory(error);
+
+	if (status == 0)
+		status = vpc_put_vms(rows, count, error);
+	free(rows);
+	json_decref(body);
+	json_array_foreach (vnis, i, value) {
+		struct vpc_vni vni = {.vni = json_integer_value(json_object_get(value, "vni")),
+				      .origin = ORIGIN_REST};
+
+		if (status == 0)
+			status = vpc_decode_vni(value, &vni, error);
+		if (status == 0)
+			status = vpc_put_vni(&vni, error);
+	}
+	return status;
+}
+
+int vpc_start(const struct vpc_config *config, const char *state_dir, struct error *error)
+{
+	struct error ignored;
+	char path[SAVER_PATH];
+	int status = vpc_apply(config, error);
+	json_t *json;
+
+	if (status < 0)
+		return status;
+	snprintf(path, sizeof(path), "%s/vpc.json", state_dir);
+	json = access(path, F_OK) == 0 ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	if (json != NULL && saved_restore(json, &ignored) < 0)
+		log_warning("what was saved in %s is left out: %s: %s", path, ignored.field,
+			    ignored.text);
+	json_decref(json);
+	status = saver_start(&vpc.saver, state_dir, "vpc.json", NULL, error);
+	vpc.saver.print = saved_print;
+	return status;
+}
+
+void vpc_stop(void)
+{
+	saver_stop(&vpc.saver);
+	free(vpc.vnis);
+	memset(&vpc, 0, sizeof(vpc));
+}
+
+void vpc_tick(void)
+{
+	vm_reap(workers_pass_begin, workers_pass_over);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <rte_ether.h>
+
+#include "net/vlan.h"
+#include "path/worker.h"
+#include "tunnel/vm_table.h"
+
+/*
+ * Packets from inside VNIs, and back into them. A packet of the zone lane, or whose key has a zone,
+ * came in a VXLAN packet; the outer headers still stand in front of it, until it is sent.
+ */
+
+/* Where the IP header of a packet begins at most that is not inside a VXLAN packet. */
+enum { L3_OUTER_MAX = RTE_ETHER_HDR_LEN + VLAN_TAGS * sizeof(struct rte_vlan_hdr) };
+
+/* vpc_input.c: is this UDP packet, whose lengths have been checked, a VXLAN packet to weir? */
+bool vpc_is_tunnel(const struct pkt *p);
+/* vpc_input.c: go inside: p->l3 becomes what stands behind the inner Ethernet header. Or drop. */
+bool vpc_decapsulate(struct pkt *p, uint32_t *vni, uint16_t *type);
+/* vpc_input.c: the outer header's. */
+void vpc_outer_source(const struct pkt *p, struct addr *source);
+/* vpc_input.c: a drop for what the inner packet is. */
+void vpc_name_drop(struct pkt *p);
+/* vpc_input.c: as it came, for another worker to go inside again. */
+void vpc_restore(struct pkt *p);
+/* vpc_input.c: does it come from the host that the VM is on, or need it not? */
+bool vpc_is_from_host(const struct pkt *p, const struct vm *vm, const struct vm_host *host);
+/* vpc_input.c: the number of the VM that it comes from, 0: dropped. */
+uint32_t vpc_sender(struct pkt *p);
+
+/* vpc.c: before a packet of a VNI may make a session; false: its fate is settled. */
+bool vpc_first(struct worker *w, struct batch *b, unsigned int at);
+/* vpc.c: the session that it makes is the VM's. */
+void vpc_bind(const struct pkt *p, struct session *s);
+/*
+ * vpc.c: a packet, or a fragment from the server, of a session with SESSION_VPC. True: it has a new
+ * session and is to be forwarded.
+ */
+bool vpc_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		 unsigned int direction);
+/* vpc.c: the session's VM is still there, and the packet comes from its host. Or drop. */
+bool vpc_admit(struct pkt *p, const struct session *s, unsigned int direction);
+/* vpc.c: the way on, and the longest IP packet that it takes, 0: not known. */
+uint16_t vpc_nexthop(const struct pkt *p, const struct session *s, unsigned int direction);
+unsigned int vpc_mtu(const struct pkt *p, const struct session *s, unsigned int direction);
+/* vpc.c: put the outer headers to the VM's host before an IP packet, or before `length` bytes. */
+bool vpc_encapsulate(struct worker *w, struct pkt *p, uint32_t vm);
+bool vpc_wrap(struct worker *w, struct pkt *p, uint32_t vm, uint16_t type, unsigned int length,
+	      uint8_t tos);
+/* vpc.c: send an IP packet, which weir has made itself, to the VM that it is addressed to. */
+void vpc_answer(struct worker *w, struct batch *b, unsigned int at);
+/* vpc.c: ask for the lines that forwarding will read. */
+void vpc_prefetch(const struct worker *w, const struct batch *b);
+
+/* vpc_local.c: ARP, neighbour discovery and ping for weir's own addresses in a VNI. */
+void vpc_local(struct worker *w, struct batch *b, unsigned int at);
+
+static inline bool vpc_is_gone(const struct session *s)
+{
+	return __atomic_load_n(&vm_table[session_vm(s)].host, __ATOMIC_RELAXED) == 0;
+}
