@@ -221,13 +221,18 @@ json_t *bfd_sessions_json(void)
 	return list;
 }
 
-json_t *bfd_accepts_json(void)
+static json_t *accepts_json(bool secrets)
 {
 	json_t *list = json_array();
 
 	for (unsigned int i = 0; i < bfd.accept_count; i++)
-		json_array_append_new(list, bfd_accept_json(&bfd.accepts[i], false));
+		json_array_append_new(list, bfd_accept_json(&bfd.accepts[i], secrets));
 	return list;
+}
+
+json_t *bfd_accepts_json(void)
+{
+	return accepts_json(false);
 }
 
 json_t *bfd_running_json(void)
@@ -236,12 +241,12 @@ json_t *bfd_running_json(void)
 
 	for (uint32_t i = 1; i <= bfd_highest; i++)
 		if (bfd.entries[i].there && !bfd.entries[i].accepted)
-			json_array_append_new(list, bfd_spec_json(&bfd.entries[i].spec, false));
+			json_array_append_new(list, bfd_spec_json(&bfd.entries[i].spec, true));
 	if (json_array_size(list) == 0 && bfd.accept_count == 0) {
 		json_decref(list);
 		return NULL;
 	}
-	return json_pack("{s:o, s:o}", "sessions", list, "accept", bfd_accepts_json());
+	return json_pack("{s:o, s:o}", "sessions", list, "accept", accepts_json(true));
 }
 
 json_t *bfd_events_json(void)

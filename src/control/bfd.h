@@ -74,5 +74,5 @@ json_t *bfd_sessions_json(void);
 json_t *bfd_accepts_json(void);
 /* The last changes of state, the newest first. */
 json_t *bfd_events_json(void);
-/* As the file would have it. */
+/* As the file would have it, secrets included, so that it can be applied. */
 json_t *bfd_running_json(void);

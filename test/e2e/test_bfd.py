@@ -147,6 +147,27 @@ def test_doors(bfd):
     assert refused.value.status == 404
 
 
+def apply(lab, sessions):
+    config = lab.config()
+    config["bfd"]["sessions"] += sessions
+    lab.w.write({**lab.w.config, "bfd": config["bfd"]})
+    return lab.w.ctl("apply", "-f", lab.w.file, check=False)
+
+
+def test_apply(bfd):
+    """The file while weir runs: what differs alone is touched, and what cannot be is refused before anything is."""
+    assert "nothing differs" in apply(bfd, []).stdout
+    assert "1 sessions new or changed, 0 removed" in apply(bfd, [{"peer": "10.90.0.98"}]).stdout
+    refused = apply(bfd, [{"peer": "fd00::5", "kind": "vxlan"}])
+    assert refused.returncode and "bfd.sessions[2].kind: vxlan needs an IPv6 address" in refused.stderr
+    assert bfd.session("single_hop", "10.90.0.98")["origin"] == "file"
+    file = bfd.folder / "running.json"
+    file.write_text(bfd.w.ctl("config").stdout)
+    assert "nothing differs" in bfd.w.ctl("apply", "-f", file).stdout
+    assert "0 sessions new or changed, 1 removed" in apply(bfd, []).stdout
+    wait_for(lambda: all_up(bfd), what="the other sessions are up")
+
+
 def test_wrong_key(bfd):
     """A packet that is not signed as agreed is no sign of life."""
     before = bfd.w.drops().get("bfd_refused", 0)
@@ -203,6 +224,10 @@ def test_open_vswitch(bfd, ovs):
 
 def test_restart(bfd, ovs):
     """An orderly stop tells all peers, none waits for its detection time; sessions come back by themselves."""
+    # Three seconds until it would find out by itself, so that no pause of the machine does.
+    ovs.vsctl("set", "interface", "vx0", "bfd:min_rx=1000")
+    wait_for(lambda: bfd.is_up("vxlan", OVS) and bfd.session("vxlan", OVS)["interval_us"] == 1000000,
+             what="the longer interval was agreed on")
     bfd.w.stop()
     last = wait_for(lambda: (c := [line for line in (ovs.folder / "vswitchd.log").read_text().splitlines()
                                    if "BFD state change" in line]) and "->down" in c[-1] and c[-1],
