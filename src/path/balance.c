@@ -25,6 +25,7 @@
 #include "path/bfd.h"
 #include "path/fragment.h"
 #include "path/nat_log.h"
+#include "path/one_way.h"
 #include "path/room.h"
 #include "path/tunnelled.h"
 #include "path/vpc.h"

@@ -16,6 +16,7 @@
 #include "path/family.h"
 #include "path/fragment.h"
 #include "path/odd.h"
+#include "path/one_way.h"
 #include "path/room.h"
 #include "path/vpc.h"
 #include "session/l4_sctp.h"

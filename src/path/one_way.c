@@ -16,6 +16,8 @@
  * together; a decapsulator need not be able to. IPv6 of no more than 1280 bytes, which has to get
  * through and may not be cut, makes an outer packet that is (RFC 2473, 7.1).
  */
+#include "path/one_way.h"
+
 #include <rte_ip.h>
 
 #include "balance/mode.h"
@@ -23,7 +25,6 @@
 #include "net/nexthop.h"
 #include "path/answer.h"
 #include "path/fragment.h"
-#include "path/worker.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"

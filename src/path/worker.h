@@ -186,13 +186,6 @@ static inline uint16_t route_of_session(struct worker *w, const struct pkt *p, s
 void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 			unsigned int direction);
 
-/* one_way.c: a packet of a session of DR or Tunnel, and an ICMP error about an answer to one. */
-void one_way_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
-		     uint16_t nexthop, unsigned int length);
-void one_way_icmp_error(struct worker *w, struct batch *b, unsigned int at, struct session *s);
-/* one_way.c: to a server that its service's hash has chosen; false: its mode needs a session. */
-bool one_way_without_session(struct worker *w, struct batch *b, unsigned int at, uint32_t server);
-
 /* sweep.c: the slice of the table that is due; fold one session's counters. */
 void sweep(struct worker *w, uint64_t tsc);
 void sweep_fold(struct worker *w, struct session *s);
