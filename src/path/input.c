@@ -213,7 +213,9 @@ static inline bool input_checksum4(const struct pkt *p, const struct rte_ipv4_hd
 
 static enum destiny input_tunnel(struct worker *w, struct pkt *p, bool repair);
 
-static inline enum destiny input_ipv4(struct worker *w, struct pkt *p, bool repair)
+// Inline although tunnels are a second caller: a call for each packet would be paid by all.
+static inline __attribute__((always_inline)) enum destiny input_ipv4(struct worker *w,
+								     struct pkt *p, bool repair)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)pkt_l3(p);
 	unsigned int there = input_there(p), header, length;
@@ -331,7 +333,8 @@ static enum destiny input_icmp6(struct worker *w, struct pkt *p, const uint8_t *
 	return input_flow(w, p);
 }
 
-static enum destiny input_ipv6(struct worker *w, struct pkt *p, bool repair)
+static inline __attribute__((always_inline)) enum destiny input_ipv6(struct worker *w,
+								     struct pkt *p, bool repair)
 {
 	const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)pkt_l3(p);
 	unsigned int there = input_there(p), length, transport, rest;
