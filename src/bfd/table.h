@@ -23,7 +23,8 @@ struct bfd_name {
 	struct addr peer;
 	uint32_t vni;  // of BFD_VXLAN, else 0
 	uint32_t kind; // enum bfd_kind
-};
+	uint32_t zero; // it is hashed in words of eight bytes
+} __attribute__((aligned(8)));
 
 /* What control wants of a session; replaced as a whole. */
 struct bfd_wanted {

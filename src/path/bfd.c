@@ -45,8 +45,8 @@ enum {
 };
 
 /* Of BFD inside VXLAN, as Open vSwitch has them. */
-#define INSIDE_SOURCE	   RTE_BE32(RTE_IPV4(169, 254, 1, 1))
-#define INSIDE_DESTINATION RTE_BE32(RTE_IPV4(169, 254, 1, 0))
+#define INSIDE_SOURCE	   RTE_BE32(0xa9fe0101) // 169.254.1.1
+#define INSIDE_DESTINATION RTE_BE32(0xa9fe0100) // 169.254.1.0
 static const uint8_t inside_mac[RTE_ETHER_ADDR_LEN] = {0x00, 0x23, 0x20, 0x00, 0x00, 0x01};
 
 static uint64_t microseconds(const struct worker *w, uint64_t tsc)
