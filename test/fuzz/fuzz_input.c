@@ -263,6 +263,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	}
 	vpc_begin();
 	bfd_begin();
+	atexit(bfd_table_stop);
 	atexit(services_end);
 	connections_begin(); // from now on there are pairs whose next port can be set
 	lab_flush();
