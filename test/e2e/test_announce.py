@@ -168,7 +168,15 @@ def test_on_link(lab):
     wait_for(lambda: "fd00:a::77" not in node.host.ip("-6", "address", "show"), 5, what="it is gone from everywhere")
 
 
-def test_drain(lab):
+@pytest.fixture
+def undrained(lab):
+    """Whatever becomes of a test: the next one finds all nodes at work."""
+    yield
+    for node in lab.nodes:
+        node.w.ctl("undrain", check=False)
+
+
+def test_drain(lab, undrained):
     """No new request is lost; what still comes is served; sessions are counted down."""
     node = lab.nodes[0]
     file = node.w.folder / f"{node.w.config['instance']}.drain"
@@ -198,6 +206,7 @@ def test_drain(lab):
         kept = lab.client.connect(VIP, 80)
         assert len(lab.client.names(VIP, count=5)) == 5
         assert node.w.service("tcp", VIP, 80)["connections"] == before + 6
+        wait_for(lambda: node.w.get("/v1/drain")["sessions"] == 1, 10, what="only the kept session is left")
         done = node.w.ctl("drain", "--deadline", 2, "--wait", check=False)
         assert done.returncode == 1 and "the deadline has passed, 1 sessions are left" in done.stderr
         assert re.search(r"draining: [1-9]\d* sessions left, [0-2] s until the deadline", done.stdout)

@@ -115,7 +115,7 @@ def test_a_server_leaves_and_comes_back(two):
 def test_unknown_mid_stream_is_reset(two):
     """As in every mode: a connection that weir does not know ends at once."""
     keep = Keep(two.client, VIP)
-    two.w.kill()
+    two.w.stop()
     two.w.start()
     with pytest.raises(OSError):
         keep.ask()
