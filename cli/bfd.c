@@ -84,19 +84,9 @@ static enum exit_code place_session(const struct arguments *arguments, char path
 static enum exit_code bfd_show(struct client *client, const struct arguments *arguments)
 {
 	char path[PLACE_TEXT];
-	json_t *answer;
 	enum exit_code code = place_session(arguments, path);
 
-	if (code == EXIT_OK)
-		code = client_get(client, path, &answer);
-	if (code != EXIT_OK)
-		return code;
-	if (arguments->json)
-		json_print(answer);
-	else
-		object_print(answer, 0);
-	json_decref(answer);
-	return EXIT_OK;
+	return code == EXIT_OK ? place_show(client, arguments, path) : code;
 }
 
 static enum exit_code bfd_put(struct client *client, const struct arguments *arguments)

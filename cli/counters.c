@@ -28,22 +28,12 @@ static enum exit_code zero_run(struct client *client, const struct arguments *ar
 	return client_request(client, "POST", path, NULL, NULL);
 }
 
-static enum exit_code answer_show(const struct arguments *arguments, json_t *answer)
-{
-	if (arguments->json)
-		json_print(answer);
-	else
-		object_print(answer, 0);
-	json_decref(answer);
-	return EXIT_OK;
-}
-
 static enum exit_code timeout_list(struct client *client, const struct arguments *arguments)
 {
 	json_t *answer;
 	enum exit_code code = client_get(client, "/v1/timeouts", &answer);
 
-	return code == EXIT_OK ? answer_show(arguments, answer) : code;
+	return code == EXIT_OK ? place_print(arguments, answer) : code;
 }
 
 /* "established=100" into the body; "established=" is the default again. */
@@ -93,7 +83,7 @@ static enum exit_code nat_log_show(struct client *client, const struct arguments
 	json_t *answer;
 	enum exit_code code = client_get(client, "/v1/nat_log", &answer);
 
-	return code == EXIT_OK ? answer_show(arguments, answer) : code;
+	return code == EXIT_OK ? place_print(arguments, answer) : code;
 }
 
 static enum exit_code nat_log_set(struct client *client, const struct arguments *arguments)
@@ -106,7 +96,7 @@ static enum exit_code ipvs_list(struct client *client, const struct arguments *a
 	json_t *answer;
 	enum exit_code code = client_get(client, "/v1/ipvs", &answer);
 
-	return code == EXIT_OK ? answer_show(arguments, answer) : code;
+	return code == EXIT_OK ? place_print(arguments, answer) : code;
 }
 
 const struct command counters_commands[] = {

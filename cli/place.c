@@ -185,6 +185,25 @@ enum exit_code place_delete(struct client *client, const char *path)
 	return client_request(client, "DELETE", path, NULL, NULL);
 }
 
+enum exit_code place_show(struct client *client, const struct arguments *arguments,
+			  const char *path)
+{
+	json_t *answer;
+	enum exit_code code = client_get(client, path, &answer);
+
+	return code == EXIT_OK ? place_print(arguments, answer) : code;
+}
+
+enum exit_code place_print(const struct arguments *arguments, json_t *answer)
+{
+	if (arguments->json)
+		json_print(answer);
+	else
+		object_print(answer, 0);
+	json_decref(answer);
+	return EXIT_OK;
+}
+
 enum exit_code place_list(struct client *client, const struct arguments *arguments,
 			  const char *path, const char *name, const struct column *columns)
 {

@@ -33,6 +33,10 @@ enum exit_code place_add(struct client *client, const struct arguments *argument
 enum exit_code place_set(struct client *client, const struct arguments *arguments,
 			 const char *path);
 enum exit_code place_delete(struct client *client, const char *path);
+/* GET an object, and print all of it; or one that is there, which is freed. */
+enum exit_code place_show(struct client *client, const struct arguments *arguments,
+			  const char *path);
+enum exit_code place_print(const struct arguments *arguments, json_t *answer);
 
 struct column;
 /* GET and print the array of the answer (answer_array), in columns for people or as JSON. */

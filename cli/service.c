@@ -174,7 +174,6 @@ static enum exit_code service_list(struct client *client, const struct arguments
 static enum exit_code service_show(struct client *client, const struct arguments *arguments)
 {
 	char path[PLACE_TEXT], *query;
-	json_t *answer;
 	enum exit_code code = place_service(arguments, 0, path);
 
 	if (code != EXIT_OK)
@@ -182,15 +181,7 @@ static enum exit_code service_show(struct client *client, const struct arguments
 	query = arguments_query(arguments);
 	strncat(path, query, sizeof(path) - strlen(path) - 1);
 	free(query);
-	code = client_get(client, path, &answer);
-	if (code != EXIT_OK)
-		return code;
-	if (arguments->json)
-		json_print(answer);
-	else
-		object_print(answer, 0);
-	json_decref(answer);
-	return EXIT_OK;
+	return place_show(client, arguments, path);
 }
 
 /* "192.168.1.2:80,100" as an entry of "servers"; a WAN address of a match has no port. */

@@ -45,17 +45,7 @@ static enum exit_code vpc_list(struct client *client, const struct arguments *ar
 
 static enum exit_code vpc_show(struct client *client, const struct arguments *arguments)
 {
-	json_t *answer;
-	enum exit_code code = client_get(client, "/v1/vpc", &answer);
-
-	if (code != EXIT_OK)
-		return code;
-	if (arguments->json)
-		json_print(answer);
-	else
-		object_print(answer, 0);
-	json_decref(answer);
-	return EXIT_OK;
+	return place_show(client, arguments, "/v1/vpc");
 }
 
 /* "96", "172.16.25.30" -> "/v1/vpc/vms/96/172.16.25.30". */

@@ -49,16 +49,6 @@ static int decode_kind(struct decode *d, const json_t *value, const struct field
 	return status;
 }
 
-static int decode_unicast(struct decode *d, const json_t *value, const struct field *field,
-			  void *target)
-{
-	int status = decode_address(d, value, field, target);
-
-	return status < 0
-		       ? status
-		       : document_check_unicast(d, (struct addr *)((char *)target + field->offset));
-}
-
 static int decode_refused(struct decode *d, const json_t *value, const struct field *field,
 			  void *target)
 {
@@ -127,9 +117,9 @@ static int decode_auth(struct decode *d, const json_t *value, const struct field
 /* clang-format on */
 
 static const struct field session_fields[] = {
-	{"peer", decode_unicast, FIELD_OF(struct row, spec.name.peer), .required = true},
+	{"peer", document_decode_unicast, FIELD_OF(struct row, spec.name.peer), .required = true},
 	{"vni", decode_integer, FIELD_OF(struct row, spec.name.vni), .maximum = VNI_MAX},
-	{"local", decode_unicast, FIELD_OF(struct row, spec.local)},
+	{"local", document_decode_unicast, FIELD_OF(struct row, spec.local)},
 	{"passive", decode_boolean, FIELD_OF(struct row, spec.config.passive)},
 	COMMON_FIELDS,
 	{NULL},

@@ -42,16 +42,6 @@ void vpc_config_free(struct vpc_config *config)
 	vpc_config_drop_lists(config);
 }
 
-static int decode_unicast(struct decode *d, const json_t *value, const struct field *field,
-			  void *target)
-{
-	int status = decode_address(d, value, field, target);
-
-	return status < 0
-		       ? status
-		       : document_check_unicast(d, (struct addr *)((char *)target + field->offset));
-}
-
 /* The MAC of one station. */
 static int decode_station(struct decode *d, const json_t *value, const struct field *field,
 			  void *target)
@@ -72,9 +62,9 @@ static int decode_station(struct decode *d, const json_t *value, const struct fi
 static const struct field vm_fields[] = {
 	{"vni", decode_integer, FIELD_OF(struct vm_row, vni), .minimum = 1, .maximum = VNI_MAX,
 	 .required = true},
-	{"address", decode_unicast, FIELD_OF(struct vm_row, addr), .required = true},
+	{"address", document_decode_unicast, FIELD_OF(struct vm_row, addr), .required = true},
 	{"mac", decode_station, FIELD_OF(struct vm_row, mac), .required = true},
-	{"host", decode_unicast, FIELD_OF(struct vm_row, host), .required = true},
+	{"host", document_decode_unicast, FIELD_OF(struct vm_row, host), .required = true},
 	{"origin", decode_ignore},
 	{NULL},
 };
@@ -261,7 +251,8 @@ static int decode_addresses(struct decode *d, const json_t *value, const struct 
 	tunnel->address_count = 0;
 	for (size_t i = 0; i < count && status == 0; i++) {
 		length = decode_enter(d, "[%zu]", i);
-		status = decode_unicast(d, json_array_get(value, i), &place, &tunnel->addresses[i]);
+		status = document_decode_unicast(d, json_array_get(value, i), &place,
+						 &tunnel->addresses[i]);
 		if (status == 0 && i == 1 &&
 		    tunnel->addresses[0].family == tunnel->addresses[1].family)
 			status = decode_fail(d, -EINVAL,

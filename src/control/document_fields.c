@@ -206,8 +206,8 @@ int document_check_unicast(struct decode *d, const struct addr *addr)
 	return 0;
 }
 
-static int decode_unicast(struct decode *d, const json_t *value, const struct field *field,
-			  void *target)
+int document_decode_unicast(struct decode *d, const json_t *value, const struct field *field,
+			    void *target)
 {
 	int status = decode_address(d, value, field, target);
 
@@ -250,7 +250,7 @@ static int decode_claim(struct decode *d, const json_t *value, const struct fiel
 	}
 
 const struct field document_local_fields[] = {
-	{"address", decode_unicast, FIELD_OF(struct model_local, addr), .required = true},
+	{"address", document_decode_unicast, FIELD_OF(struct model_local, addr), .required = true},
 	{"interface", decode_interface, FIELD_OF(struct model_local, iface), .minimum = 1,
 	 .required = true},
 	{"claim", decode_claim},
@@ -398,7 +398,7 @@ static int decode_tunnel(struct decode *d, const json_t *value, const struct fie
 }
 
 const struct field document_server_fields[] = {
-	{"address", decode_unicast, FIELD_OF(struct model_server, addr), .required = true},
+	{"address", document_decode_unicast, FIELD_OF(struct model_server, addr), .required = true},
 	{"port", decode_integer, FIELD_OF(struct model_server, port), .maximum = 65535},
 	{"weight", decode_integer, FIELD_OF(struct model_server, weight), .maximum = 65535},
 	{"mode", decode_mode, FIELD_OF(struct model_server, mode), .minimum = 1},
@@ -592,7 +592,7 @@ static int decode_conn_timeout(struct decode *d, const json_t *value, const stru
 }
 
 static const struct field service_fields[] = {
-	{"vip", decode_unicast, FIELD_OF(struct model_service, key.vip)},
+	{"vip", document_decode_unicast, FIELD_OF(struct model_service, key.vip)},
 	{"port", decode_integer, FIELD_OF(struct model_service, key.port), .maximum = 65535},
 	{"port_end", decode_integer, FIELD_OF(struct model_service, key.port_end),
 	 .maximum = 65535},

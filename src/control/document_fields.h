@@ -30,6 +30,8 @@ int document_decode_locals(struct decode *d, const json_t *value, struct model_l
 int document_decode_marks(struct decode *d, const json_t *list, struct model_marks *marks);
 /* An address that one host can have. */
 int document_check_unicast(struct decode *d, const struct addr *addr);
+int document_decode_unicast(struct decode *d, const json_t *value, const struct field *field,
+			    void *target);
 /* The field `check` of a service, of a real server, and both together; see document_check.c. */
 int document_decode_check(struct decode *d, const json_t *value, const struct field *field,
 			  void *target);
