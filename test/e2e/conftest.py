@@ -3,6 +3,8 @@
 
 import os
 import signal
+import threading
+import time
 
 import pytest
 
@@ -29,6 +31,31 @@ def pytest_sessionstart(session):
 open_labs = []
 
 
+class Pauses:
+    """When this machine ran nobody, and for how long: a thread that sleeps 20 ms, and when it woke."""
+
+    LONG = 0.1
+
+    def __init__(self):
+        self.seen = []
+        threading.Thread(target=self.body, daemon=True).start()
+
+    def body(self):
+        before = time.time()
+        while True:
+            time.sleep(0.02)
+            now = time.time()
+            if now - before > self.LONG:
+                self.seen.append((before, now))
+            before = now
+
+    def longest_ms(self, begin, end):
+        return int(max((1000 * (b - a) for a, b in self.seen if a < end and b > begin), default=0))
+
+
+pauses = Pauses()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
@@ -37,7 +64,10 @@ def pytest_runtest_makereport(item, call):
         for lab in open_labs:
             report.sections.append(("weir", lab.report()))
         # Whether the machine had its processors: the load, and the ticks of each kind since it began.
-        report.sections.append(("machine", f"load {os.getloadavg()}, {open('/proc/stat').readline()}"))
+        paused = pauses.longest_ms(call.start, call.stop)
+        item.user_properties.append(("pause_ms", paused))
+        report.sections.append(("machine", f"longest pause {paused} ms, load {os.getloadavg()}, "
+                                           f"{open('/proc/stat').readline()}"))
 
 
 @pytest.fixture(scope="module")
