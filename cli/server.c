@@ -22,6 +22,8 @@ static const struct option server_options[] = {
 	{"mode", 'm', OPTION_TEXT, "NAME", "mode",
 	 "forwarding mode, instead of the service's: fullnat, nat, dr or tunnel",
 	 "fullnat nat dr tunnel snat"},
+	{"vni", 0, OPTION_NUMBER, "VNI", "vni",
+	 "it is a VM of this VNI, wherever the VM table says", NULL},
 	{"tunnel", 0, OPTION_TEXT, "TYPE[:PORT][+CHECKSUM]", "tunnel",
 	 "of mode tunnel: ipip, gre, gre+full, gue:6080, gue:6080+full or gue:6080+remote",
 	 "ipip gre gre+full gue:6080 gue:6080+full gue:6080+remote"},
@@ -54,6 +56,7 @@ static void server_rows_append(json_t *rows, json_t *service)
 		json_object_set(row, "vip", json_object_get(service, "vip"));
 		json_object_set(row, "vip_port", json_object_get(service, "port"));
 		json_object_update(row, server);
+		json_object_set(row, "address_vni", json_object_get(server, "vni"));
 		if (json_object_get(service, "vni"))
 			json_object_set(row, "vni", json_object_get(service, "vni"));
 		json_array_append_new(rows, row);

@@ -84,9 +84,9 @@ static char *endpoint_cell(const json_t *row, const char *field, const char *plu
 	if (!port)
 		return strdup(address);
 	// In a VNI: "172.16.25.13@96:80", as commands take it.
-	if (!strcmp(name, "vip") && json_object_get(row, "vni"))
-		snprintf(vni, sizeof(vni), "@%lld",
-			 (long long)json_integer_value(json_object_get(row, "vni")));
+	const json_t *number = json_object_get(row, !strcmp(name, "vip") ? "vni" : "address_vni");
+	if (number && (!strcmp(name, "vip") || !strcmp(name, "address")))
+		snprintf(vni, sizeof(vni), "@%lld", (long long)json_integer_value(number));
 	if (asprintf(&text, strchr(address, ':') ? "[%s]%s:%lld" : "%s%s:%lld", address, vni,
 		     (long long)json_integer_value(port)) < 0)
 		abort();

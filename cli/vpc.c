@@ -26,6 +26,8 @@ static const struct option set_options[] = {
 	 "the longest IP packet inside (default: what the way to the host leaves)", NULL},
 	{"check-host", 0, OPTION_BOOLEAN, "yes|no", "check_host",
 	 "drop packets of VMs that come from another host than theirs (default yes)", "yes no"},
+	{"local-address", 0, OPTION_WORDS, "ADDRESS/LENGTH,...|none", "local_addresses",
+	 "weir's own towards VMs: needed by real servers in the VNI", "none"},
 	{0},
 };
 

@@ -14,6 +14,7 @@
 #include "net/nexthop.h"
 #include "tunnel/source.h"
 #include "tunnel/template.h"
+#include "tunnel/vm_table.h"
 #include "net/retire.h"
 
 /*
@@ -81,35 +82,59 @@ void server_stop(void)
 	free_count = high = leaving_count = leaving_room = 0;
 }
 
-uint32_t server_create(const struct addr *addr, uint16_t port, uint8_t protocol, uint32_t service)
+/* The number of a server that is otherwise complete, 0: there is none left. */
+static uint32_t server_enter(struct server *server)
 {
-	uint32_t path = path_watch(addr), number;
-	uint16_t generation;
+	uint32_t number;
 
-	if (path == 0)
-		return 0;
-	if (free_count > 0) {
+	if (free_count > 0)
 		number = free_numbers[--free_count];
-	} else if (high + 1 < SERVER_MAX) {
+	else if (high + 1 < SERVER_MAX)
 		number = ++high;
-	} else {
-		path_release(path);
+	else
 		return 0;
-	}
 	for (unsigned int i = 0; i < counts_workers(); i++)
 		memset(&counts_servers(i)[number], 0, sizeof(struct server_count));
-	generation = server_table[number].generation + 1;
-	server_table[number] = (struct server){
-		.generation = generation,
-		.sticky = 1,
+	server->generation = server_table[number].generation + 1;
+	server->sticky = 1;
+	server->in_use = 1;
+	server_table[number] = *server;
+	server_path[number] = server->path;
+	return number;
+}
+
+uint32_t server_create(const struct addr *addr, uint16_t port, uint8_t protocol, uint32_t service)
+{
+	struct server server = {
 		.addr = *addr,
 		.port = port,
 		.protocol = protocol,
-		.in_use = 1,
-		.path = path,
+		.path = path_watch(addr),
 		.service = service,
 	};
-	server_path[number] = path;
+	uint32_t number = server.path ? server_enter(&server) : 0;
+
+	if (number == 0 && server.path)
+		path_release(server.path);
+	return number;
+}
+
+uint32_t server_create_vm(uint32_t vni, const struct addr *addr, uint16_t port, uint8_t protocol,
+			  uint32_t service)
+{
+	struct server server = {
+		.addr = *addr,
+		.port = port,
+		.protocol = protocol,
+		.path = PATH_NONE,
+		.service = service,
+		.vm = vm_hold(vni, addr),
+		.zone = vni,
+	};
+	uint32_t number = server.vm ? server_enter(&server) : 0;
+
+	if (number == 0 && server.vm)
+		vm_let_go(server.vm);
 	return number;
 }
 
@@ -200,7 +225,10 @@ unsigned int server_reap(void)
 			leaving[kept++] = leaving[i];
 			continue;
 		}
-		path_release(server_table[number].path);
+		if (server_table[number].vm)
+			vm_let_go(server_table[number].vm);
+		else
+			path_release(server_table[number].path);
 		template_clear(number);
 		if (server_table[number].tunnel_end)
 			address_set_remove(ADDRESS_TUNNEL, &server_table[number].addr);

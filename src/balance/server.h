@@ -14,6 +14,9 @@
  * session uses it, so that removing a server from its service touches no session: the server is
  * then "leaving", serves what it has, and is freed when the last session is gone.
  *
+ * A server in a VNI is a VM: it has no path of its own, the line of the VM table says where it is
+ * now (tunnel/vm_table.h).
+ *
  * Numbers start at 1. The control thread makes and removes; workers read `server_table`.
  */
 enum { SERVER_MAX = 1 << 20 };
@@ -29,6 +32,8 @@ struct server {
 	uint8_t tunnel_end : 1;	 // its address is in ADDRESS_TUNNEL
 	uint32_t path;		 // how to reach it (net/nexthop.h); constant while in use
 	uint32_t service;	 // number of its service, for the service's own counters
+	uint32_t vm;		 // of a server in a VNI: its number in the VM table; constant
+	uint32_t zone;		 // the VNI, 0: of the underlay; constant
 	uint16_t mss;		 // of its service: clamp both sides' SYN to this, 0: path MTU only
 	uint16_t generation;	 // changes with each use of the number
 	uint8_t removed;	 // enum removed_action: what its service wants when it is removed
@@ -42,6 +47,9 @@ extern uint32_t *server_path;	    // path of each, apart and dense: all that a k
 
 /* Watches the path too. The number, or 0 when the table or the path table is full. */
 uint32_t server_create(const struct addr *addr, uint16_t port, uint8_t protocol, uint32_t service);
+/* The same of one in a VNI, whether the VM table has it or not; 0: a table is full. */
+uint32_t server_create_vm(uint32_t vni, const struct addr *addr, uint16_t port, uint8_t protocol,
+			  uint32_t service);
 /* Before it is published: how it is reached by a tunnel. Its sessions rely on that for good. */
 void server_set_tunnel(uint32_t server, const struct tunnel_settings *settings,
 		       const struct addr *source);

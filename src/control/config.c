@@ -202,7 +202,9 @@ static int config_fill(const json_t *json, struct config *config, struct error *
 	status = announce_config_check(config, error);
 	if (status < 0)
 		return status;
-	return document_decode(json, &source, &config->document, error);
+	status = document_decode(json, &source, &config->document, error);
+	return status < 0 ? status
+			  : vpc_config_check_servers(&config->vpc, &config->document, error);
 }
 
 int config_decode(const json_t *json, const struct config *running, struct config *config,

@@ -174,12 +174,47 @@ static int decode_check_host(struct decode *d, const json_t *value, const struct
 	return 0;
 }
 
+static int decode_local(struct decode *d, const json_t *value, struct vpc_vni *vni)
+{
+	const char *text = json_string_value(value);
+	struct prefix *local = &vni->locals[vni->local_count];
+
+	if (text == NULL || strchr(text, '/') == NULL || prefix_parse(text, local) < 0)
+		return decode_fail(d, -EINVAL,
+				   "must be an address with its prefix length, such as "
+				   "172.16.25.1/24");
+	for (unsigned int i = 0; i < vni->local_count; i++)
+		if (addr_equal(&vni->locals[i].addr, &local->addr))
+			return decode_fail(d, -EINVAL, "is the same as [%u]", i);
+	return document_check_unicast(d, &local->addr);
+}
+
+static int decode_vni_locals(struct decode *d, const json_t *value, const struct field *field,
+			     void *target)
+{
+	struct vpc_vni *vni = target;
+	size_t length, count;
+	int status = decode_list_size(d, value, VNI_LOCALS_MAX, &count);
+
+	vni->local_count = 0;
+	for (size_t i = 0; i < count && status == 0; i++) {
+		length = decode_enter(d, "[%zu]", i);
+		status = decode_local(d, json_array_get(value, i), vni);
+		if (status < 0)
+			return status;
+		vni->local_count++;
+		decode_leave(d, length);
+	}
+	return status;
+}
+
 static const struct field vni_fields[] = {
 	{"vni", decode_integer, FIELD_OF(struct vpc_vni, vni), .minimum = 1, .maximum = VNI_MAX,
 	 .required = true},
 	{"mtu", decode_integer, FIELD_OF(struct vpc_vni, settings.mtu), .minimum = MTU_MIN,
 	 .maximum = MTU_MAX},
 	{"check_host", decode_check_host},
+	{"local_addresses", decode_vni_locals},
 	{"learn", decode_later, .more = "learning VMs from traffic"},
 	{"origin", decode_ignore},
 	{NULL},
@@ -316,6 +351,65 @@ int decode_vpc(struct decode *d, const json_t *value, const struct field *field,
 				   "of each family at most");
 	}
 	return check_families(d, vpc);
+}
+
+/* Real servers in a VNI */
+
+static bool vni_has_local(const struct vpc_vni *vni, uint8_t family)
+{
+	for (unsigned int i = 0; vni != NULL && i < vni->local_count; i++)
+		if (vni->locals[i].addr.family == family)
+			return true;
+	return false;
+}
+
+int vpc_judge_server(const struct vpc_vni *vni, uint32_t number, const struct addr *server,
+		     struct error *error)
+{
+	if (vni_has_local(vni, server->family))
+		return 0;
+	return error_set(error, -EINVAL, "vni",
+			 "weir has no local address of IPv%c in VNI %u: it is one of "
+			 "local_addresses in the settings of the VNI",
+			 server->family == AF_INET6 ? '6' : '4', number);
+}
+
+static const struct vpc_vni *config_vni(const struct vpc_config *config, uint32_t number)
+{
+	for (unsigned int i = 0; i < config->vni_count; i++)
+		if (config->vnis[i].vni == number)
+			return &config->vnis[i];
+	return NULL;
+}
+
+static int config_check_servers(const struct vpc_config *config,
+				const struct model_service *service, struct error *error)
+{
+	char name[SERVICE_TEXT], server[ENDPOINT_TEXT];
+
+	for (unsigned int i = 0; i < service->server_count; i++) {
+		const struct model_server *s = &service->servers[i];
+		struct error inner;
+
+		if (s->vni == 0 ||
+		    vpc_judge_server(config_vni(config, s->vni), s->vni, &s->addr, &inner) == 0)
+			continue;
+		return error_set(error, inner.code, "services",
+				 "%s, servers, %s: vni: %s (vpc.vnis of this file)",
+				 model_service_format(&service->key, name),
+				 endpoint_format(&s->addr, s->port, server), inner.text);
+	}
+	return 0;
+}
+
+int vpc_config_check_servers(const struct vpc_config *config, const struct document *document,
+			     struct error *error)
+{
+	int status = 0;
+
+	for (unsigned int i = 0; i < document->service_count && status == 0; i++)
+		status = config_check_servers(config, document->services[i], error);
+	return status;
 }
 
 json_t *vpc_config_json(const struct vpc_config *config)

@@ -273,6 +273,8 @@ int document_decode_server(const json_t *body, const struct service_key *key,
 	if (status == 0)
 		status = document_check_wan(&d, key, server);
 	if (status == 0)
+		status = document_judge_server_vni(&d, server);
+	if (status == 0)
 		status = document_judge_server(&d, server);
 	if (status == 0)
 		status = document_check_vni(key, server, error);

@@ -409,7 +409,8 @@ const struct field document_server_fields[] = {
 	{"inhibit", decode_later, .more = "inhibiting a real server"},
 	{"upper_threshold", decode_later, .more = "limiting connections of a real server"},
 	{"lower_threshold", decode_later, .more = "limiting connections of a real server"},
-	{"vni", decode_later, .more = "a real server in a VNI"},
+	{"vni", document_decode_server_vni},
+	{"host", decode_finding},
 	{"tunnel", decode_tunnel},
 	{"check", document_decode_server_check},
 	{"health", decode_health, FIELD_OF(struct model_server, health)},
@@ -457,6 +458,8 @@ static int server_entry(struct decode *d, const json_t *value, void *item)
 	status = decode_object(d, value, document_server_fields, server);
 	if (status == 0)
 		status = document_check_wan(d, &context->service->key, server);
+	if (status == 0)
+		status = document_judge_server_vni(d, server);
 	return status < 0 ? status : document_judge_server(d, server);
 }
 

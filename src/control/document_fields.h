@@ -62,10 +62,13 @@ int document_judge_key(struct decode *d, const json_t *json, const struct model_
 /* A real server without a port of its own. */
 int document_check_port(struct decode *d, const struct model_server *server);
 /*
- * The field `vni` of a service, and what does not go with it; see document_vni.c.
+ * The field `vni` of a service or of a real server, and what does not go with it; see document_vni.c.
  */
 int document_decode_vni(struct decode *d, const json_t *value, const struct field *field,
 			void *target);
+int document_decode_server_vni(struct decode *d, const json_t *value, const struct field *field,
+			       void *target);
+int document_judge_server_vni(struct decode *d, const struct model_server *server);
 int document_judge_vni(struct decode *d, const struct model_service *service);
 /* A real server that is put into a service. */
 int document_check_vni(const struct service_key *key, const struct model_server *server,

@@ -4,6 +4,7 @@
 #include "control/match_number.h"
 #include "control/server_drain.h"
 #include "control/service_key.h"
+#include "tunnel/vm_table.h"
 
 /*
  * Objects of the model as JSON. What has its default value is written all the same where people
@@ -96,6 +97,20 @@ static json_t *tunnel_json(const struct tunnel_settings *tunnel)
 	return object;
 }
 
+/* Where a real server in a VNI is now; null: the VM table does not have it. */
+static json_t *host_json(const struct model_server *server)
+{
+	uint32_t number = vm_find(server->vni, &server->addr);
+	const struct vm_host *host = vm_host_of(&vm_table[number]);
+	char text[ADDR_TEXT];
+	struct addr addr;
+
+	if (host == NULL)
+		return json_null();
+	vm_host_address(host, &addr);
+	return json_string(addr_format(&addr, text));
+}
+
 json_t *document_server_json(const struct model_server *server, bool marks)
 {
 	char text[ADDR_TEXT];
@@ -106,6 +121,10 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 		json_object_set_new(object, "mode", json_string(server->mode));
 	if (server->tunnel.type != TUNNEL_IPIP)
 		json_object_set_new(object, "tunnel", tunnel_json(&server->tunnel));
+	if (server->vni)
+		json_object_set_new(object, "vni", json_integer(server->vni));
+	if (server->vni && marks)
+		json_object_set_new(object, "host", host_json(server));
 	if (server->check == &check_none)
 		json_object_set_new(object, "check", json_null());
 	else if (server->check != NULL)

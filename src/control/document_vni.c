@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/document_fields.h"
+#include "control/vpc.h"
 #include "tunnel/vm_table.h"
 
 /*
@@ -18,12 +19,69 @@ int document_decode_vni(struct decode *d, const json_t *value, const struct fiel
 	return decode_integer(d, value, field, target);
 }
 
+/*
+ * The field `vni` of a real server: it is a VM. Of a file, whether weir has a local address in the
+ * VNI is judged when the whole file is known; what was saved is taken as it is.
+ */
+int document_decode_server_vni(struct decode *d, const json_t *value, const struct field *field,
+			       void *target)
+{
+	const struct field place = {FIELD_OF(struct model_server, vni), .minimum = 1,
+				    .maximum = VNI_MAX};
+
+	return decode_integer(d, value, &place, target);
+}
+
+static int vni_fail(struct decode *d, const char *text)
+{
+	decode_enter(d, ".vni");
+	return decode_fail(d, -EINVAL, "%s", text);
+}
+
+int document_judge_server_vni(struct decode *d, const struct model_server *server)
+{
+	const struct document_context *context = d->context;
+	const struct model_service *service = context->service;
+	struct error inner;
+
+	if (server->vni == 0)
+		return 0;
+	if (service->key.zone != 0)
+		return vni_fail(d, "is not for a real server of a service in a VNI, whose real "
+				   "servers are of the underlay");
+	if (service->key.kind == SERVICE_MATCH)
+		return vni_fail(d, "is not for a WAN address");
+	if (strcmp(model_server_mode(service, server), "fullnat") != 0)
+		return vni_fail(d, "is only for a real server of mode fullnat");
+	if (server->addr.family != service->key.vip.family) {
+		decode_enter(d, ".address");
+		return decode_fail(d, -EINVAL,
+				   "is not of the VIP's family, as it must be of a real server in "
+				   "a VNI");
+	}
+	if (context->source->origin == ORIGIN_FILE ||
+	    vpc_check_server(server->vni, &server->addr, &inner) == 0)
+		return 0;
+	return vni_fail(d, inner.text);
+}
+
+static int judge_symmetric(struct decode *d, const struct model_service *service)
+{
+	for (unsigned int i = 0; service->symmetric_return && i < service->server_count; i++)
+		if (service->servers[i].vni != 0) {
+			decode_enter(d, ".symmetric_return");
+			return decode_fail(d, -EINVAL,
+					   "is not for a service with real servers in a VNI");
+		}
+	return 0;
+}
+
 int document_judge_vni(struct decode *d, const struct model_service *service)
 {
 	char text[ADDR_TEXT];
 
 	if (service->key.zone == 0)
-		return 0;
+		return judge_symmetric(d, service);
 	if (service->key.kind != SERVICE_ADDRESS) {
 		decode_enter(d, ".vni");
 		return decode_fail(d, -EINVAL, "is only for a service by address");

@@ -137,7 +137,7 @@ static bool server_differs(const struct model_server *a, const struct model_serv
 {
 	return a->weight != b->weight || a->check != b->check || a->drain != b->drain ||
 	       a->drain_until != b->drain_until || strcmp(a->mode, b->mode) != 0 ||
-	       memcmp(&a->tunnel, &b->tunnel, sizeof(a->tunnel)) != 0;
+	       a->vni != b->vni || memcmp(&a->tunnel, &b->tunnel, sizeof(a->tunnel)) != 0;
 }
 
 uint32_t model_server_weight(const struct model_server *server)
@@ -162,7 +162,8 @@ bool model_server_same_way(const struct model_service *before, const struct mode
 	bool was = strcmp(model_server_mode(before, old), "tunnel") == 0;
 	bool is = strcmp(model_server_mode(after, new), "tunnel") == 0;
 
-	return was == is && memcmp(&old->tunnel, &new->tunnel, sizeof(old->tunnel)) == 0;
+	return was == is &&
+	       old->vni == new->vni &&memcmp(&old->tunnel, &new->tunnel, sizeof(old->tunnel)) == 0;
 }
 
 bool model_server_is_removed(const struct model_service *service, const struct model_server *server)

@@ -43,6 +43,7 @@ struct model_server {
 	const struct check *check;     // over the service's; NULL: as that, &check_none: none
 	char mode[MODEL_WORD];	       // over the service's; "": as that
 	struct tunnel_settings tunnel; // of mode tunnel; all zero: ipip
+	uint32_t vni;		       // it is a VM of this VNI, 0: of the underlay
 };
 
 /* A local address, of a service or of the pool. */
@@ -104,7 +105,7 @@ char *model_service_format(const struct service_key *key, char text[static SERVI
 
 /*
  * Do sessions of `old`, a server of `before`, and of `new`, the same one of `after`, go by one way?
- * Sessions rely on their server's tunnel, so that another one makes another server.
+ * Sessions rely on their server's tunnel or VNI, so that another one makes another server.
  */
 bool model_server_same_way(const struct model_service *before, const struct model_server *old,
 			   const struct model_service *after, const struct model_server *new);

@@ -85,6 +85,17 @@ static void server_prepare_tunnel(const struct model_service *service,
 	server_set_tunnel(server->number, &server->tunnel, &source);
 }
 
+/* A number for a new server. */
+static uint32_t server_make(const struct model_service *service, const struct model_server *server)
+{
+	uint16_t port = htons(server->port);
+
+	if (server->vni != 0)
+		return server_create_vm(server->vni, &server->addr, port, service->key.protocol,
+					service->number);
+	return server_create(&server->addr, port, service->key.protocol, service->number);
+}
+
 static int service_prepare_servers(const struct model_service *before, struct model_service *after,
 				   unsigned int *done, struct error *error)
 {
@@ -96,9 +107,7 @@ static int service_prepare_servers(const struct model_service *before, struct mo
 			old = model_service_find_server(before, &server->addr, server->port);
 		if (old != NULL && !model_server_same_way(before, old, after, server))
 			old = NULL;
-		server->number = old != NULL ? old->number
-					     : server_create(&server->addr, htons(server->port),
-							     after->key.protocol, after->number);
+		server->number = old != NULL ? old->number : server_make(after, server);
 		if (old == NULL)
 			zero_forget_server(server->number);
 		if (server->number == 0)

@@ -53,11 +53,13 @@ static bool session_fits(const struct session_stream *s, const struct session_vi
 /* Written by hand: a million of these pass through here. Nothing in it needs escaping. */
 static void session_add(struct text *text, const struct session_view *view)
 {
-	char client[ADDR_TEXT], vip[ADDR_TEXT], local[ADDR_TEXT], server[ADDR_TEXT], vni[24];
+	char client[ADDR_TEXT], vip[ADDR_TEXT], local[ADDR_TEXT], server[ADDR_TEXT], vni[48];
 
 	vni[0] = '\0';
 	if (view->zone)
 		snprintf(vni, sizeof(vni), "\"vni\":%u,", view->zone);
+	else if (view->server_zone)
+		snprintf(vni, sizeof(vni), "\"server_vni\":%u,", view->server_zone);
 	text_add(text,
 		 "{\"protocol\":\"%s\",\"state\":\"%s\",\"expires\":%u,%s\"client\":\"%s\","
 		 "\"client_port\":%u,\"vip\":\"%s\",\"vip_port\":%u,\"local\":\"%s\","

@@ -152,7 +152,7 @@ int rest_vni_put(struct request *request, struct error *error)
 	status = vpc_decode_vni(body, &vni, error);
 	json_decref(body);
 	if (status == 0)
-		status = vpc_put_vni(&vni, error);
+		status = vpc_change_vni(&vni, error);
 	if (status < 0)
 		return status;
 	log_notice("%s: settings of VNI %u", request_peer(request), vni.vni);

@@ -54,10 +54,28 @@ static int vni_compare(const void *a, const void *b)
 	return x->vni < y->vni ? -1 : x->vni > y->vni;
 }
 
+static int locals_set(const struct vpc_vni *vni, struct error *error)
+{
+	struct addr addresses[VNI_LOCALS_MAX];
+	int status;
+
+	for (unsigned int i = 0; i < vni->local_count; i++)
+		addresses[i] = vni->locals[i].addr;
+	status = vni_local_set(vni->vni, addresses, vni->local_count);
+	if (status == -ENOSPC)
+		return error_set(error, status, "local_addresses",
+				 "there is no room for them: at most %d VMs and addresses of weir",
+				 VM_MAX);
+	return status < 0 ? out_of_memory(error) : 0;
+}
+
 int vpc_put_vni(const struct vpc_vni *vni, struct error *error)
 {
 	struct vpc_vni *place = vni_find(vni->vni);
+	int status = locals_set(vni, error);
 
+	if (status < 0)
+		return status;
 	if (place == NULL) {
 		struct vpc_vni *more = realloc(vpc.vnis, (vpc.vni_count + 1) * sizeof(*more));
 
@@ -73,8 +91,47 @@ int vpc_put_vni(const struct vpc_vni *vni, struct error *error)
 	return 0;
 }
 
+/* Would the real servers of services lose the local addresses that they need? */
+static int check_users(const struct vpc_vni *after, struct error *error)
+{
+	const struct model_service *service;
+	uint32_t cursor = 0;
+
+	while ((service = model_next(&cursor)) != NULL) {
+		for (unsigned int i = 0; i < service->server_count; i++) {
+			const struct model_server *server = &service->servers[i];
+			char name[SERVICE_TEXT], text[ENDPOINT_TEXT];
+			struct error inner;
+
+			if (server->vni != after->vni ||
+			    vpc_judge_server(after, server->vni, &server->addr, &inner) == 0)
+				continue;
+			return error_set(
+				error, -EBUSY, "local_addresses",
+				"are needed by the real server %s of the service %s: remove it "
+				"first, or leave one of its family",
+				endpoint_format(&server->addr, server->port, text),
+				model_service_format(&service->key, name));
+		}
+	}
+	return 0;
+}
+
+int vpc_change_vni(const struct vpc_vni *vni, struct error *error)
+{
+	int status = check_users(vni, error);
+
+	return status < 0 ? status : vpc_put_vni(vni, error);
+}
+
+int vpc_check_server(uint32_t vni, const struct addr *server, struct error *error)
+{
+	return vpc_judge_server(vni_find(vni), vni, server, error);
+}
+
 static void vni_remove(struct vpc_vni *vni)
 {
+	vni_local_set(vni->vni, NULL, 0);
 	vni_set(vni->vni, NULL);
 	memmove(vni, vni + 1, (&vpc.vnis[--vpc.vni_count] - vni) * sizeof(*vni));
 	vpc_changed();
@@ -86,8 +143,25 @@ int vpc_delete_vni(uint32_t number, struct error *error)
 
 	if (vni == NULL)
 		return error_set(error, -ENOENT, "", "VNI %u has no settings", number);
+	if (vni->local_count > 0) {
+		const struct vpc_vni none = {.vni = number};
+		int status = check_users(&none, error);
+
+		if (status < 0)
+			return status;
+	}
 	vni_remove(vni);
 	return 0;
+}
+
+static json_t *locals_json(const struct vpc_vni *vni)
+{
+	json_t *list = json_array();
+	char text[PREFIX_TEXT];
+
+	for (unsigned int i = 0; i < vni->local_count; i++)
+		json_array_append_new(list, json_string(prefix_format(&vni->locals[i], text)));
+	return list;
 }
 
 static json_t *vni_json(const struct vpc_vni *vni, bool marks)
@@ -98,6 +172,8 @@ static json_t *vni_json(const struct vpc_vni *vni, bool marks)
 		json_object_set_new(object, "mtu", json_integer(vni->settings.mtu));
 	if (vni->settings.trusted)
 		json_object_set_new(object, "check_host", json_false());
+	if (vni->local_count > 0)
+		json_object_set_new(object, "local_addresses", locals_json(vni));
 	if (marks)
 		json_object_set_new(object, "origin", json_string(origin_name(vni->origin)));
 	return object;
@@ -207,6 +283,18 @@ static const struct vpc_vni *wanted_vni(const struct vpc_config *wanted, uint32_
 	return NULL;
 }
 
+static bool vni_differs(const struct vpc_vni *a, const struct vpc_vni *b)
+{
+	if (a->settings.mtu != b->settings.mtu || a->settings.trusted != b->settings.trusted ||
+	    a->local_count != b->local_count)
+		return true;
+	for (unsigned int i = 0; i < a->local_count; i++)
+		if (a->locals[i].len != b->locals[i].len ||
+		    !addr_equal(&a->locals[i].addr, &b->locals[i].addr))
+			return true;
+	return false;
+}
+
 static unsigned int vnis_different(const struct vpc_config *wanted)
 {
 	unsigned int different = 0;
@@ -214,8 +302,7 @@ static unsigned int vnis_different(const struct vpc_config *wanted)
 	for (unsigned int i = 0; i < wanted->vni_count; i++) {
 		const struct vpc_vni *vni = &wanted->vnis[i], *now = vni_find(vni->vni);
 
-		different += now == NULL || now->settings.mtu != vni->settings.mtu ||
-			     now->settings.trusted != vni->settings.trusted;
+		different += now == NULL || vni_differs(now, vni);
 	}
 	for (unsigned int i = 0; i < vpc.vni_count; i++)
 		different += vpc.vnis[i].origin == ORIGIN_FILE &&
@@ -392,6 +479,8 @@ int vpc_start(const struct vpc_config *config, const char *state_dir, struct err
 void vpc_stop(void)
 {
 	saver_stop(&vpc.saver);
+	for (unsigned int i = 0; i < vpc.vni_count; i++)
+		vni_local_set(vpc.vnis[i].vni, NULL, 0);
 	free(vpc.vnis);
 	memset(&vpc, 0, sizeof(vpc));
 }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "control/model.h"
 #include "tunnel/vm_table.h"
+#include "tunnel/vni_local.h"
 #include "tunnel/vxlan.h"
 
 /*
@@ -18,6 +19,8 @@ struct vpc_vni {
 	uint32_t vni;
 	uint8_t origin;
 	struct vni_settings settings;
+	struct prefix locals[VNI_LOCALS_MAX]; // weir's towards VMs; the TAP has the lengths
+	unsigned int local_count;
 };
 
 /* The section, decoded. What stands before `vnis` is read once at start. */
@@ -30,6 +33,7 @@ struct vpc_config {
 };
 
 struct config;
+struct document;
 struct decode;
 struct field;
 
@@ -47,6 +51,15 @@ json_t *vpc_running_json(const struct vpc_config *config);
 unsigned int vpc_differences(const struct vpc_config *wanted, json_t *texts);
 /* Can the hosts be reached as weir runs now? */
 int vpc_check(const struct vpc_config *wanted, struct error *error);
+/*
+ * May a real server be in this VNI? weir needs a local address of its family there. -EINVAL without
+ * a field: that is the door's. In the file the file decides, elsewhere what runs.
+ */
+int vpc_judge_server(const struct vpc_vni *vni, uint32_t number, const struct addr *server,
+		     struct error *error);
+int vpc_check_server(uint32_t vni, const struct addr *server, struct error *error);
+int vpc_config_check_servers(const struct vpc_config *config, const struct document *document,
+			     struct error *error);
 /* Make VNIs and VMs of the file be as wanted; what other doors made stays. */
 int vpc_apply(const struct vpc_config *wanted, struct error *error);
 /* What other doors made before a restart comes back, and is kept from now on. */
@@ -66,6 +79,8 @@ json_t *vpc_vm_json(const struct vm_row *row, bool marks);
 
 int vpc_decode_vni(const json_t *body, struct vpc_vni *vni, struct error *error);
 int vpc_put_vni(const struct vpc_vni *vni, struct error *error);
+/* The same, not while a real server needs what it would take away: -EBUSY. */
+int vpc_change_vni(const struct vpc_vni *vni, struct error *error);
 int vpc_delete_vni(uint32_t vni, struct error *error);
 json_t *vpc_vnis_json(bool marks);
 /* Of a path: 1 to 16777215. */

@@ -198,8 +198,8 @@ static bool segment_park(struct worker *w, struct rte_mempool *pool, struct sess
 		.l3 = sizeof(struct rte_ether_hdr),
 		.flags = ipv6 ? PKT_IPV6 : 0,
 	};
-	if ((s->flags & SESSION_VPC) && direction == 0 &&
-	    !vpc_encapsulate(w, &answer, session_vm(s))) {
+	if ((s->flags & SESSION_VPC) && direction != vpc_direction(s) &&
+	    !vpc_encapsulate(w, &answer, vpc_vm(s))) {
 		rte_pktmbuf_free(m);
 		return false;
 	}

@@ -324,7 +324,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	s->server = chosen;
 	s->timeouts = service->timeouts;
 	reason = mode->bind(balancer, service, server, p, s);
-	if (unlikely(reason == DROP_no_local_port) && wide == ipv6 && !(s->flags & SESSION_VPC) &&
+	if (unlikely(reason == DROP_no_local_port) && wide == ipv6 && pkt_zone(p) == 0 &&
 	    lend_begin(w, p, s)) {
 		session_begin(w, b, at, s, wide, number);
 		return;
@@ -351,7 +351,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	balancer->service_counts[service->number].connections++;
 	session_begin(w, b, at, s, wide, number);
 	// Ask for the client's neighbour now, so that it is there when the server answers.
-	if (session_is_two_way(s) && !(s->flags & SESSION_VPC))
+	if (session_is_two_way(s) && vpc_client_is_routed(s))
 		route_of_client(w, s, wide, p->hash);
 }
 

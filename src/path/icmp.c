@@ -191,7 +191,7 @@ void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, stru
 	if (unlikely(s->flags & SESSION_VPC) && !vpc_admit(p, s, direction))
 		return;
 	b->nexthop[at] = s->flags & SESSION_LOCAL ? NEXTHOP_LOCAL
-			 : s->flags & SESSION_VPC ? vpc_nexthop(p, s, direction)
+			 : s->flags & SESSION_VPC ? vpc_nexthop(w, p, s, direction)
 						  : route_of_session(w, p, s, direction);
 	if ((s->form & FORM_KIND) == FORM_FAMILY) {
 		if (!family_icmp_error(w, b, at, s, direction))
@@ -201,6 +201,6 @@ void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, stru
 	else
 		icmp4_translate(w, p, s, direction);
 	p->fate = s->flags & SESSION_LOCAL ? FATE_PUNT : FATE_SEND;
-	if ((s->flags & SESSION_VPC) && direction == 1)
-		vpc_encapsulate(w, p, session_vm(s));
+	if ((s->flags & SESSION_VPC) && direction == vpc_direction(s))
+		vpc_encapsulate(w, p, vpc_vm(s));
 }

@@ -16,7 +16,7 @@ static unsigned int mss_mtu(struct worker *w, struct pkt *p, struct session *s,
 	uint16_t nexthop;
 
 	if (s->flags & SESSION_VPC)
-		return vpc_mtu(p, s, direction);
+		return vpc_mtu(w, p, s, direction);
 	nexthop = route_of_session(w, p, s, direction);
 	return nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].mtu : 0;
 }

@@ -9,8 +9,9 @@
  *                         (FullNAT, NAT64, SNAT's WAN addresses, and Linux's own connections);
  *                         io/steer_home.c says how, for each port by itself
  *   from a server of NAT  by the end that it is sent to: that is the client
- *   from inside a VNI     by the VM, whatever host it is on: not by what a device has hashed, which
- *                         is the outer header, because a VM that moves must find its sessions
+ *   from inside a VNI     to a local address of that VNI by the local port, otherwise by the VM,
+ *                         whatever host it is on: not by what a device has hashed, which is the
+ *                         outer header, because a VM that moves must find its sessions
  *   otherwise             by the end that it is sent from: that is the client, too
  *
  * The two ends of a NAT session have nothing in common but the client's address and port, and the
@@ -34,6 +35,7 @@
 #include "base/hash.h"
 #include "io/steer_home.h"
 #include "path/worker.h"
+#include "tunnel/vm_table.h"
 
 int owner_start(unsigned int workers, struct error *error)
 {
@@ -71,12 +73,22 @@ static struct addr end_address(const struct end *end, bool ipv6)
 	return addr;
 }
 
+static uint32_t zone_of_key(const void *key, bool ipv6)
+{
+	const struct key4 *k4 = key;
+	const struct key6 *k6 = key;
+
+	return (ipv6 ? k6->zone_protocol : k4->zone_protocol) >> 8;
+}
+
+/* Of replies out of a VNI no device knows the tuple: it is hidden in another packet. */
 void owner_home(struct steer_home *home, const void *key, bool ipv6)
 {
 	struct end local = end_of(key, ipv6, true);
-	uint16_t port;
+	uint16_t port = STEER_NO_PORT;
 
-	address_set_local(local.address, ipv6, &port);
+	if (zone_of_key(key, ipv6) == 0)
+		address_set_local(local.address, ipv6, &port);
 	steer_home(home, port, key, ipv6);
 }
 
@@ -156,8 +168,16 @@ owner_of_family(struct worker *w, const struct pkt *p, bool ipv6)
 static unsigned int owner_of_vm(const struct worker *w, const struct pkt *p)
 {
 	bool ipv6 = p->flags & PKT_IPV6;
-	struct end source = end_of(&p->key4, ipv6, false);
+	uint32_t to = ipv6 ? vm_find6(pkt_zone(p), p->key6.destination)
+			   : vm_find4(pkt_zone(p), p->key4.destination);
+	struct end source = end_of(&p->key4, ipv6, false), local;
+	struct steer_home home;
 
+	if (__atomic_load_n(&vm_table[to].local, __ATOMIC_RELAXED)) {
+		local = end_of(&p->key4, ipv6, true);
+		owner_home(&home, &p->key4, ipv6);
+		return steer_home_worker(&home, rte_be_to_cpu_16(local.port));
+	}
 	return owner_by_end(w->count, &source,
 			    ipv6 ? p->key6.zone_protocol : p->key4.zone_protocol);
 }

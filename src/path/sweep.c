@@ -83,7 +83,7 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 		}
 		return;
 	}
-	if (session_is_two_way(s) && !(s->flags & SESSION_VPC)) {
+	if (session_is_two_way(s) && vpc_client_is_routed(s) && s->epoch != w->epoch) {
 		bool wide = entry & ENTRY_WIDE;
 
 		route_of_client(w, s, wide, session_hash(s, wide, 1));

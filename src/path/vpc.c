@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Sessions between VMs and the underlay. Direction 0 comes out of a VNI: its outer source has to be
- * the host that the VM table names, and it leaves as a plain packet to the real server. Direction 1
- * comes from the real server and leaves in a VXLAN packet to the VM's host. Where the VM is, is
- * looked up in its line for each packet, so that a move takes effect at once.
+ * Sessions between VMs and the underlay. The VM is the client, or the real server. What comes out of
+ * the VNI has to have the host that the VM table names as its outer source, and leaves as a plain
+ * packet; what comes from the underlay leaves in a VXLAN packet to the VM's host. Where the VM is,
+ * is looked up in its line for each packet, so that a move takes effect at once.
  *
  * Between the two stands the same rewrite as for any session. Sessions of this kind have
  * SESSION_VPC, which forward() tests together with SESSION_LOCAL: plain sessions pay nothing.
@@ -27,7 +27,7 @@
 
 static const struct vm *vm_of(const struct session *s)
 {
-	return &vm_table[session_vm(s)];
+	return &vm_table[vpc_vm(s)];
 }
 
 bool vpc_first(struct worker *w, struct batch *b, unsigned int at)
@@ -61,19 +61,20 @@ bool vpc_admit(struct pkt *p, const struct session *s, unsigned int direction)
 		pkt_drop(p, DROP_vpc_unknown_vm);
 		return false;
 	}
-	if (direction == 0 && unlikely(!vpc_is_from_host(p, vm, host))) {
+	if (direction != vpc_direction(s) && unlikely(!vpc_is_from_host(p, vm, host))) {
 		pkt_drop(p, DROP_vpc_wrong_host);
 		return false;
 	}
 	return true;
 }
 
-uint16_t vpc_nexthop(const struct pkt *p, const struct session *s, unsigned int direction)
+uint16_t vpc_nexthop(struct worker *w, const struct pkt *p, struct session *s,
+		     unsigned int direction)
 {
 	const struct vm_host *host;
 
-	if (direction == 0)
-		return path_nexthop(server_path[s->server], p->hash);
+	if (direction != vpc_direction(s))
+		return route_of_session(w, p, s, direction);
 	host = vm_host_of(vm_of(s));
 	return host ? path_nexthop(host->path, p->hash) : NEXTHOP_NONE;
 }
@@ -92,26 +93,26 @@ static unsigned int mtu_by(const struct session *s, unsigned int direction, uint
 {
 	if (nexthop < NEXTHOP_FIRST)
 		return 0;
-	return direction == 0 ? nexthop_table[nexthop].mtu
-			      : inner_mtu(vm_of(s), nexthop_table[nexthop].mtu);
+	return direction != vpc_direction(s) ? nexthop_table[nexthop].mtu
+					     : inner_mtu(vm_of(s), nexthop_table[nexthop].mtu);
 }
 
-unsigned int vpc_mtu(const struct pkt *p, const struct session *s, unsigned int direction)
+unsigned int vpc_mtu(struct worker *w, const struct pkt *p, struct session *s,
+		     unsigned int direction)
 {
-	return mtu_by(s, direction, vpc_nexthop(p, s, direction));
+	return mtu_by(s, direction, vpc_nexthop(w, p, s, direction));
 }
 
 /*
- * To a server it may be cut as any packet. VXLAN packets are not (RFC 7348, 4.3), and cutting what
+ * Out of the VNI it may be cut as any packet. VXLAN packets are not (RFC 7348, 4.3), and cutting what
  * is inside would have the VM put together what a server should have sent in smaller pieces.
  */
-static void forward_too_big(struct worker *w, struct batch *b, unsigned int at,
-			    unsigned int direction, uint16_t nexthop, unsigned int length,
-			    unsigned int mtu)
+static void forward_too_big(struct worker *w, struct batch *b, unsigned int at, bool to_vm,
+			    uint16_t nexthop, unsigned int length, unsigned int mtu)
 {
 	struct pkt *p = &b->pkt[at];
 
-	if (direction == 0 && fragment_allowed(p))
+	if (!to_vm && fragment_allowed(p))
 		fragment_forward_cut(w, b, at, nexthop, length);
 	else if (fragment_is_later(p))
 		pkt_drop(p, DROP_needs_fragmentation);
@@ -126,6 +127,7 @@ static void forward_there(struct worker *w, struct batch *b, unsigned int at, st
 	struct pkt *p = &b->pkt[at];
 	const uint8_t *l3 = pkt_l3(p);
 	unsigned int length = forward_length(p, l3), mtu;
+	bool to_vm = direction == vpc_direction(s);
 	uint16_t nexthop;
 
 	if (unlikely(l3[p->flags & PKT_IPV6 ? 7 : 8] <= 1)) {
@@ -135,17 +137,17 @@ static void forward_there(struct worker *w, struct batch *b, unsigned int at, st
 			answer_ttl_exceeded(w, b, at);
 		return;
 	}
-	nexthop = vpc_nexthop(p, s, direction);
+	nexthop = vpc_nexthop(w, p, s, direction);
 	mtu = mtu_by(s, direction, nexthop);
 	if (unlikely(nexthop >= NEXTHOP_FIRST && length > mtu)) {
-		forward_too_big(w, b, at, direction, nexthop, length, mtu);
+		forward_too_big(w, b, at, to_vm, nexthop, length, mtu);
 		return;
 	}
 	fragment_change(w, b, p, s, direction, length);
 	b->nexthop[at] = nexthop;
 	p->fate = FATE_SEND;
-	if (direction == 1)
-		vpc_encapsulate(w, p, session_vm(s));
+	if (to_vm)
+		vpc_encapsulate(w, p, vpc_vm(s));
 }
 
 bool vpc_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
@@ -242,7 +244,7 @@ void vpc_prefetch(const struct worker *w, const struct batch *b)
 
 		if (!(s->flags & SESSION_VPC))
 			continue;
-		numbers[count] = session_vm(s);
+		numbers[count] = vpc_vm(s);
 		rte_prefetch0(&vm_table[numbers[count++]]);
 	}
 	for (unsigned int i = 0; i < count; i++)

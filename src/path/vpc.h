@@ -35,7 +35,7 @@ bool vpc_first(struct worker *w, struct batch *b, unsigned int at);
 /* vpc.c: the session that it makes is the VM's. */
 void vpc_bind(const struct pkt *p, struct session *s);
 /*
- * vpc.c: a packet, or a fragment from the server, of a session with SESSION_VPC. True: it has a new
+ * vpc.c: a packet, or a fragment that is not from a VM, of a session with SESSION_VPC. True: it has a new
  * session and is to be forwarded.
  */
 bool vpc_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
@@ -43,8 +43,10 @@ bool vpc_forward(struct worker *w, struct batch *b, unsigned int at, struct sess
 /* vpc.c: the session's VM is still there, and the packet comes from its host. Or drop. */
 bool vpc_admit(struct pkt *p, const struct session *s, unsigned int direction);
 /* vpc.c: the way on, and the longest IP packet that it takes, 0: not known. */
-uint16_t vpc_nexthop(const struct pkt *p, const struct session *s, unsigned int direction);
-unsigned int vpc_mtu(const struct pkt *p, const struct session *s, unsigned int direction);
+uint16_t vpc_nexthop(struct worker *w, const struct pkt *p, struct session *s,
+		     unsigned int direction);
+unsigned int vpc_mtu(struct worker *w, const struct pkt *p, struct session *s,
+		     unsigned int direction);
 /* vpc.c: put the outer headers to the VM's host before an IP packet, or before `length` bytes. */
 bool vpc_encapsulate(struct worker *w, struct pkt *p, uint32_t vm);
 bool vpc_wrap(struct worker *w, struct pkt *p, uint32_t vm, uint16_t type, unsigned int length,
@@ -57,7 +59,29 @@ void vpc_prefetch(const struct worker *w, const struct batch *b);
 /* vpc_local.c: ARP, neighbour discovery and ping for weir's own addresses in a VNI. */
 void vpc_local(struct worker *w, struct batch *b, unsigned int at);
 
+/* Of a session with SESSION_VPC: the number of its VM, */
+static inline uint32_t vpc_vm(const struct session *s)
+{
+	uint32_t vm = server_table[s->server].vm;
+
+	return vm ? vm : session_vm(s);
+}
+
+/* ... and the direction of packets that go to it: server 0 is no VM. */
+static inline unsigned int vpc_direction(const struct session *s)
+{
+	return server_table[s->server].vm ? 0 : 1;
+}
+
+/* Does a session hold a next hop towards its client? Not when that is a VM. */
+static inline bool vpc_client_is_routed(const struct session *s)
+{
+	return !(s->flags & SESSION_VPC) || server_table[s->server].vm;
+}
+
+/* Sessions of a VM that went end; those of a real server wait for it to come back. */
 static inline bool vpc_is_gone(const struct session *s)
 {
-	return __atomic_load_n(&vm_table[session_vm(s)].host, __ATOMIC_RELAXED) == 0;
+	return !server_table[s->server].vm &&
+	       __atomic_load_n(&vm_table[session_vm(s)].host, __ATOMIC_RELAXED) == 0;
 }

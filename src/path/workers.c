@@ -326,6 +326,7 @@ static void session_show_ends(struct session *s, bool wide, struct session_view 
 	out->destination_port = server.source_port;
 	out->protocol = client.zone_protocol & 0xff;
 	out->zone = client.zone_protocol >> 8;
+	out->server_zone = server.zone_protocol >> 8;
 }
 
 static bool session_show(const struct worker *w, uint32_t entry, struct session_view *out)

@@ -101,8 +101,8 @@ struct session_view {
 	unsigned int worker;
 	uint8_t protocol;
 	enum session_state state;
-	uint32_t zone;
-	uint32_t server, service; // numbers
+	uint32_t zone, server_zone; // of the client, of the real server
+	uint32_t server, service;   // numbers
 	struct addr client, vip, local, destination;
 	uint16_t client_port, vip_port, local_port, destination_port;
 	uint32_t expires;				       // seconds left

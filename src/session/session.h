@@ -20,8 +20,9 @@
  *   direction 0   from the client: key[0] = client -> VIP,    rewritten to local -> server
  *   direction 1   from the server: key[1] = server -> local,  rewritten to VIP -> client
  *
- * Of a session from inside a VNI (SESSION_VPC) key[0] has the VNI as its zone, and the client is a
- * VM: nexthop and epoch together are its number in the VM table, which says where it is now.
+ * Of a session with SESSION_VPC one side is a VM, whose key has the VNI as its zone. Where the client
+ * is one, nexthop and epoch together are its number in the VM table, which says where it is now;
+ * where the server is one, the server's line has the number (path/vpc.h).
  *
  * A session belongs to one worker. Only that worker reads and writes it, but for the control
  * thread's listings, which copy a line twice and take it when both copies are equal.
@@ -49,7 +50,7 @@ enum session_flags {
 	SESSION_SERVER_FIN = 1 << 4,   // the server has sent FIN
 	SESSION_CLIENT_FIN = 1 << 5,   // the client has sent FIN
 	SESSION_SERVER_FIRST = 1 << 6, // ... and the server's came first: it keeps TIME_WAIT
-	SESSION_VPC = 1 << 7,	       // the client is a VM: direction 1 goes by the VM table
+	SESSION_VPC = 1 << 7,	       // one side is a VM: the way to it is by the VM table
 };
 
 /*
@@ -152,7 +153,7 @@ static inline struct key4 key4_turn(const struct key4 *k)
 	};
 }
 
-/* The number of a session's VM (tunnel/vm_table.h), of SESSION_VPC. */
+/* The number of the VM that a session's client is (tunnel/vm_table.h), of SESSION_VPC. */
 static inline uint32_t session_vm(const struct session *s)
 {
 	return s->nexthop | (uint32_t)s->epoch << 16;

@@ -16,7 +16,8 @@
  * An entry that goes is first unlinked from the index. Sessions hold its number: their packets are
  * dropped by name from then on, the sweep ends them, and the number is free for another VM when
  * there was a grace period (no worker can make a session with it) and after that a whole pass over
- * all sessions (none is left).
+ * all sessions (none is left). An entry that is held for a real server stays as a line without a
+ * host, so that the sessions of a server whose VM comes back go on.
  */
 #include "tunnel/vm_table.h"
 
@@ -29,6 +30,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/rcu.h"
+#include "tunnel/vni_local.h"
 
 enum { INDEX_MIN = 1 << 10 };
 #define GONE_ON UINT32_MAX // the number of a word whose entry is gone
@@ -72,8 +74,10 @@ int vm_table_start(void)
 		return -ENOMEM;
 	if (memory_map(&vni_memory, "vnis", (VNI_MAX + 1) * sizeof(*vni_table), MEMORY_SMALL) < 0)
 		goto unmap_table;
-	if (vm_host_start() < 0)
+	if (vni_local_start() < 0)
 		goto unmap_vnis;
+	if (vm_host_start() < 0)
+		goto stop_locals;
 	vm_index = index_new(INDEX_MIN);
 	free_numbers = calloc(VM_MAX, sizeof(*free_numbers));
 	if (!vm_index || !free_numbers)
@@ -86,6 +90,8 @@ stop_hosts:
 	free(vm_index);
 	free(free_numbers);
 	vm_host_stop();
+stop_locals:
+	vni_local_stop();
 unmap_vnis:
 	memory_unmap(&vni_memory);
 unmap_table:
@@ -101,6 +107,7 @@ void vm_table_stop(void)
 	rcu_wait(rcu_token());
 	rcu_poll();
 	vm_host_stop();
+	vni_local_stop();
 	memory_unmap(&vni_memory);
 	memory_unmap(&table_memory);
 	vm_table = NULL;
@@ -314,6 +321,14 @@ static void entry_leave(uint32_t number)
 	leaving_add(number);
 }
 
+static void entry_leave_unused(uint32_t number)
+{
+	const struct vm *vm = &vm_table[number];
+
+	if (vm->own == 0 && vm->host == 0 && vm->held == 0)
+		entry_leave(number);
+}
+
 static uint64_t mac_word(const uint8_t mac[6])
 {
 	uint64_t word = 0;
@@ -387,8 +402,7 @@ static void entry_unset(uint32_t number)
 	vm_host_release(vm->host);
 	__atomic_store_n(&vm->host, 0, __ATOMIC_RELAXED);
 	vms--;
-	if (vm->own == 0)
-		entry_leave(number);
+	entry_leave_unused(number);
 }
 
 int vm_remove(uint32_t vni, const struct addr *addr)
@@ -416,19 +430,52 @@ uint32_t vm_remove_unmarked(uint8_t origin, uint32_t mark)
 	return removed;
 }
 
-int vm_own_add(uint32_t vni, const struct addr *addr)
+/* The number of a line that may be without a VM; 0 and errno: no room. */
+static uint32_t entry_have(uint32_t vni, const struct addr *addr)
 {
 	uint32_t number = vm_find(vni, addr);
 
-	if (number == 0) {
-		if (numbers_left() == 0)
-			return -ENOSPC;
-		if (index_reserve(1) < 0)
-			return -ENOMEM;
-		number = entry_new(vni, addr, 0, 0);
-	}
+	if (number != 0)
+		return number;
+	errno = ENOSPC;
+	if (numbers_left() == 0)
+		return 0;
+	errno = ENOMEM;
+	return index_reserve(1) < 0 ? 0 : entry_new(vni, addr, 0, 0);
+}
+
+int vm_own_add(uint32_t vni, const struct addr *addr)
+{
+	uint32_t number = entry_have(vni, addr);
+
+	if (number == 0)
+		return -errno;
 	__atomic_store_n(&vm_table[number].own, vm_table[number].own + 1, __ATOMIC_RELAXED);
 	return 0;
+}
+
+void vm_own_set_local(uint32_t vni, const struct addr *addr, bool local)
+{
+	uint32_t number = vm_find(vni, addr);
+
+	assert(number != 0 && vm_table[number].own > 0);
+	__atomic_store_n(&vm_table[number].local, local, __ATOMIC_RELAXED);
+}
+
+uint32_t vm_hold(uint32_t vni, const struct addr *addr)
+{
+	uint32_t number = entry_have(vni, addr);
+
+	if (number != 0)
+		vm_table[number].held++;
+	return number;
+}
+
+void vm_let_go(uint32_t number)
+{
+	assert(vm_table[number].held > 0);
+	vm_table[number].held--;
+	entry_leave_unused(number);
 }
 
 void vm_own_remove(uint32_t vni, const struct addr *addr)
@@ -438,8 +485,7 @@ void vm_own_remove(uint32_t vni, const struct addr *addr)
 
 	assert(number != 0 && vm->own > 0);
 	__atomic_store_n(&vm->own, vm->own - 1, __ATOMIC_RELAXED);
-	if (vm->own == 0 && vm->host == 0)
-		entry_leave(number);
+	entry_leave_unused(number);
 }
 
 /* Listings */

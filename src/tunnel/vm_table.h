@@ -24,9 +24,11 @@ struct vm {
 	uint32_t vni;
 	struct addr addr;
 	uint32_t own; // atomic: how many users weir's own address has, 0: it is none
+	bool local;   // atomic: that, and towards VMs a local address (vni_local.h)
 
 	// The control thread's alone.
 	uint32_t mark; // of the whole document that named it last
+	uint32_t held; // by real servers that are this VM, there or not
 	uint8_t origin;
 	uint8_t in_use;
 } __attribute__((aligned(64)));
@@ -78,6 +80,15 @@ uint32_t vm_count(void);
 /* Control: an address of weir's own in a VNI; counted. 0, -ENOSPC or -ENOMEM. */
 int vm_own_add(uint32_t vni, const struct addr *addr);
 void vm_own_remove(uint32_t vni, const struct addr *addr);
+/* Of an own address: answers from VMs to it belong to the worker that has chosen their port. */
+void vm_own_set_local(uint32_t vni, const struct addr *addr, bool local);
+
+/*
+ * Control: keep the number of an address, be there a VM or not, until it is let go as often; a VM
+ * that comes, goes or moves does so under this number. 0: no room. Of a real server in a VNI.
+ */
+uint32_t vm_hold(uint32_t vni, const struct addr *addr);
+void vm_let_go(uint32_t number);
 
 /* Control: the settings of a VNI; NULL takes them back. */
 struct vni_settings {

@@ -66,6 +66,7 @@ struct lab_service {
 	uint32_t vni;			      // 0: of the underlay
 	const char *vip;		      // endpoint, or a match: "tcp,from=A-B"
 	uint8_t protocol;		      // 0: TCP
+	uint32_t server_vni;		      // of the real servers, likewise
 	const char *scheduler;		      // NULL: rr
 	const char *mode;		      // NULL: fullnat
 	const struct tunnel_settings *tunnel; // of mode tunnel; NULL: ipip

@@ -103,6 +103,9 @@ static uint32_t service_server(unsigned int place, const char *endpoint,
 		if (strcmp(services[place].endpoint[i], endpoint) == 0)
 			return services[place].servers[i].server;
 	assert_int_equal(endpoint_parse(endpoint, &addr, &port), 0);
+	if (spec->server_vni)
+		return server_create_vm(spec->server_vni, &addr, rte_cpu_to_be_16(port),
+					services[place].key.protocol, services[place].number);
 	number = server_create(&addr, rte_cpu_to_be_16(port), services[place].key.protocol,
 			       services[place].number);
 	assert_int_not_equal(number, 0);

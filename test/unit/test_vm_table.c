@@ -200,6 +200,48 @@ static void test_own(void **state)
 	assert_false(vni_is_known(96));
 }
 
+/* Held for a real server, an address keeps its number with a VM and without. */
+static void test_hold(void **state)
+{
+	struct addr addr = addr_of("172.16.25.30");
+	uint32_t number = vm_hold(96, &addr);
+
+	assert_int_not_equal(number, 0);
+	assert_int_equal(vm_count(), 0);
+	assert_null(vm_host_of(&vm_table[number]));
+	add(96, "172.16.25.30", "10.0.0.1", 1);
+	assert_int_equal(find(96, "172.16.25.30"), number);
+	assert_int_equal(vm_hold(96, &addr), number);
+	assert_int_equal(remove_vm(96, "172.16.25.30"), 0);
+	assert_int_equal(find(96, "172.16.25.30"), number);
+	vm_let_go(number);
+	add(96, "172.16.25.30", "10.0.0.2", 2);
+	assert_int_equal(find(96, "172.16.25.30"), number);
+	vm_let_go(number);
+	assert_int_equal(find(96, "172.16.25.30"), number);
+	assert_int_equal(remove_vm(96, "172.16.25.30"), 0);
+	assert_int_equal(find(96, "172.16.25.30"), 0);
+}
+
+/* Local addresses of a VNI are own ones; another list leaves no moment without what both have. */
+static void test_locals(void **state)
+{
+	const struct addr one = addr_of("172.16.25.1"), other = addr_of("172.16.25.2");
+	const struct addr both[] = {one, other};
+
+	assert_null(vni_local_get(96));
+	assert_int_equal(vni_local_set(96, both, 2), 0);
+	assert_int_equal(vni_local_get(96)->count, 2);
+	assert_true(vm_table[find(96, "172.16.25.2")].local);
+	assert_int_equal(vni_local_set(96, &one, 1), 0);
+	assert_true(vm_table[find(96, "172.16.25.1")].local);
+	assert_int_equal(vm_table[find(96, "172.16.25.1")].own, 1);
+	assert_int_equal(find(96, "172.16.25.2"), 0);
+	assert_int_equal(vni_local_set(96, NULL, 0), 0);
+	assert_null(vni_local_get(96));
+	assert_int_equal(find(96, "172.16.25.1"), 0);
+}
+
 static void test_settings(void **state)
 {
 	const struct vni_settings trusted = {.mtu = 1400, .trusted = true};
@@ -350,9 +392,10 @@ static void test_while_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		row_test(test_zones),	    row_test(test_move),     row_test(test_removal),
-		row_test(test_own),	    row_test(test_settings), row_test(test_marks),
-		row_test(test_all_or_none), row_test(test_bulk),     row_test(test_while_read),
+		row_test(test_zones),	 row_test(test_move),	    row_test(test_removal),
+		row_test(test_own),	 row_test(test_hold),	    row_test(test_locals),
+		row_test(test_settings), row_test(test_marks),	    row_test(test_all_or_none),
+		row_test(test_bulk),	 row_test(test_while_read),
 	};
 
 	environment_start(64);

@@ -187,6 +187,15 @@ uint32_t server_create(const struct addr *addr, uint16_t port, uint8_t protocol,
 	return number;
 }
 
+uint32_t server_create_vm(uint32_t vni, const struct addr *addr, uint16_t port, uint8_t protocol,
+			  uint32_t service)
+{
+	uint32_t number = server_create(addr, port, protocol, service);
+
+	servers[number].zone = vni;
+	return number;
+}
+
 void server_remove(uint32_t server)
 {
 	assert_int_equal(servers[server].in_use, 1);

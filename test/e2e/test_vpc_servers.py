@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Data centre to VPC: clients on the underlay, real servers that are VMs; two workers.
+
+The lab is that of test_vpc.py, with a client in the data centre. The VMs of both VNIs have the same addresses.
+"""
+
+import pytest
+
+from lab import Keep, Refused, Weir, wait_for
+from test_vpc import HOSTS, MACS, VM, VM6, VpcLab
+
+DC, DC6 = "192.168.100.50", "fd00:b::50"
+DC_VIP, DC_VIP6 = "10.0.0.100", "fd00:a::100"
+LOCAL, LOCAL6 = "172.16.25.1", "fd00:c::1"
+LOCALS = [f"{LOCAL}/24", f"{LOCAL6}/64"]
+PORTS = {96: 80, 101: 81}  # of the service that has the VM of each VNI
+
+
+class DcLab(VpcLab):
+    def __init__(self, big=None):
+        super().__init__()
+        self.client = self.host("dc-client")
+        self.plug(self.dc, "pc", self.client, "eth0")
+        self.address(self.client, "eth0", f"{DC}/24", f"{DC6}/64")
+        self.client.ip("route", "add", "10.0.0.0/24", "via", "192.168.100.1")
+        self.client.ip("route", "add", "fd00:a::/64", "via", "fd00:b::1")
+        for vm in self.vms.values():
+            self.nginx(vm, big)
+            self.udp_echo(vm)
+
+    def config(self, **extra):
+        made = super().config(**extra)
+        made["vpc"]["vnis"] = [{"vni": vni, "local_addresses": LOCALS} for vni in HOSTS]
+        for vip, vm in ((DC_VIP, VM), (DC_VIP6, VM6)):
+            for vni, port in PORTS.items():
+                made["services"].append({"vip": vip, "port": port, "protocol": "tcp", "scheduler": "mh",
+                                         "servers": [{"address": vm, "port": 80, "vni": vni}]})
+                made["services"].append({"vip": vip, "port": 5300 + port, "protocol": "udp",
+                                         "servers": [{"address": vm, "port": 5353, "vni": vni}]})
+        return made
+
+
+@pytest.fixture(scope="module")
+def dc(make_lab, big_files):
+    lab = make_lab(DcLab, big_files)
+    lab.w = Weir(lab, lab.balancer, lab.config(workers=2)).start()
+    wait_for(lambda: all(lab.client.curl(f"http://{DC_VIP}:{port}/", check=False).stdout for port in PORTS.values()),
+             what="the VMs answer")
+    return lab
+
+
+@pytest.mark.parametrize("vip", [DC_VIP, DC_VIP6], ids=["ipv4", "ipv6"])
+def test_answers_do_not_mix(dc, vip):
+    for vni, port in PORTS.items():
+        assert dc.client.names(vip, port, count=20) == [f"vm{vni}"] * 20
+        answer = dc.client.udp_ask(vip, 5300 + port)
+        assert answer and answer.startswith(f"vm{vni}"), answer
+
+
+def test_peers(dc):
+    """The VM sees weir's local address, and the session says in which VNI its server is."""
+    keep = Keep(dc.client, DC_VIP, 80)
+    assert dc.client.curl(f"http://{DC_VIP}/").stdout.split()[1] == LOCAL
+    session, = [s for s in dc.w.sessions(server=f"{VM}:80")
+                if s["client_port"] == keep.socket.getsockname()[1]]
+    assert session["server_vni"] == 96 and session["local"] == LOCAL
+    keep.close()
+
+
+@pytest.mark.parametrize("vip", [DC_VIP, DC_VIP6], ids=["ipv4", "ipv6"])
+def test_transfer(dc, vip):
+    """100 MB out of the VPC, and 20 MB into it, arrive whole."""
+    host = f"[{vip}]" if ":" in vip else vip
+    before = dc.w.drops()
+    size = dc.client.curl("-g", "-o", "/dev/null", "-w", "%{size_download}", f"http://{host}/file/big",
+                          timeout=60).stdout
+    assert int(size) == 100 << 20
+    (dc.folder / "up").write_bytes(bytes(20 << 20))
+    size = dc.client.curl("-g", "-o", "/dev/null", "-w", "%{size_upload}", "-T", dc.folder / "up",
+                          f"http://{host}/put/up", timeout=60).stdout
+    assert int(size) == 20 << 20
+    after = dc.w.drops()
+    for reason in ("too_big", "needs_fragmentation"):
+        assert after.get(reason, 0) == before.get(reason, 0)
+
+
+def test_move(dc):
+    """The VM goes to another host, and its connection goes along."""
+    keep = Keep(dc.client, DC_VIP)
+    old, new = dc.hosts_by_vni[96], dc.hosts_by_vni[101]
+    dc.vni(new, 96, HOSTS[101])
+    old.ip("link", "set", "dev", "tap0", "netns", new.ns, "name", "tap96")
+    new.ip("link", "set", "dev", "tap96", "master", "br96", "up")
+    dc.w.ctl("vpc", "put", 96, VM, "--mac", MACS[96], "--host", HOSTS[101])
+    assert keep.ask() == "vm96"
+    new.ip("link", "set", "dev", "tap96", "netns", old.ns, "name", "tap0")
+    old.ip("link", "set", "dev", "tap0", "master", "br96", "up")
+    dc.w.ctl("vpc", "put", 96, VM, "--mac", MACS[96], "--host", HOSTS[96])
+    assert keep.ask() == "vm96"
+    keep.close()
+    new.ip("link", "delete", "vx96")
+    new.ip("link", "delete", "br96")
+
+
+def test_absent(dc):
+    """A VM that the table does not have is no error: its packets are dropped by name until it comes."""
+    before = dc.w.drops().get("vpc_unknown_vm", 0)
+    dc.w.ctl("service", "add", "tcp", f"{DC_VIP}:90")
+    dc.w.ctl("server", "add", "tcp", f"{DC_VIP}:90", "172.16.25.77:80", "--vni", 96)
+    assert dc.client.curl("--connect-timeout", 1, f"http://{DC_VIP}:90/", check=False).returncode
+    assert dc.w.drops()["vpc_unknown_vm"] > before
+    server, = dc.w.get(f"/v1/services/tcp/{DC_VIP}/90")["servers"]
+    assert server["vni"] == 96 and server["host"] is None
+    dc.vms[96].ip("address", "add", "172.16.25.77/24", "dev", "eth0")
+    dc.w.ctl("vpc", "put", 96, "172.16.25.77", "--mac", MACS[96], "--host", HOSTS[96])
+    assert dc.client.names(DC_VIP, 90) == ["vm96"]
+    dc.w.ctl("service", "delete", "tcp", f"{DC_VIP}:90")
+    dc.w.ctl("vpc", "delete", 96, "172.16.25.77")
+
+
+@pytest.mark.parametrize("path, body, field, says", [
+    (f"/v1/services/tcp/{DC_VIP}/80/servers/{VM}/90", {"vni": 97}, "vni", "no local address of IPv4 in VNI 97"),
+    (f"/v1/services/tcp/{DC_VIP}/80/servers/{VM}/90", {"vni": 0}, "vni", "out of range"),
+    (f"/v1/services/tcp/{DC_VIP}/80/servers/{VM}/90", {"vni": 96, "mode": "nat"}, "vni", "mode fullnat"),
+    (f"/v1/services/tcp/{DC_VIP}/80/servers/{VM6}/90", {"vni": 96}, "address", "family"),
+    (f"/v1/services/tcp/{DC_VIP}/99", {"servers": [{"address": VM, "port": 80, "vni": 98}]}, "servers[0].vni", "VNI 98"),
+    (f"/v1/services/tcp/{VM}@96/99", {"servers": [{"address": VM, "port": 80, "vni": 96}]}, "servers[0].vni", "underlay"),
+    ("/v1/vpc/vnis/96", {"local_addresses": ["172.16.25.1"]}, "local_addresses[0]", "prefix length"),
+    ("/v1/vpc/vnis/96", {"local_addresses": []}, "local_addresses", "are needed by the real server"),
+])
+def test_refusals(dc, path, body, field, says):
+    with pytest.raises(Refused) as refused:
+        dc.w.put(path, body)
+    assert refused.value.error["field"] == field and says in refused.value.error["text"]
+
+
+def test_refused_file(dc):
+    """A file stands by itself: the VNI's local addresses have to be in it."""
+    file = dc.config()
+    del file["vpc"]["vnis"][1]
+    with pytest.raises(Refused) as refused:
+        dc.w.put("/v1/config", file)
+    assert "VNI 101" in refused.value.error["text"] and f"{VM}:80: vni" in refused.value.error["text"]
+
+
+def test_refused_removal(dc):
+    with pytest.raises(Refused) as refused:
+        dc.w.delete("/v1/vpc/vnis/96")
+    assert refused.value.status == 409
+
+
+def test_restart(dc):
+    dc.w.kill()
+    dc.w.start()
+    wait_for(lambda: dc.client.curl(f"http://{DC_VIP}/", check=False).stdout.startswith("vm96"), what="VNI 96 answers")
