@@ -89,11 +89,29 @@ def test_apt_installs_it_with_what_it_needs(root, packages):
 
 def test_manual_pages_and_completion_are_there(root):
     for page in (debians.ROOT / "doc/man").iterdir():
+        if page.name == "weir-vpc-steer.8":
+            continue  # a package of its own
         folder = root.path(f"/usr/share/man/man{page.suffix[1:]}")
         # Pages of faces have a name of their own beside Debian's pages.
         assert (folder / f"{page.name}.gz").exists() or (folder / f"weir-{page.name}.gz").exists(), page.name
     completion = root.run("cat", "/usr/share/bash-completion/completions/weirctl").stdout
     assert "complete -F" in completion and "weirctl" in completion
+
+
+def test_the_scheduler_for_hosts_of_vms_is_a_package_of_its_own(packages, tmp_path):
+    """It needs Open vSwitch and nothing of weir; the file that comes with it as an example is right."""
+    needs = debians.run("dpkg-deb", "-f", packages["weir-vpc-steer"], "Depends").stdout
+    assert "openvswitch-switch" in needs and "dpdk" not in needs and "weir" not in needs
+    debians.run("dpkg-deb", "-x", packages["weir-vpc-steer"], tmp_path)
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"usr/sbin/weir-vpc-steer", "usr/share/man/man8/weir-vpc-steer.8.gz",
+            "lib/systemd/system/weir-vpc-steer.service"} <= files
+    example = tmp_path / "usr/share/doc/weir-vpc-steer/examples/vpc-steer.yaml"
+    assert "is right" in debians.run(tmp_path / "usr/sbin/weir-vpc-steer", "-c", example, "check").stdout
+    done = debians.run("systemd-analyze", f"--root={tmp_path}", "verify", "--man=no",
+                       "/lib/systemd/system/weir-vpc-steer.service", check=False)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if "vpc-steer" in line]
+    assert not said, "\n".join(said)
 
 
 def test_units_are_right(root):
