@@ -290,6 +290,56 @@ static void test_order_does_not_matter(void **state)
 	}
 }
 
+/* Where clients are sent, by address; with weights that go by address too. */
+static void addresses_choose(const struct scheduler *scheduler, const struct addr *addresses,
+			     unsigned int count, struct addr chosen[1000])
+{
+	static struct server table[MANY + 1];
+	struct server *before = server_table;
+
+	server_table = table;
+	service.server_count = count;
+	service.weight_gcd = 1;
+	service.weight_max = 0;
+	for (unsigned int i = 0; i < count; i++) {
+		// Numbers are given from the other end.
+		struct server *server = &table[MANY - i];
+
+		server->addr = addresses[i];
+		server->port = htobe16(80);
+		servers[i] = (struct service_server){MANY - i, 1 + server->addr.bytes[3] % 5};
+		if (servers[i].weight > service.weight_max)
+			service.weight_max = servers[i].weight;
+	}
+	free(service.scheduler_data);
+	service.scheduler_data = scheduler->prepare(&service);
+	for (unsigned int c = 0; c < 1000; c++)
+		chosen[c] = table[scheduler->choose(&balancer, &service, client(c))].addr;
+	server_table = before;
+}
+
+/* Two gateways that know the same servers by other numbers and in another order, and one lost one. */
+static void test_gateways_agree(void **state)
+{
+	static const struct scheduler *const all[] = {&scheduler_sh, &scheduler_dh, &scheduler_mh,
+						      &scheduler_conhash};
+	static struct addr first[1000], second[1000];
+	struct addr addresses[MANY];
+
+	service.scheduler_flags = SCHEDULER_PORT;
+	for (unsigned int i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		for (unsigned int k = 0; k < MANY; k++)
+			addresses[k] = addr_v4(htobe32(0xc0a80000 + k * 3));
+		addresses_choose(all[i], addresses, MANY, first);
+		for (unsigned int k = 0; k < MANY; k++)
+			addresses[k] = addr_v4(htobe32(0xc0a80000 + (MANY - 1 - k) * 3));
+		addresses_choose(all[i], addresses, MANY - 1, second);
+		addresses_choose(all[i], addresses, MANY, second);
+		assert_memory_equal(first, second, sizeof(first));
+	}
+	service.scheduler_flags = 0;
+}
+
 /* One of 100 servers leaves: share of the others' clients that get another server, in percent. */
 static double moved(const struct scheduler *scheduler, unsigned int gone)
 {
@@ -408,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_spread_by_load),
 		cmocka_unit_test(test_spread_of_destinations),
 		cmocka_unit_test(test_order_does_not_matter),
+		cmocka_unit_test(test_gateways_agree),
 		cmocka_unit_test(test_a_server_leaves),
 		cmocka_unit_test(test_shares_by_weight),
 		cmocka_unit_test(test_port_flag),
