@@ -24,6 +24,12 @@ static const struct option put_options[] = {
 static const struct option set_options[] = {
 	{"mtu", 0, OPTION_NUMBER, "BYTES", "mtu",
 	 "the longest IP packet inside (default: what the way to the host leaves)", NULL},
+	{"learn", 0, OPTION_BOOLEAN, "yes|no", "learn",
+	 "learn VMs that the table does not have from their packets (default no)", "yes no"},
+	{"learn-max", 0, OPTION_NUMBER, "ROWS", "learn_max", "learn so many at most (default 1024)",
+	 NULL},
+	{"learn-age", 0, OPTION_NUMBER, "SECONDS", "learn_age",
+	 "forget a learned VM that is silent for so long (default 300)", NULL},
 	{"check-host", 0, OPTION_BOOLEAN, "yes|no", "check_host",
 	 "drop packets of VMs that come from another host than theirs (default yes)", "yes no"},
 	{"local-address", 0, OPTION_WORDS, "ADDRESS/LENGTH,...|none", "local_addresses",
@@ -34,9 +40,13 @@ static const struct option set_options[] = {
 static enum exit_code vpc_list(struct client *client, const struct arguments *arguments)
 {
 	static const struct column columns[] = {
-		{"VNI", "vni", true, 0},	{"ADDRESS", "address", false, 0},
-		{"MAC", "mac", false, 0},	{"HOST", "host", false, 0},
-		{"ORIGIN", "origin", false, 0}, {0},
+		{"VNI", "vni", true, 0},
+		{"ADDRESS", "address", false, 0},
+		{"MAC", "mac", false, 0},
+		{"HOST", "host", false, 0},
+		{"ORIGIN", "origin", false, 0},
+		{"AGE", "age", true, 0},
+		{0},
 	};
 	char *query = arguments_query(arguments), path[PLACE_TEXT];
 

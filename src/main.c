@@ -33,6 +33,7 @@
 #include "net/takeover.h"
 #include "path/workers.h"
 #include "session/timeout.h"
+#include "tunnel/vm_learn.h"
 #include "tunnel/vm_table.h"
 #include "tunnel/vxlan.h"
 
@@ -192,6 +193,7 @@ static int start_servers(struct error *error)
 static int start_vms(struct error *error)
 {
 	vxlan_configure(config.vpc.tunnel.address_count > 0 ? &config.vpc.tunnel : NULL);
+	vm_learn_permit(config.vpc.learn_from, config.vpc.learn_from_count);
 	return started(vm_table_start(), "table of VMs", error);
 }
 

@@ -215,10 +215,39 @@ static const struct field vni_fields[] = {
 	 .maximum = MTU_MAX},
 	{"check_host", decode_check_host},
 	{"local_addresses", decode_vni_locals},
-	{"learn", decode_later, .more = "learning VMs from traffic"},
+	{"learn", decode_boolean, FIELD_OF(struct vpc_vni, settings.learn)},
+	{"learn_max", decode_integer, FIELD_OF(struct vpc_vni, settings.learn_max), .minimum = 1,
+	 .maximum = VM_MAX},
+	{"learn_age", decode_integer, FIELD_OF(struct vpc_vni, settings.learn_age), .minimum = 1,
+	 .maximum = VM_LEARN_AGE_MAX},
+	{"learned", decode_ignore},
 	{"origin", decode_ignore},
 	{NULL},
 };
+
+/* `hosts`: how many prefixes learn_from has. */
+static int judge_vni(struct decode *d, struct vpc_vni *vni, unsigned int hosts)
+{
+	struct vni_settings *settings = &vni->settings;
+
+	if (!settings->learn && (settings->learn_max || settings->learn_age)) {
+		decode_enter(d, settings->learn_max ? ".learn_max" : ".learn_age");
+		return decode_fail(d, -EINVAL, "goes only with learn: true");
+	}
+	if (!settings->learn)
+		return 0;
+	if (hosts == 0) {
+		decode_enter(d, ".learn");
+		return decode_fail(d, -EINVAL,
+				   "needs vpc.learn_from in the file: the prefixes of hosts whose "
+				   "VMs are learned, such as 10.162.0.0/16");
+	}
+	if (settings->learn_max == 0)
+		settings->learn_max = VM_LEARN_MAX_DEFAULT;
+	if (settings->learn_age == 0)
+		settings->learn_age = VM_LEARN_AGE_DEFAULT;
+	return 0;
+}
 
 int vpc_decode_vni(const json_t *body, struct vpc_vni *vni, struct error *error)
 {
@@ -231,6 +260,8 @@ int vpc_decode_vni(const json_t *body, struct vpc_vni *vni, struct error *error)
 	fields[0].required = false;
 	if (status == 0)
 		status = decode_object(&d, body, fields, vni);
+	if (status == 0)
+		status = judge_vni(&d, vni, vm_learn_permitted());
 	if (status == 0 && vni->vni != wanted)
 		return error_set(error, -EINVAL, "vni", "differs from that in the path");
 	return status;
@@ -308,8 +339,29 @@ static int decode_vms(struct decode *d, const json_t *value, const struct field 
 	return decode_rows(d, value, ORIGIN_FILE, false, &vpc->vms, &vpc->vm_count);
 }
 
+static int decode_learn_from(struct decode *d, const json_t *value, const struct field *field,
+			     void *target)
+{
+	struct vpc_config *vpc = target;
+	size_t length, count;
+	int status = decode_list_size(d, value, VM_LEARN_HOSTS, &count);
+
+	vpc->learn_from_count = 0;
+	for (size_t i = 0; i < count && status == 0; i++) {
+		const char *text = json_string_value(json_array_get(value, i));
+
+		length = decode_enter(d, "[%zu]", i);
+		if (text == NULL || prefix_parse(text, &vpc->learn_from[i]) < 0)
+			return decode_fail(d, -EINVAL, "must be a prefix such as 10.162.0.0/16");
+		vpc->learn_from_count++;
+		decode_leave(d, length);
+	}
+	return status;
+}
+
 static const struct field vpc_fields[] = {
 	{"addresses", decode_addresses},
+	{"learn_from", decode_learn_from},
 	{"port", decode_integer, FIELD_OF(struct vpc_config, tunnel.port), .minimum = 1,
 	 .maximum = 65535},
 	{"mac", decode_station, FIELD_OF(struct vpc_config, tunnel.mac)},
@@ -317,6 +369,20 @@ static const struct field vpc_fields[] = {
 	{"vms", decode_vms},
 	{NULL},
 };
+
+static int judge_vnis(struct decode *d, struct vpc_config *vpc)
+{
+	int status = 0;
+
+	for (unsigned int i = 0; i < vpc->vni_count && status == 0; i++) {
+		size_t length = decode_enter(d, ".vnis[%u]", i);
+
+		status = judge_vni(d, &vpc->vnis[i], vpc->learn_from_count);
+		if (status == 0)
+			decode_leave(d, length);
+	}
+	return status;
+}
 
 /* Every host needs an end of the tunnel of its family here. */
 static int check_families(struct decode *d, const struct vpc_config *vpc)
@@ -350,7 +416,19 @@ int decode_vpc(struct decode *d, const json_t *value, const struct field *field,
 				   "is missing: the addresses at which VXLAN packets arrive, one "
 				   "of each family at most");
 	}
-	return check_families(d, vpc);
+	status = judge_vnis(d, vpc);
+	return status < 0 ? status : check_families(d, vpc);
+}
+
+static json_t *learn_from_json(const struct vpc_config *config)
+{
+	json_t *list = json_array();
+	char text[PREFIX_TEXT];
+
+	for (unsigned int i = 0; i < config->learn_from_count; i++)
+		json_array_append_new(list,
+				      json_string(prefix_format(&config->learn_from[i], text)));
+	return list;
 }
 
 /* Real servers in a VNI */
@@ -414,7 +492,7 @@ int vpc_config_check_servers(const struct vpc_config *config, const struct docum
 
 json_t *vpc_config_json(const struct vpc_config *config)
 {
-	json_t *addresses = json_array();
+	json_t *addresses = json_array(), *object;
 	char text[ADDR_TEXT], mac[RTE_ETHER_ADDR_FMT_SIZE];
 
 	if (config->tunnel.address_count == 0) {
@@ -425,6 +503,9 @@ json_t *vpc_config_json(const struct vpc_config *config)
 		json_array_append_new(addresses,
 				      json_string(addr_format(&config->tunnel.addresses[i], text)));
 	rte_ether_format_addr(mac, sizeof(mac), (const struct rte_ether_addr *)config->tunnel.mac);
-	return json_pack("{s:o, s:i, s:s}", "addresses", addresses, "port", config->tunnel.port,
-			 "mac", mac);
+	object = json_pack("{s:o, s:i, s:s}", "addresses", addresses, "port", config->tunnel.port,
+			   "mac", mac);
+	if (config->learn_from_count > 0)
+		json_object_set_new(object, "learn_from", learn_from_json(config));
+	return object;
 }

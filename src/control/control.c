@@ -63,6 +63,7 @@ static void control_tick(void *arg)
 	control.ticks++;
 	kernel_tick();
 	follow_addresses();
+	workers_learn();
 	if (control.ticks % TICKS_LINKS == 0) {
 		port_poll_links();
 		iface_update_carrier(); // of VLANs, too, which follow the interface beneath

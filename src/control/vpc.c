@@ -174,6 +174,13 @@ static json_t *vni_json(const struct vpc_vni *vni, bool marks)
 		json_object_set_new(object, "check_host", json_false());
 	if (vni->local_count > 0)
 		json_object_set_new(object, "local_addresses", locals_json(vni));
+	if (vni->settings.learn) {
+		json_object_set_new(object, "learn", json_true());
+		json_object_set_new(object, "learn_max", json_integer(vni->settings.learn_max));
+		json_object_set_new(object, "learn_age", json_integer(vni->settings.learn_age));
+	}
+	if (marks && vni->settings.learn)
+		json_object_set_new(object, "learned", json_integer(vm_learn_count(vni->vni)));
 	if (marks)
 		json_object_set_new(object, "origin", json_string(origin_name(vni->origin)));
 	return object;
@@ -230,8 +237,12 @@ json_t *vpc_vm_json(const struct vm_row *row, bool marks)
 	object = json_pack("{s:I, s:s, s:s, s:s}", "vni", (json_int_t)row->vni, "address",
 			   addr_format(&row->addr, address), "mac", mac_format(row->mac, mac),
 			   "host", addr_format(&row->host, host));
-	if (marks)
+	if (marks && row->learned) {
+		json_object_set_new(object, "origin", json_string("learned"));
+		json_object_set_new(object, "age", json_integer(row->age));
+	} else if (marks) {
 		json_object_set_new(object, "origin", json_string(origin_name(row->origin)));
+	}
 	return object;
 }
 
@@ -244,6 +255,8 @@ static json_t *vms_json(void)
 	while ((vm = vm_next(&cursor)) != NULL) {
 		struct vm_row row;
 
+		if (vm->learned)
+			continue;
 		vm_row_of(vm, &row);
 		json_array_append_new(list, vpc_vm_json(&row, false));
 	}
@@ -268,7 +281,7 @@ static bool row_is_there(const struct vm_row *row)
 	uint32_t number = vm_find(row->vni, &row->addr);
 	struct vm_row there;
 
-	if (number == 0 || vm_table[number].host == 0)
+	if (number == 0 || vm_table[number].host == 0 || vm_table[number].learned)
 		return false;
 	vm_row_of(&vm_table[number], &there);
 	return memcmp(there.mac, row->mac, sizeof(row->mac)) == 0 &&
@@ -283,10 +296,15 @@ static const struct vpc_vni *wanted_vni(const struct vpc_config *wanted, uint32_
 	return NULL;
 }
 
+static bool settings_differ(const struct vni_settings *a, const struct vni_settings *b)
+{
+	return a->mtu != b->mtu || a->trusted != b->trusted || a->learn != b->learn ||
+	       a->learn_max != b->learn_max || a->learn_age != b->learn_age;
+}
+
 static bool vni_differs(const struct vpc_vni *a, const struct vpc_vni *b)
 {
-	if (a->settings.mtu != b->settings.mtu || a->settings.trusted != b->settings.trusted ||
-	    a->local_count != b->local_count)
+	if (settings_differ(&a->settings, &b->settings) || a->local_count != b->local_count)
 		return true;
 	for (unsigned int i = 0; i < a->local_count; i++)
 		if (a->locals[i].len != b->locals[i].len ||
@@ -395,7 +413,7 @@ static void saved_vms(FILE *out)
 		char address[ADDR_TEXT], host[ADDR_TEXT], mac[MAC_TEXT];
 		struct vm_row row;
 
-		if (vm->origin == ORIGIN_FILE)
+		if (vm->origin == ORIGIN_FILE || vm->learned)
 			continue;
 		vm_row_of(vm, &row);
 		fprintf(out, "%s\n{\"vni\":%u,\"address\":\"%s\",\"mac\":\"%s\",\"host\":\"%s\"}",

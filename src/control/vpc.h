@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "control/model.h"
+#include "tunnel/vm_learn.h"
 #include "tunnel/vm_table.h"
 #include "tunnel/vni_local.h"
 #include "tunnel/vxlan.h"
@@ -26,7 +27,9 @@ struct vpc_vni {
 /* The section, decoded. What stands before `vnis` is read once at start. */
 struct vpc_config {
 	struct vxlan_settings tunnel; // address_count 0: no VPC gateway
-	struct vpc_vni *vnis;	      // in their order
+	struct prefix learn_from[VM_LEARN_HOSTS];
+	unsigned int learn_from_count;
+	struct vpc_vni *vnis; // in their order
 	unsigned int vni_count;
 	struct vm_row *vms;
 	unsigned int vm_count;

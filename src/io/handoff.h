@@ -17,6 +17,7 @@ enum hand {
 	HAND_READY,
 	HAND_FOLLOW,   // a fragment; the ports of its datagram are in the mbuf's hash.fdir.hi
 	HAND_RELEASED, // a fragment that this worker itself has held
+	HAND_LEARNED,  // a packet of a VM that this worker has held until the VM was learned
 	HAND_LENT,     // and how often before
 	HAND_ARGUMENT = (1 << 24) - 1,
 	HAND_ASK = 1 << 24,    // to the home of a template; argument: the worker that asks

@@ -188,7 +188,7 @@ void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, stru
 		pkt_drop(p, DROP_ttl_exceeded); // and no error about an error
 		return;
 	}
-	if (unlikely(s->flags & SESSION_VPC) && !vpc_admit(p, s, direction))
+	if (unlikely(s->flags & SESSION_VPC) && !vpc_admit(w, p, s, direction))
 		return;
 	b->nexthop[at] = s->flags & SESSION_LOCAL ? NEXTHOP_LOCAL
 			 : s->flags & SESSION_VPC ? vpc_nexthop(w, p, s, direction)

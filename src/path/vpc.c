@@ -23,6 +23,7 @@
 #include "path/forward.h"
 #include "path/fragment.h"
 #include "path/odd.h"
+#include "path/vpc_learn.h"
 #include "tunnel/vxlan.h"
 
 static const struct vm *vm_of(const struct session *s)
@@ -39,7 +40,7 @@ bool vpc_first(struct worker *w, struct batch *b, unsigned int at)
 		vpc_local(w, b, at);
 		return false;
 	}
-	return vpc_sender(p) != 0;
+	return vpc_sender(w, p) != 0;
 }
 
 /* Should the VM go just now, number 0 is one that is gone. */
@@ -52,7 +53,7 @@ void vpc_bind(const struct pkt *p, struct session *s)
 					      : vm_find4(zone, p->key4.source));
 }
 
-bool vpc_admit(struct pkt *p, const struct session *s, unsigned int direction)
+bool vpc_admit(struct worker *w, struct pkt *p, const struct session *s, unsigned int direction)
 {
 	const struct vm *vm = vm_of(s);
 	const struct vm_host *host = vm_host_of(vm);
@@ -62,7 +63,7 @@ bool vpc_admit(struct pkt *p, const struct session *s, unsigned int direction)
 		return false;
 	}
 	if (direction != vpc_direction(s) && unlikely(!vpc_is_from_host(p, vm, host))) {
-		pkt_drop(p, DROP_vpc_wrong_host);
+		vpc_learn(w, p, session_vm(s), DROP_vpc_wrong_host);
 		return false;
 	}
 	return true;
@@ -156,7 +157,7 @@ bool vpc_forward(struct worker *w, struct batch *b, unsigned int at, struct sess
 	struct pkt *p = &b->pkt[at];
 	uint32_t entry = p->session & ~ENTRY_REVERSE;
 
-	if (!vpc_admit(p, s, direction))
+	if (!vpc_admit(w, p, s, direction))
 		return false;
 	if (unlikely(server_table[s->server].gone)) {
 		if (!(p->flags & PKT_LOCAL))

@@ -27,8 +27,8 @@ void vpc_name_drop(struct pkt *p);
 void vpc_restore(struct pkt *p);
 /* vpc_input.c: does it come from the host that the VM is on, or need it not? */
 bool vpc_is_from_host(const struct pkt *p, const struct vm *vm, const struct vm_host *host);
-/* vpc_input.c: the number of the VM that it comes from, 0: dropped. */
-uint32_t vpc_sender(struct pkt *p);
+/* vpc_input.c: the number of the VM that it comes from, 0: its fate is settled. */
+uint32_t vpc_sender(struct worker *w, struct pkt *p);
 
 /* vpc.c: before a packet of a VNI may make a session; false: its fate is settled. */
 bool vpc_first(struct worker *w, struct batch *b, unsigned int at);
@@ -40,8 +40,8 @@ void vpc_bind(const struct pkt *p, struct session *s);
  */
 bool vpc_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 		 unsigned int direction);
-/* vpc.c: the session's VM is still there, and the packet comes from its host. Or drop. */
-bool vpc_admit(struct pkt *p, const struct session *s, unsigned int direction);
+/* vpc.c: the session's VM is still there, and the packet comes from its host. Or its fate is settled. */
+bool vpc_admit(struct worker *w, struct pkt *p, const struct session *s, unsigned int direction);
 /* vpc.c: the way on, and the longest IP packet that it takes, 0: not known. */
 uint16_t vpc_nexthop(struct worker *w, const struct pkt *p, struct session *s,
 		     unsigned int direction);

@@ -16,6 +16,7 @@
 #include <rte_udp.h>
 
 #include "path/bfd.h"
+#include "path/vpc_learn.h"
 #include "tunnel/decapsulate.h"
 #include "tunnel/device.h"
 #include "tunnel/vxlan.h"
@@ -161,23 +162,33 @@ bool vpc_is_from_host(const struct pkt *p, const struct vm *vm, const struct vm_
 
 	if (likely(vm_host_is(host, outer + (ipv6 ? 8 : 12), ipv6)))
 		return true;
-	return vni_get(vm->vni).flags & VNI_TRUSTED;
+	// One that was learned is where it spoke last.
+	return !vm->learned && (vni_get(vm->vni).flags & VNI_TRUSTED);
 }
 
-uint32_t vpc_sender(struct pkt *p)
+static bool has_mac_of(const struct pkt *p, const struct vm *vm)
+{
+	uint64_t mac = __atomic_load_n(&vm->mac, __ATOMIC_RELAXED);
+
+	return memcmp(pkt_l3(p) - VXLAN_INNER_SOURCE, &mac, RTE_ETHER_ADDR_LEN) == 0;
+}
+
+uint32_t vpc_sender(struct worker *w, struct pkt *p)
 {
 	uint32_t zone = pkt_zone(p);
 	uint32_t number = p->flags & PKT_IPV6 ? vm_find6(zone, p->key6.source)
 					      : vm_find4(zone, p->key4.source);
-	const struct vm_host *host = vm_host_of(&vm_table[number]); // of number 0 there is none
+	const struct vm *vm = &vm_table[number];
+	const struct vm_host *host = vm_host_of(vm); // of number 0 there is none
 
 	if (!host) {
-		pkt_drop(p, DROP_vpc_unknown_vm);
+		vpc_learn(w, p, number, DROP_vpc_unknown_vm);
 		return 0;
 	}
-	if (!vpc_is_from_host(p, &vm_table[number], host)) {
-		pkt_drop(p, DROP_vpc_wrong_host);
+	if (!vpc_is_from_host(p, vm, host) || (vm->learned && !has_mac_of(p, vm))) {
+		vpc_learn(w, p, number, DROP_vpc_wrong_host);
 		return 0;
 	}
+	vm_learn_spoke(&w->learner, number, w->batch.seconds);
 	return number;
 }

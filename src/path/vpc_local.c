@@ -72,7 +72,7 @@ static void local_arp(struct worker *w, struct batch *b, unsigned int at)
 		return;
 	}
 	p->key4.source = data->arp_sip;
-	vm = vpc_sender(p);
+	vm = vpc_sender(w, p);
 	if (vm == 0)
 		return;
 	target = data->arp_tip;
@@ -124,7 +124,7 @@ static void local_solicitation(struct worker *w, struct batch *b, unsigned int a
 		pkt_drop(p, DROP_vpc_no_service);
 		return;
 	}
-	vm = vpc_sender(p);
+	vm = vpc_sender(w, p);
 	if (vm == 0 || !local_resize(p, sizeof(*ip) + answer))
 		return;
 	memcpy(ip->dst_addr, ip->src_addr, 16);
@@ -158,7 +158,7 @@ static void local_echo4(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)pkt_l3(p);
-	uint32_t asked = ip->dst_addr, vm = vpc_sender(p);
+	uint32_t asked = ip->dst_addr, vm = vpc_sender(w, p);
 
 	if (vm == 0)
 		return;
@@ -175,7 +175,7 @@ static void local_echo6(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
 	struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)pkt_l3(p);
-	uint32_t vm = vpc_sender(p);
+	uint32_t vm = vpc_sender(w, p);
 	uint8_t asked[16];
 
 	if (vm == 0)

@@ -28,6 +28,7 @@
 #include "path/fragment.h"
 #include "path/observe.h"
 #include "path/tunnelled.h"
+#include "path/vpc_learn.h"
 
 enum {
 	SPIN_MICROSECONDS = 50,
@@ -115,6 +116,8 @@ static void worker_receive(struct worker *w)
 		tunnelled_released(w, b);
 	if (unlikely(w->frag.ready_count > 0))
 		reassembly_released(w, b);
+	if (unlikely(w->learner.waiting_count > 0))
+		vpc_learn_released(w, b);
 	if (w->count > 1)
 		worker_take_over(w);
 	count = punt_from_kernel(w->index, packets, RTE_MIN(BATCH - b->count, BATCH / 4u));
@@ -133,7 +136,7 @@ static bool worker_pending(void *arg)
 	struct worker *w = arg;
 
 	return thread_stopping(&w->thread) || (w->count > 1 && handoff_pending(w->index)) ||
-	       punt_pending(w->index) ||
+	       punt_pending(w->index) || vpc_learn_pending(w) ||
 	       __atomic_load_n(&w->pass_wanted, __ATOMIC_RELAXED) > w->pass;
 }
 

@@ -19,6 +19,7 @@
 #include "session/half_open.h"
 #include "session/table.h"
 #include "tunnel/path_mtu.h"
+#include "tunnel/vm_learn.h"
 
 /*
  * All state of one core. "w": only the worker writes it while it runs; "c": the control thread
@@ -99,6 +100,8 @@ struct worker {
 	struct bucket_tokens answers;	    // w
 	uint16_t tunnel_id;		    // w: counts outer IPv4 headers
 	struct path_mtu_reports reports;    // w, c: what routers say of tunnels
+
+	struct vm_learner learner; // w, c: VMs that the table does not have yet
 
 	struct memory service_state_memory; // start
 

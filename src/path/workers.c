@@ -47,6 +47,36 @@ static void wake_worker(unsigned int index)
 		idle_wake(&workers[index]->idle);
 }
 
+static int worker_make(unsigned int index, const struct workers_config *config)
+{
+	struct worker *w = rte_zmalloc("worker", sizeof(*w), 64);
+	int result;
+
+	if (!w)
+		return -ENOMEM;
+	result = worker_prepare(w, index, config);
+	if (result < 0)
+		goto free_worker;
+	result = vm_learner_create(&w->learner);
+	if (result < 0)
+		goto release_worker;
+	workers[index] = w;
+	return 0;
+
+release_worker:
+	worker_release(w);
+free_worker:
+	rte_free(w);
+	return result;
+}
+
+static void worker_unmake(unsigned int index)
+{
+	vm_learner_destroy(&workers[index]->learner);
+	worker_release(workers[index]);
+	rte_free(workers[index]);
+}
+
 int workers_start(const struct workers_config *config, struct error *error)
 {
 	unsigned int started = 0, prepared = 0;
@@ -57,16 +87,9 @@ int workers_start(const struct workers_config *config, struct error *error)
 	if (result < 0)
 		return result;
 	for (; prepared < config->count; prepared++) {
-		workers[prepared] = rte_zmalloc("worker", sizeof(struct worker), 64);
-		if (!workers[prepared]) {
-			result = -ENOMEM;
+		result = worker_make(prepared, config);
+		if (result < 0)
 			goto release;
-		}
-		result = worker_prepare(workers[prepared], prepared, config);
-		if (result < 0) {
-			rte_free(workers[prepared]);
-			goto release;
-		}
 	}
 	__atomic_store_n(&worker_total, config->count, __ATOMIC_RELEASE);
 	punt_worker_wake = wake_worker;
@@ -84,10 +107,8 @@ finish:
 		worker_finish(workers[started]);
 	worker_total = 0;
 release:
-	while (prepared-- > 0) {
-		worker_release(workers[prepared]);
-		rte_free(workers[prepared]);
-	}
+	while (prepared-- > 0)
+		worker_unmake(prepared);
 	return error_set(error, result, "sessions",
 			 "the workers' tables do not fit into memory: %s", strerror(-result));
 }
@@ -104,10 +125,8 @@ void workers_free(void)
 
 	worker_total = 0;
 	nat_log_stop();
-	for (unsigned int i = 0; i < total; i++) {
-		worker_release(workers[i]);
-		rte_free(workers[i]);
-	}
+	for (unsigned int i = 0; i < total; i++)
+		worker_unmake(i);
 }
 
 uint64_t workers_table_bytes(void)
@@ -461,14 +480,36 @@ static void sources_follow(void)
 	source_refresh(is_vip);
 }
 
-static void path_mtus_follow(void)
+static uint32_t monotonic_seconds(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint32_t)now.tv_sec;
+}
+
+static void path_mtus_follow(void)
+{
+	uint32_t seconds = monotonic_seconds();
+
 	for (unsigned int i = 0; i < worker_total; i++)
-		path_mtu_gather(&worker_get(i)->reports, (uint32_t)now.tv_sec);
-	path_mtu_age((uint32_t)now.tv_sec / 8 * 8); // a look at all servers
+		path_mtu_gather(&worker_get(i)->reports, seconds);
+	path_mtu_age(seconds / 8 * 8); // a look at all servers
+}
+
+void workers_learn(void)
+{
+	struct vm_learner *learners[WORKERS_MAX];
+	uint16_t seconds[WORKERS_MAX];
+
+	vm_learn_clock(monotonic_seconds());
+	for (unsigned int i = 0; i < worker_total; i++) {
+		learners[i] = &workers[i]->learner;
+		seconds[i] = __atomic_load_n(&workers[i]->batch.seconds, __ATOMIC_RELAXED);
+		if (vm_learn_gather(learners[i]) > 0)
+			idle_wake(&workers[i]->idle);
+	}
+	vm_learn_expire(learners, seconds, worker_total);
 }
 
 void workers_tick(void)

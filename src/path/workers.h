@@ -28,6 +28,8 @@ void workers_stop(void); // their threads; tables can still be read
 void workers_free(void); // their tables
 /* About ten times a second: tell each worker what the others carry (for wlc), warn of shortages. */
 void workers_tick(void);
+/* Twenty times a second: enter the VMs that workers have heard, and remove those gone silent. */
+void workers_learn(void);
 unsigned int workers_count(void);
 /* What the tables take when full and what is resident now, in bytes, all workers. */
 uint64_t workers_table_bytes(void);

@@ -30,6 +30,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/rcu.h"
+#include "tunnel/vm_learn.h"
 #include "tunnel/vni_local.h"
 
 enum { INDEX_MIN = 1 << 10 };
@@ -76,8 +77,10 @@ int vm_table_start(void)
 		goto unmap_table;
 	if (vni_local_start() < 0)
 		goto unmap_vnis;
-	if (vm_host_start() < 0)
+	if (vm_learn_start() < 0)
 		goto stop_locals;
+	if (vm_host_start() < 0)
+		goto stop_learning;
 	vm_index = index_new(INDEX_MIN);
 	free_numbers = calloc(VM_MAX, sizeof(*free_numbers));
 	if (!vm_index || !free_numbers)
@@ -90,6 +93,8 @@ stop_hosts:
 	free(vm_index);
 	free(free_numbers);
 	vm_host_stop();
+stop_learning:
+	vm_learn_stop();
 stop_locals:
 	vni_local_stop();
 unmap_vnis:
@@ -108,6 +113,7 @@ void vm_table_stop(void)
 	rcu_poll();
 	vm_host_stop();
 	vni_local_stop();
+	vm_learn_stop();
 	memory_unmap(&vni_memory);
 	memory_unmap(&table_memory);
 	vm_table = NULL;
@@ -268,6 +274,15 @@ void vni_set(uint32_t vni, const struct vni_settings *wanted)
 		settings.flags = VNI_NAMED | (wanted->trusted ? VNI_TRUSTED : 0);
 	}
 	vni_store(vni, settings);
+	vm_learn_set(vni, wanted);
+}
+
+void vni_flag(uint32_t vni, uint8_t flag, bool on)
+{
+	struct vni settings = vni_table[vni];
+
+	settings.flags = on ? settings.flags | flag : settings.flags & ~flag;
+	vni_store(vni, settings);
 }
 
 /* Entries */
@@ -346,6 +361,7 @@ static void entry_set(uint32_t number, const struct vm_row *row, uint32_t host, 
 	__atomic_store_n(&vm->host, host, __ATOMIC_RELEASE);
 	vm->origin = row->origin;
 	vm->mark = mark;
+	vm_learn_note(number, row->learned);
 	if (before)
 		vm_host_release(before);
 	else
@@ -399,6 +415,7 @@ static void entry_unset(uint32_t number)
 {
 	struct vm *vm = &vm_table[number];
 
+	vm_learn_note(number, false);
 	vm_host_release(vm->host);
 	__atomic_store_n(&vm->host, 0, __ATOMIC_RELAXED);
 	vms--;
@@ -497,6 +514,8 @@ void vm_row_of(const struct vm *vm, struct vm_row *row)
 	row->addr = vm->addr;
 	memcpy(row->mac, &vm->mac, 6);
 	row->origin = vm->origin;
+	row->learned = vm->learned;
+	row->age = vm->learned ? vm_learn_age(vm) : 0;
 	if (vm->host)
 		vm_host_address(&vm_host_table[vm->host], &row->host);
 }

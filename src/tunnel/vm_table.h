@@ -31,12 +31,18 @@ struct vm {
 	uint32_t held; // by real servers that are this VM, there or not
 	uint8_t origin;
 	uint8_t in_use;
+
+	uint8_t learned;     // atomic: from traffic (vm_learn.h); else as configured
+	uint32_t heard;	     // control: when a learned one was heard last, seconds
+	uint32_t learned_at; // control: its place in the list of those
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct vm) == 64, "an entry is one cache line");
 
 enum vni_flags {
 	VNI_NAMED = 1 << 0,   // has settings, and is known without any VM
 	VNI_TRUSTED = 1 << 1, // outer sources are not compared with the table
+	VNI_LEARNS = 1 << 2,  // VMs that the table does not have are learned (vm_learn.h)
+	VNI_FULL = 1 << 3,    // ... but no more of them
 };
 
 /* What holds for all VMs of a VNI. Read and written as one word. */
@@ -60,6 +66,8 @@ struct vm_row {
 	struct addr addr, host;
 	uint8_t mac[6];
 	uint8_t origin;
+	bool learned;
+	uint32_t age; // out of a line: seconds since a learned one was heard
 };
 
 /*
@@ -94,8 +102,12 @@ void vm_let_go(uint32_t number);
 struct vni_settings {
 	uint16_t mtu;
 	bool trusted;
+	bool learn;
+	uint32_t learn_max; // rows
+	uint32_t learn_age; // seconds of silence
 };
 void vni_set(uint32_t vni, const struct vni_settings *settings);
+void vni_flag(uint32_t vni, uint8_t flag, bool on);
 
 /*
  * Control, about once a second: free the numbers of entries that are gone. No worker finds them any

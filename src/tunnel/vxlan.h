@@ -14,6 +14,7 @@
 enum {
 	VXLAN_PORT_OFF = 1 << 16,		    // that no packet has
 	VXLAN_INNER = 8 + TUNNEL_VXLAN_HEADER + 14, // UDP, VXLAN, Ethernet
+	VXLAN_INNER_SOURCE = 8,			    // the MAC stands so far before the IP header
 	VXLAN_OUTER4 = 20 + VXLAN_INNER,
 	VXLAN_OUTER6 = 40 + VXLAN_INNER,
 };

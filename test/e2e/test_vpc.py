@@ -251,7 +251,7 @@ def test_many_at_once(vpc):
     ("/v1/vpc/vms/96/172.16.25.40", {"mac": MACS[96], "host": "fd00::1"}, "host", "vpc.addresses"),
     ("/v1/vpc/vms/0/172.16.25.40", {}, "vni", "1 to 16777215"),
     ("/v1/vpc/vnis/96", {"mtu": 500}, "mtu", "out of range"),
-    ("/v1/vpc/vnis/96", {"learn": True}, "learn", "not available yet"),
+    ("/v1/vpc/vnis/96", {"learn": True}, "learn", "vpc.learn_from"),
     (f"/v1/services/tcp/{VIP}@0/80", {}, "vni", "1 to 16777215"),
     (f"/v1/services/tcp/{VIP}@96/90", {"mode": "dr"}, "mode", "fullnat"),
 ])

@@ -18,6 +18,7 @@
 #include "lab_parts.h"
 #include "path/fragment.h"
 #include "path/tunnelled.h"
+#include "path/vpc_learn.h"
 #include "path/workers.c"
 #include "tunnel/source.h"
 #include "tunnel/vxlan.h"
@@ -128,6 +129,7 @@ static void workers_begin(unsigned int count, unsigned int sessions, unsigned in
 
 		config.cpus[i] = -1;
 		assert_int_equal(worker_prepare(w, i, &config), 0);
+		assert_int_equal(vm_learner_create(&w->learner), 0);
 		w->hz = LAB_HZ;
 		w->next_second = lab.tsc + LAB_HZ;
 		w->last_sweep = lab.tsc;
@@ -135,6 +137,14 @@ static void workers_begin(unsigned int count, unsigned int sessions, unsigned in
 	}
 	lab.workers = worker_total = count;
 	lab.w = &lab.worker[0];
+}
+
+static void workers_end(void)
+{
+	for (unsigned int i = 0; i < lab.workers; i++) {
+		vm_learner_destroy(&lab.worker[i].learner);
+		worker_release(&lab.worker[i]);
+	}
 }
 
 static uint64_t no_pass(void)
@@ -168,8 +178,7 @@ static void lab_clean(void)
 	vms_clean();
 	rcu_poll();
 	server_reap();
-	for (unsigned int i = 0; i < lab.workers; i++)
-		worker_release(&lab.worker[i]);
+	workers_end();
 	worker_total = lab.workers = 0;
 }
 
@@ -190,8 +199,7 @@ void lab_resize(unsigned int count, unsigned int sessions, unsigned int sessions
 		unsigned int half_open_percent)
 {
 	lab_flush();
-	for (unsigned int i = 0; i < lab.workers; i++)
-		worker_release(&lab.worker[i]);
+	workers_end();
 	workers_begin(count ? count : 1, sessions ? sessions : 1000,
 		      sessions_wide ? sessions_wide : 1000,
 		      half_open_percent ? half_open_percent : 100);
@@ -256,7 +264,8 @@ void lab_run(void)
 	worker_clock(lab.w, lab.tsc);
 	worker_batch(lab.w, b);
 	b->count = 0;
-	while (tunnelled_released(lab.w, b), b->count > 0 || reassembly_released(lab.w, b) > 0) {
+	while (tunnelled_released(lab.w, b), vpc_learn_released(lab.w, b),
+	       b->count > 0 || reassembly_released(lab.w, b) > 0) {
 		worker_batch(lab.w, b);
 		b->count = 0;
 	}

@@ -16,6 +16,7 @@
 #undef path_watch
 #undef path_release
 #include "tunnel/vm_table.c"
+#include "tunnel/vm_learn.c"
 
 #include "environment.h"
 
@@ -387,6 +388,64 @@ static void test_while_read(void **state)
 	free(rows);
 }
 
+/* Learned rows age by the clocks of all workers, those of doors do not. */
+static void test_ageing(void **state)
+{
+	const struct vni_settings learns = {.learn = true, .learn_max = 1000, .learn_age = 60};
+	static struct vm_learner learners[2];
+	struct vm_learner *const both[2] = {&learners[0], &learners[1]};
+	uint16_t seconds[2] = {65500, 20};
+	struct vm_heard heard = {.vni = 7, .host = addr_of("10.0.0.1"), .mac = {2, 0, 0, 0, 0, 1}};
+	uint32_t first, second;
+
+	for (unsigned int i = 0; i < 2; i++)
+		assert_int_equal(vm_learner_create(&learners[i]), 0);
+	vm_learn_clock(1000);
+	add(7, "10.1.0.1", "10.0.0.1", 1);
+	vni_set(7, &learns);
+	heard.addr = addr_of("10.1.0.2");
+	assert_true(vm_learn_hear(&learners[0], &heard));
+	assert_true(vm_learn_hear(&learners[0], &heard)); // twice is once
+	assert_int_equal(vm_learn_gather(&learners[0]), 1);
+	heard.addr = addr_of("10.1.0.3");
+	assert_true(vm_learn_hear(&learners[1], &heard));
+	assert_int_equal(vm_learn_gather(&learners[1]), 1);
+	assert_int_equal(vm_learn_count(7), 2);
+	first = find(7, "10.1.0.2");
+	second = find(7, "10.1.0.3");
+	for (unsigned int i = 0; i < 59; i++) {
+		vm_learn_clock(1001 + i);
+		seconds[0]++; // this one's goes round
+		seconds[1]++;
+		vm_learn_expire(both, seconds, 2);
+	}
+	assert_int_equal(vm_learn_count(7), 2);
+	assert_int_equal(vm_learn_age(&vm_table[first]), 59);
+	vm_learn_spoke(&learners[0], first, seconds[0]);
+	vm_learn_spoke(&learners[1], second, seconds[1] + 1); // its clock went on meanwhile
+	vm_learn_expire(both, seconds, 2);
+	assert_int_equal(vm_learn_age(&vm_table[first]), 0);
+	assert_int_equal(vm_learn_age(&vm_table[second]), 0);
+	seconds[0] += 59;
+	seconds[1] += 59;
+	vm_learn_clock(1059 + 59);
+	vm_learn_expire(both, seconds, 2);
+	assert_int_equal(vm_learn_count(7), 2);
+	vm_learn_spoke(&learners[1], first, seconds[1]);
+	seconds[0] += 2;
+	seconds[1] += 2;
+	vm_learn_clock(1059 + 61);
+	vm_learn_expire(both, seconds, 2);
+	assert_int_equal(vm_learn_count(7), 1);
+	assert_int_equal(find(7, "10.1.0.3"), 0);
+	assert_int_equal(find(7, "10.1.0.2"), first);
+	assert_int_equal(vm_count(), 2);
+	assert_int_equal(remove_vm(7, "10.1.0.2"), 0);
+	assert_int_equal(vm_learn_count(7), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		vm_learner_destroy(&learners[i]);
+}
+
 #define row_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -395,7 +454,7 @@ int main(void)
 		row_test(test_zones),	 row_test(test_move),	    row_test(test_removal),
 		row_test(test_own),	 row_test(test_hold),	    row_test(test_locals),
 		row_test(test_settings), row_test(test_marks),	    row_test(test_all_or_none),
-		row_test(test_bulk),	 row_test(test_while_read),
+		row_test(test_bulk),	 row_test(test_while_read), row_test(test_ageing),
 	};
 
 	environment_start(64);

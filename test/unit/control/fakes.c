@@ -602,6 +602,10 @@ void workers_tick(void)
 {
 }
 
+void workers_learn(void)
+{
+}
+
 uint64_t workers_table_bytes(void)
 {
 	return 1 << 20;
