@@ -97,7 +97,8 @@ static enum exit_code vpc_delete(struct client *client, const struct arguments *
 }
 
 /* A file as POST /v1/vpc/vms takes it. */
-static enum exit_code vpc_load(struct client *client, const struct arguments *arguments)
+static enum exit_code post_file(struct client *client, const struct arguments *arguments,
+				const char *path)
 {
 	json_error_t where;
 	json_t *body = json_load_file(arguments->positional[0], 0, &where);
@@ -106,9 +107,19 @@ static enum exit_code vpc_load(struct client *client, const struct arguments *ar
 	if (!body)
 		return usage_error(arguments->command, "%s, line %d: %s", arguments->positional[0],
 				   where.line, where.text);
-	code = client_request(client, "POST", "/v1/vpc/vms", body, NULL);
+	code = client_request(client, "POST", path, body, NULL);
 	json_decref(body);
 	return code;
+}
+
+static enum exit_code vpc_load(struct client *client, const struct arguments *arguments)
+{
+	return post_file(client, arguments, "/v1/vpc/vms");
+}
+
+static enum exit_code vpc_unload(struct client *client, const struct arguments *arguments)
+{
+	return post_file(client, arguments, "/v1/vpc/vms/delete");
 }
 
 static enum exit_code vpc_set(struct client *client, const struct arguments *arguments)
@@ -139,6 +150,7 @@ const struct command vpc_commands[] = {
 	 "a VM: new, moved to another host, or with another MAC", vpc_put},
 	{"vpc", "delete", "VNI ADDRESS", NULL, "remove a VM; its sessions end", vpc_delete},
 	{"vpc", "load", "FILE", NULL, "put many VMs at once, all or none (JSON)", vpc_load},
+	{"vpc", "unload", "FILE", NULL, "remove many VMs at once, all or none (JSON)", vpc_unload},
 	{"vpc", "set", "VNI", set_options, "settings of a VNI, in place of those it has", vpc_set},
 	{"vpc", "unset", "VNI", NULL, "the settings of a VNI are the default ones again",
 	 vpc_unset},

@@ -80,14 +80,21 @@ static int check_host(struct decode *d, const struct vm_row *row)
 			   row->host.family == AF_INET6 ? '6' : '4');
 }
 
-static int decode_rows(struct decode *d, const json_t *list, uint8_t origin, bool running,
+/* Of the file, which is judged when all of it is known; to be put now; to be removed, named by their keys. */
+enum rows_for { ROWS_FILE, ROWS_PUT, ROWS_REMOVE };
+
+static int decode_rows(struct decode *d, const json_t *list, uint8_t origin, enum rows_for purpose,
 		       struct vm_row **rows, unsigned int *count)
 {
+	struct field fields[sizeof(vm_fields) / sizeof(vm_fields[0])];
 	size_t length, wanted;
 	int status = decode_list_size(d, list, VM_MAX, &wanted);
 
 	if (status < 0)
 		return status;
+	memcpy(fields, vm_fields, sizeof(fields));
+	for (unsigned int i = 2; purpose == ROWS_REMOVE && fields[i].name != NULL; i++)
+		fields[i].required = false;
 	free(*rows);
 	*count = 0;
 	*rows = calloc(wanted + 1, sizeof(**rows));
@@ -98,8 +105,8 @@ static int decode_rows(struct decode *d, const json_t *list, uint8_t origin, boo
 
 		row->origin = origin;
 		length = decode_enter(d, "[%zu]", i);
-		status = decode_object(d, json_array_get(list, i), vm_fields, row);
-		if (status == 0 && running)
+		status = decode_object(d, json_array_get(list, i), fields, row);
+		if (status == 0 && purpose == ROWS_PUT)
 			status = check_host(d, row);
 		if (status < 0)
 			return status;
@@ -118,8 +125,8 @@ static int need_tunnel(struct error *error)
 			 "VXLAN packets arrive");
 }
 
-int vpc_decode_vms(const json_t *body, uint8_t origin, struct vm_row **rows, unsigned int *count,
-		   struct error *error)
+static int decode_body(const json_t *body, uint8_t origin, enum rows_for purpose,
+		       struct vm_row **rows, unsigned int *count, struct error *error)
 {
 	struct decode d = {.error = error};
 	const json_t *list = json_object_get(body, "vms");
@@ -132,12 +139,24 @@ int vpc_decode_vms(const json_t *body, uint8_t origin, struct vm_row **rows, uns
 	decode_enter(&d, ".vms");
 	if (list == NULL)
 		return decode_fail(&d, -EINVAL, "is missing");
-	status = decode_rows(&d, list, origin, true, rows, count);
+	status = decode_rows(&d, list, origin, purpose, rows, count);
 	if (status < 0) {
 		free(*rows);
 		*rows = NULL;
 	}
 	return status;
+}
+
+int vpc_decode_vms(const json_t *body, uint8_t origin, struct vm_row **rows, unsigned int *count,
+		   struct error *error)
+{
+	return decode_body(body, origin, ROWS_PUT, rows, count, error);
+}
+
+int vpc_decode_vm_keys(const json_t *body, struct vm_row **rows, unsigned int *count,
+		       struct error *error)
+{
+	return decode_body(body, ORIGIN_REST, ROWS_REMOVE, rows, count, error);
 }
 
 int vpc_decode_vm(const json_t *body, struct vm_row *row, struct error *error)
@@ -336,7 +355,7 @@ static int decode_vms(struct decode *d, const json_t *value, const struct field 
 {
 	struct vpc_config *vpc = target;
 
-	return decode_rows(d, value, ORIGIN_FILE, false, &vpc->vms, &vpc->vm_count);
+	return decode_rows(d, value, ORIGIN_FILE, ROWS_FILE, &vpc->vms, &vpc->vm_count);
 }
 
 static int decode_learn_from(struct decode *d, const json_t *value, const struct field *field,

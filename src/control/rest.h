@@ -147,6 +147,7 @@ int rest_bfd_delete(struct request *request, struct error *error);
 int rest_vpc_get(struct request *request, struct error *error);
 int rest_vm_list(struct request *request, struct error *error);
 int rest_vm_post(struct request *request, struct error *error);
+int rest_vm_post_delete(struct request *request, struct error *error);
 int rest_vm_put(struct request *request, struct error *error);
 int rest_vm_delete(struct request *request, struct error *error);
 int rest_vni_put(struct request *request, struct error *error);

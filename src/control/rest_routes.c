@@ -81,6 +81,7 @@ const struct route rest_routes[] = {
 	{"GET", "/v1/vpc", "", rest_vpc_get},
 	{"GET", "/v1/vpc/vms", "vni", rest_vm_list},
 	{"POST", "/v1/vpc/vms", "", rest_vm_post},
+	{"POST", "/v1/vpc/vms/delete", "", rest_vm_post_delete},
 	{"PUT", "/v1/vpc/vms/{vni}/{address}", "", rest_vm_put},
 	{"DELETE", "/v1/vpc/vms/{vni}/{address}", "", rest_vm_delete},
 	{"PUT", "/v1/vpc/vnis/{vni}", "", rest_vni_put},

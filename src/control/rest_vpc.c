@@ -94,6 +94,29 @@ int rest_vm_post(struct request *request, struct error *error)
 			     json_pack("{s:i, s:i}", "put", (int)count, "vms", (int)vm_count()));
 }
 
+int rest_vm_post_delete(struct request *request, struct error *error)
+{
+	json_t *body = request_body(request, error);
+	struct vm_row *rows;
+	unsigned int count;
+	int status;
+
+	if (body == NULL)
+		return error->code;
+	status = vpc_decode_vm_keys(body, &rows, &count, error);
+	json_decref(body);
+	if (status < 0)
+		return status;
+	status = vpc_delete_vms(rows, count, error);
+	free(rows);
+	if (status < 0)
+		return status;
+	log_notice("%s: %u VMs removed, %u are left", request_peer(request), count, vm_count());
+	return request_reply(
+		request, 200,
+		json_pack("{s:i, s:i}", "deleted", (int)count, "vms", (int)vm_count()));
+}
+
 static int vm_of_request(const struct request *request, struct vm_row *row, struct error *error)
 {
 	int status = vpc_parse_vni(request_part(request, 0), &row->vni, error);

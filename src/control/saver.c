@@ -61,24 +61,43 @@ static void folder_sync(const char *path)
 	close(fd);
 }
 
-static int file_replace(const struct saver *saver)
+int saver_replace(const char *path, const char *beside, const char *text, size_t size)
 {
-	int fd = open(saver->beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	int status;
 
 	if (fd < 0)
 		return -errno;
-	status = write_all(fd, saver->text, saver->size);
+	status = write_all(fd, text, size);
 	if (status == 0 && fsync(fd) < 0)
 		status = -errno;
 	close(fd);
-	if (status == 0 && rename(saver->beside, saver->path) < 0)
+	if (status == 0 && rename(beside, path) < 0)
 		status = -errno;
 	if (status < 0)
-		unlink(saver->beside);
+		unlink(beside);
 	else
-		folder_sync(saver->path);
+		folder_sync(path);
 	return status;
+}
+
+int saver_append(const char *path, const char *text, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	int status;
+
+	if (fd < 0)
+		return -errno;
+	status = write_all(fd, text, size);
+	if (status == 0 && fdatasync(fd) < 0)
+		status = -errno;
+	close(fd);
+	return status;
+}
+
+static int file_replace(const struct saver *saver)
+{
+	return saver_replace(saver->path, saver->beside, saver->text, saver->size);
 }
 
 static void *write_thread(void *arg)
@@ -95,15 +114,10 @@ static void *write_thread(void *arg)
 static int text_make(struct saver *saver)
 {
 	uint64_t begin = loop_clock();
-	json_t *json = NULL;
+	json_t *json;
 
-	if (saver->print != NULL) {
-		saver->text = saver->print();
-	} else {
-		json = saver->make();
-		saver->text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(10))
-				   : NULL;
-	}
+	json = saver->make();
+	saver->text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
 	json_decref(json);
 	if (saver->text == NULL)
 		return -ENOMEM;

@@ -22,8 +22,6 @@ struct saver {
 	char path[SAVER_PATH];
 	char beside[SAVER_PATH];
 	json_t *(*make)(void); // what the file is to hold, a new reference; NULL: no memory
-	// In place of `make`, where objects for each line would take too long: the text, for free().
-	char *(*print)(void);
 	bool started;
 	bool wanted;  // something changed since the text was made
 	bool writing; // a thread is at it
@@ -43,5 +41,8 @@ int saver_start(struct saver *saver, const char *state_dir, const char *name, js
 void saver_changed(struct saver *saver);
 /* Write what is not written yet. */
 void saver_stop(struct saver *saver);
+/* Any thread: a file as a whole, made as `beside` and renamed; and more at its end. Both are synced. */
+int saver_replace(const char *path, const char *beside, const char *text, size_t size);
+int saver_append(const char *path, const char *text, size_t size);
 /* Rename a damaged file to NAME.bad, so that the next write does not destroy what it holds. */
 void saver_set_aside(const char *path);

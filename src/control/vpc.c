@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "control/saver.h"
+#include "control/vm_journal.h"
 #include "path/workers.h"
 
 /*
@@ -16,7 +17,7 @@
  * one does not name are found without comparing lists. A VM that another door changes is that
  * door's from then on.
  *
- * What other doors made is kept in vpc.json of the state folder.
+ * What other doors made is kept: VNIs in vpc.json of the state folder, VMs as vm_journal.c says.
  */
 enum { SAVED_VERSION = 1, MAC_TEXT = 18 };
 
@@ -197,7 +198,7 @@ json_t *vpc_vnis_json(bool marks)
 
 /* VMs */
 
-int vpc_put_vms(const struct vm_row *rows, unsigned int count, struct error *error)
+static int put_rows(const struct vm_row *rows, unsigned int count, struct error *error)
 {
 	int status = vm_upsert(rows, count, vpc.mark);
 
@@ -205,21 +206,49 @@ int vpc_put_vms(const struct vm_row *rows, unsigned int count, struct error *err
 		return error_set(error, status, "vms",
 				 "there is no room for them: at most %d VMs on %d hosts", VM_MAX,
 				 HOST_MAX);
-	if (status < 0)
-		return out_of_memory(error);
-	vpc_changed();
+	return status < 0 ? out_of_memory(error) : 0;
+}
+
+int vpc_put_vms(const struct vm_row *rows, unsigned int count, struct error *error)
+{
+	int status = put_rows(rows, count, error);
+
+	if (status == 0)
+		vm_journal_put(rows, count);
+	return status;
+}
+
+static int check_there(const struct vm_row *row, const char *field, struct error *error)
+{
+	uint32_t number = vm_find(row->vni, &row->addr);
+	char text[ADDR_TEXT];
+
+	if (number != 0 && vm_table[number].host != 0)
+		return 0;
+	return error_set(error, -ENOENT, field, "VNI %u has no VM %s", row->vni,
+			 addr_format(&row->addr, text));
+}
+
+int vpc_delete_vms(const struct vm_row *rows, unsigned int count, struct error *error)
+{
+	char field[40];
+
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(field, sizeof(field), "vms[%u]", i);
+		if (check_there(&rows[i], field, error) < 0)
+			return error->code;
+	}
+	for (unsigned int i = 0; i < count; i++)
+		if (vm_remove(rows[i].vni, &rows[i].addr) == 0) // else it was named twice
+			vm_journal_remove(rows[i].vni, &rows[i].addr);
 	return 0;
 }
 
 int vpc_delete_vm(uint32_t vni, const struct addr *addr, struct error *error)
 {
-	char text[ADDR_TEXT];
+	const struct vm_row row = {.vni = vni, .addr = *addr};
 
-	if (vm_remove(vni, addr) < 0)
-		return error_set(error, -ENOENT, "", "VNI %u has no VM %s", vni,
-				 addr_format(addr, text));
-	vpc_changed();
-	return 0;
+	return check_there(&row, "", error) < 0 ? error->code : vpc_delete_vms(&row, 1, error);
 }
 
 static char *mac_format(const uint8_t mac[6], char text[static MAC_TEXT])
@@ -385,6 +414,19 @@ static int apply_vnis(const struct vpc_config *wanted, struct error *error)
 	return status;
 }
 
+/* A row of another door that the file names now is the file's, and kept no longer. */
+static int put_section_rows(const struct vpc_config *wanted, struct error *error)
+{
+	for (unsigned int i = 0; i < wanted->vm_count; i++) {
+		uint32_t number = vm_find(wanted->vms[i].vni, &wanted->vms[i].addr);
+
+		if (number != 0 && vm_table[number].host != 0 &&
+		    vm_table[number].origin != ORIGIN_FILE && !vm_table[number].learned)
+			vm_journal_remove(wanted->vms[i].vni, &wanted->vms[i].addr);
+	}
+	return put_rows(wanted->vms, wanted->vm_count, error);
+}
+
 int vpc_apply(const struct vpc_config *wanted, struct error *error)
 {
 	int status;
@@ -394,7 +436,7 @@ int vpc_apply(const struct vpc_config *wanted, struct error *error)
 	status = apply_vnis(wanted, error);
 	vpc.mark++;
 	if (status == 0 && wanted->vm_count > 0)
-		status = vpc_put_vms(wanted->vms, wanted->vm_count, error);
+		status = put_section_rows(wanted, error);
 	if (status == 0)
 		vm_remove_unmarked(ORIGIN_FILE, vpc.mark);
 	return status;
@@ -402,66 +444,35 @@ int vpc_apply(const struct vpc_config *wanted, struct error *error)
 
 /* What is kept over a restart */
 
-/* One of them a line: a million rows as objects of JSON would keep the control thread for seconds. */
-static void saved_vms(FILE *out)
-{
-	const char *comma = "";
-	const struct vm *vm;
-	uint32_t cursor = 0;
-
-	while ((vm = vm_next(&cursor)) != NULL) {
-		char address[ADDR_TEXT], host[ADDR_TEXT], mac[MAC_TEXT];
-		struct vm_row row;
-
-		if (vm->origin == ORIGIN_FILE || vm->learned)
-			continue;
-		vm_row_of(vm, &row);
-		fprintf(out, "%s\n{\"vni\":%u,\"address\":\"%s\",\"mac\":\"%s\",\"host\":\"%s\"}",
-			comma, row.vni, addr_format(&row.addr, address), mac_format(row.mac, mac),
-			addr_format(&row.host, host));
-		comma = ",";
-	}
-}
-
-static char *saved_print(void)
+static json_t *saved_json(void)
 {
 	json_t *vnis = json_array();
-	char *list, *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
 
 	for (unsigned int i = 0; i < vpc.vni_count; i++)
 		if (vpc.vnis[i].origin != ORIGIN_FILE)
 			json_array_append_new(vnis, vni_json(&vpc.vnis[i], false));
-	list = json_dumps(vnis, JSON_COMPACT);
-	json_decref(vnis);
-	if (out != NULL && list != NULL) {
-		fprintf(out, "{\"version\":%d,\"vnis\":%s,\"vms\":[", SAVED_VERSION, list);
-		saved_vms(out);
-		fprintf(out, "]}\n");
-	}
-	free(list);
-	if (out == NULL || fclose(out) != 0 || size == 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return json_pack("{s:i, s:o}", "version", SAVED_VERSION, "vnis", vnis);
 }
 
-static int saved_restore(const json_t *json, struct error *error)
+/* Rows that an earlier version has kept in the same file. */
+static int saved_restore_vms(const json_t *json, struct error *error)
 {
-	const json_t *vnis = json_object_get(json, "vnis"), *value;
-	json_t *body = json_pack("{s:O?}", "vms", json_object_get(json, "vms"));
 	struct vm_row *rows = NULL;
 	unsigned int count = 0;
-	size_t i;
-	int status = body ? vpc_decode_vms(body, ORIGIN_REST, &rows, &count, error)
-			  : out_of_memory(error);
+	int status = vpc_decode_vms(json, ORIGIN_REST, &rows, &count, error);
 
 	if (status == 0)
-		status = vpc_put_vms(rows, count, error);
+		status = vm_upsert(rows, count, vpc.mark);
 	free(rows);
-	json_decref(body);
+	return status;
+}
+
+static int saved_restore_vnis(const json_t *json, struct error *error)
+{
+	const json_t *vnis = json_object_get(json, "vnis"), *value;
+	int status = 0;
+	size_t i;
+
 	json_array_foreach (vnis, i, value) {
 		struct vpc_vni vni = {.vni = json_integer_value(json_object_get(value, "vni")),
 				      .origin = ORIGIN_REST};
@@ -474,28 +485,71 @@ static int saved_restore(const json_t *json, struct error *error)
 	return status;
 }
 
+static void saved_warn(int status, const char *path, const struct error *error)
+{
+	if (status < 0)
+		log_warning("what was saved in %s is left out: %s: %s", path, error->field,
+			    error->text);
+}
+
+/* The section of the file, but for VMs that another door has changed. */
+static int start_section(const struct vpc_config *config, struct error *error)
+{
+	struct vpc_config section = *config;
+	int status;
+
+	section.vms = calloc(config->vm_count + 1, sizeof(*section.vms));
+	if (section.vms == NULL)
+		return out_of_memory(error);
+	section.vm_count = 0;
+	for (unsigned int i = 0; i < config->vm_count; i++) {
+		uint32_t number = vm_find(config->vms[i].vni, &config->vms[i].addr);
+
+		if (number == 0 || vm_table[number].host == 0)
+			section.vms[section.vm_count++] = config->vms[i];
+	}
+	status = vpc_apply(&section, error);
+	free(section.vms);
+	return status;
+}
+
 int vpc_start(const struct vpc_config *config, const char *state_dir, struct error *error)
 {
-	struct error ignored;
+	struct error ignored = {0};
+	unsigned int left_out;
 	char path[SAVER_PATH];
-	int status = vpc_apply(config, error);
+	bool older;
 	json_t *json;
+	int status;
 
-	if (status < 0)
-		return status;
+	if (vxlan.port == VXLAN_PORT_OFF)
+		return 0;
 	snprintf(path, sizeof(path), "%s/vpc.json", state_dir);
 	json = access(path, F_OK) == 0 ? json_load_file(path, JSON_REJECT_DUPLICATES, NULL) : NULL;
-	if (json != NULL && saved_restore(json, &ignored) < 0)
-		log_warning("what was saved in %s is left out: %s: %s", path, ignored.field,
-			    ignored.text);
+	older = json_array_size(json_object_get(json, "vms")) > 0;
+	if (older)
+		saved_warn(saved_restore_vms(json, &ignored), path, &ignored);
+	left_out = vm_journal_restore(state_dir, ORIGIN_REST, vpc.mark);
+	if (left_out > 0)
+		log_warning("%u VMs that were kept are left out: vpc.addresses has no address of "
+			    "their host's family, or there is no room",
+			    left_out);
+	status = start_section(config, error);
+	if (status == 0)
+		saved_warn(saved_restore_vnis(json, &ignored), path, &ignored);
 	json_decref(json);
-	status = saver_start(&vpc.saver, state_dir, "vpc.json", NULL, error);
-	vpc.saver.print = saved_print;
+	if (status == 0)
+		status = saver_start(&vpc.saver, state_dir, "vpc.json", saved_json, error);
+	if (status == 0)
+		status = vm_journal_start(state_dir, older, error);
+	if (status == 0 && older)
+		vpc_changed();
 	return status;
 }
 
 void vpc_stop(void)
 {
+	vm_journal_stop();
 	saver_stop(&vpc.saver);
 	for (unsigned int i = 0; i < vpc.vni_count; i++)
 		vni_local_set(vpc.vnis[i].vni, NULL, 0);

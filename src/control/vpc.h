@@ -74,9 +74,14 @@ void vpc_tick(void);
 /* Doors. All rows or none; -EINVAL with the field named. */
 int vpc_decode_vms(const json_t *body, uint8_t origin, struct vm_row **rows, unsigned int *count,
 		   struct error *error);
+/* To be removed: what else a row says is not needed. */
+int vpc_decode_vm_keys(const json_t *body, struct vm_row **rows, unsigned int *count,
+		       struct error *error);
 /* A body whose key stands in the path. */
 int vpc_decode_vm(const json_t *body, struct vm_row *row, struct error *error);
 int vpc_put_vms(const struct vm_row *rows, unsigned int count, struct error *error);
+/* All or none; -ENOENT with the row named. */
+int vpc_delete_vms(const struct vm_row *rows, unsigned int count, struct error *error);
 int vpc_delete_vm(uint32_t vni, const struct addr *addr, struct error *error);
 json_t *vpc_vm_json(const struct vm_row *row, bool marks);
 

@@ -31,6 +31,7 @@ enum {
 	SHARES = 20,	   // looks in which all rows are seen
 	SHARE_LEAST = 256, // rows
 	WARN_SECONDS = 10,
+	SWEEP_SECONDS = 2, // in which a worker has surely looked at all its sessions
 };
 
 /* Of a VNI that learns, or has learned. */
@@ -292,7 +293,7 @@ void vm_learn_expire(struct vm_learner *const *learners, const uint16_t *seconds
 
 		if (vm->heard != now - silence) // workers read this line
 			vm->heard = now - silence;
-		if (silence >= limits[vm->vni].age)
+		if (silence >= limits[vm->vni].age + SWEEP_SECONDS)
 			row_remove(number);
 	}
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """VMs learned from traffic: the table begins empty, clients connect, move, fall silent and are too many."""
 
+import json
 import socket
 import time
 
@@ -108,7 +109,7 @@ def test_ageing(vpc):
             sock.sendto(vxlan(ping), (VTEP, PORT))
         return silent in learned(vpc)
 
-    vpc.w.ctl("vpc", "set", 96, "--learn", "yes", "--learn-max", 64, "--learn-age", 1)
+    vpc.w.ctl("vpc", "set", 96, "--learn", "yes", "--learn-max", 64, "--learn-age", 2)
     keep = Keep(vpc.vms[96], VIP)
     wait_for(heard, what="it is learned")
     wait_for(lambda: silent not in learned(vpc), what="it is forgotten")
@@ -125,9 +126,13 @@ def test_saving(vpc):
     assert VM in learned(vpc)
     assert VM not in [row["address"] for row in vpc.w.get("/v1/config")["vpc"]["vms"] if row["vni"] == 96]
     vpc.w.ctl("vpc", "put", 96, "172.16.25.77", "--mac", "02:00:00:00:00:77", "--host", HOSTS[96])
+    def kept():
+        return "".join(file.read_text() for file in (vpc.w.folder / "state").glob("vpc-vms*"))
+
+    wait_for(lambda: "172.16.25.77" in kept(), what="the row is kept")
+    assert f"96 {VM} {MACS[96]} {HOSTS[96]}" not in kept()
     file = vpc.w.folder / "state" / "vpc.json"
-    wait_for(lambda: file.exists() and "172.16.25.77" in file.read_text(), what="vpc.json")
-    assert VM not in file.read_text()
+    wait_for(lambda: file.exists() and json.loads(file.read_text())["vnis"][0]["learn_max"] == 4, what="vpc.json")
     vpc.w.kill()
     vpc.w.start()
     assert learned(vpc) == {}

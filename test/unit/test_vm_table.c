@@ -391,7 +391,7 @@ static void test_while_read(void **state)
 /* Learned rows age by the clocks of all workers, those of doors do not. */
 static void test_ageing(void **state)
 {
-	const struct vni_settings learns = {.learn = true, .learn_max = 1000, .learn_age = 60};
+	const struct vni_settings learns = {.learn = true, .learn_max = 1000, .learn_age = 58};
 	static struct vm_learner learners[2];
 	struct vm_learner *const both[2] = {&learners[0], &learners[1]};
 	uint16_t seconds[2] = {65500, 20};
