@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "control/bfd_gate.h"
 #include "control/health.h"
 #include "control/keyed.h"
 #include "control/loop.h"
@@ -242,6 +243,7 @@ static void services_sweep(void)
 static void announce_decide(void)
 {
 	const struct model_service *service;
+	const char *withheld;
 	uint64_t begin = loop_clock();
 	uint32_t cursor = 0;
 
@@ -266,9 +268,12 @@ static void announce_decide(void)
 	}
 	services_sweep();
 	node_judge(announce.config, &announce.census);
+	withheld = node_withheld();
+	if (withheld == NULL)
+		withheld = bfd_gate_withheld(announce.config);
 	for (uint32_t i = 0; i < announce.vips.capacity; i++) {
 		if (announce.vips.slots[i] != NULL)
-			vip_judge(announce.vips.slots[i], node_withheld());
+			vip_judge(announce.vips.slots[i], withheld);
 	}
 	announce.pending = true;
 	announce.not_before = loop_clock() + PASS_SHARE * (loop_clock() - begin);

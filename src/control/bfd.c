@@ -33,10 +33,13 @@ enum {
 	HEARD_ROUND = 64, // that are looked at in one tick
 	SILENT_MICROSECONDS = 60000000,
 	STOP_WAITS = 100, // milliseconds
+	FIRST_UP_MICROSECONDS = 5000000,
 };
 
 struct entry {
 	bool there, accepted; // accepted: the peer began it
+	bool was_up;	      // since `begun`
+	uint64_t begun;	      // microseconds: it was made, or enabled again
 	uint32_t accept;      // by this row of the section
 	struct bfd_spec spec;
 };
@@ -53,6 +56,7 @@ static struct {
 	unsigned int accept_count;
 	struct event events[EVENTS];
 	uint64_t event_count;
+	uint64_t generation;
 	bool disabled;
 	struct saver saver;
 } bfd;
@@ -81,6 +85,7 @@ static uint32_t entry_of(const struct bfd_name *name)
 static void entry_remove(uint32_t number)
 {
 	bfd_remove(number);
+	bfd.generation++;
 	memset(&bfd.entries[number], 0, sizeof(*bfd.entries));
 }
 
@@ -112,7 +117,12 @@ static int entry_add(const struct bfd_spec *spec, struct error *error)
 				 status == -ENOMEM ? "out of memory"
 						   : "there is no room for %s: at most %d sessions",
 				 bfd_peer_format(&spec->name, text), BFD_SESSIONS_MAX);
-	bfd.entries[number] = (struct entry){.there = true, .spec = *spec};
+	bfd.entries[number] = (struct entry){
+		.there = true,
+		.spec = *spec,
+		.begun = microseconds(),
+	};
+	bfd.generation++;
 	return 0;
 }
 
@@ -274,6 +284,8 @@ static void event_add(const struct bfd_change *change)
 	bool told = change->to == BFD_DOWN && change->diagnostic == BFD_NEIGHBOUR_DOWN &&
 		    change->remote_diagnostic != BFD_NO_DIAGNOSTIC;
 
+	bfd.generation++;
+	bfd.entries[entry_of(&change->name)].was_up |= change->to == BFD_UP;
 	*e = (struct event){
 		.time = health_clock(),
 		.kind = change->name.kind,
@@ -289,6 +301,43 @@ static void event_add(const struct bfd_change *change)
 		log_notice("BFD %s %s is %s: %s%s", bfd_kind_words[e->kind], e->peer,
 			   bfd_state_name(e->to), told ? "the peer says: " : "",
 			   bfd_diagnostic_name(e->diagnostic));
+}
+
+/* What follows a session */
+
+uint64_t bfd_generation(void)
+{
+	return bfd.generation;
+}
+
+enum bfd_word bfd_word_of(const struct bfd_name *name, char *reason)
+{
+	uint32_t number = entry_of(name);
+	const struct entry *entry = number ? &bfd.entries[number] : NULL;
+	struct bfd_session s = {.state = BFD_DOWN};
+	char peer[ADDR_TEXT + 16], ignored[BFD_REASON];
+
+	reason = reason ? reason : ignored;
+	bfd_peer_format(name, peer);
+	if (entry == NULL) {
+		snprintf(reason, BFD_REASON, "there is no BFD session %s/%s",
+			 bfd_kind_words[name->kind], peer);
+		return BFD_SAYS_DOWN;
+	}
+	bfd_read(number, &s);
+	if (s.state == BFD_UP)
+		snprintf(reason, BFD_REASON, "BFD session %s/%s is up", bfd_kind_words[name->kind],
+			 peer);
+	else
+		snprintf(reason, BFD_REASON, "BFD session %s/%s is %s: %s",
+			 bfd_kind_words[name->kind], peer, bfd_state_name(s.state),
+			 bfd_diagnostic_name(s.diagnostic));
+	if (s.state == BFD_UP)
+		return BFD_SAYS_UP;
+	return bfd.disabled || (!entry->was_up &&
+				microseconds() < entry->begun + FIRST_UP_MICROSECONDS)
+		       ? BFD_SAYS_NOTHING
+		       : BFD_SAYS_DOWN;
 }
 
 /* Peers that nobody has named */
@@ -365,6 +414,9 @@ void bfd_tick(void)
 
 			wanted.disabled = disabled ? BFD_ADMINISTRATIVELY_DOWN : BFD_NO_DIAGNOSTIC;
 			bfd_change(i, &wanted);
+			entry->was_up = false;
+			entry->begun = microseconds();
+			bfd.generation++;
 		}
 		if (entry->accepted && bfd_read(i, &s))
 			accepted_end(i, &s);

@@ -66,6 +66,16 @@ void bfd_stop(void);
 /* Ten times a second. */
 void bfd_tick(void);
 
+/* For what follows a session (control/bfd_gate.h). Raised with every change that may matter there. */
+uint64_t bfd_generation(void);
+enum bfd_word { BFD_SAYS_NOTHING, BFD_SAYS_UP, BFD_SAYS_DOWN };
+/*
+ * Is it up? It says nothing while this end has it administratively down, and until it has been up for
+ * the first time, within some seconds. `reason` becomes a sentence, unless it is NULL.
+ */
+enum { BFD_REASON = 128 };
+enum bfd_word bfd_word_of(const struct bfd_name *name, char *reason);
+
 int bfd_put(const struct bfd_spec *spec, bool *is_new, struct error *error);
 int bfd_delete(const struct bfd_name *name, struct error *error);
 /* With what the worker knows of it; NULL: there is none. */

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "control/bfd_gate.h"
 #include "io/port.h"
 #include "net/iface.h"
 
@@ -17,6 +18,8 @@ struct announce_config {
 	uint32_t linger_ms;		 // how long to go on after VIPs were withdrawn at the stop
 	char links[PORT_MAX][PORT_NAME]; // isolate when one of these ports has no link
 	unsigned int link_count;
+	struct bfd_name bfd[BFD_GATES]; // sessions, of which `bfd_quorum` have to be up
+	unsigned int bfd_count, bfd_quorum;
 	bool isolate_servers; // isolate when no service has a real server left
 };
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "control/announce.h"
 #include "control/apply.h"
+#include "control/bfd_gate.h"
 #include "control/check.h"
 #include "control/checker.h"
 #include "control/claim.h"
@@ -85,6 +86,7 @@ static void control_tick(void *arg)
 		vpc_tick();
 	}
 	bfd_tick();
+	bfd_gate_tick();
 	announce_tick();
 }
 
@@ -321,6 +323,7 @@ void control_stop(void)
 	loop_timer_cancel(&control.linger);
 	announce_stop();
 	node_stop();
+	bfd_gate_stop();
 	degraded_stop();
 	apply_stop();
 	kernel_close();

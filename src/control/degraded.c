@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "control/announce.h"
 #include "control/apply.h"
+#include "control/bfd_gate.h"
 #include "io/port.h"
 #include "path/workers.h"
 
@@ -25,6 +26,7 @@ enum trouble {
 	TROUBLE_LINKS,
 	TROUBLE_ANNOUNCING,
 	TROUBLE_DEVICE,
+	TROUBLE_BFD,
 	TROUBLE_SESSIONS,
 	TROUBLE_SESSIONS_WIDE,
 	TROUBLE_DROPS,
@@ -150,6 +152,9 @@ void degraded_tick(void)
 	if (announce_device_down())
 		say(TROUBLE_DEVICE, "somebody has taken %s down: no VIP is announced",
 		    apply_running()->announce.interface);
+	if (bfd_gate_withheld(&apply_running()->announce) != NULL)
+		say(TROUBLE_BFD, "no VIP is announced: %s",
+		    bfd_gate_withheld(&apply_running()->announce));
 	look_at_tables();
 	look_at_drops();
 	degraded.present = 0;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/bfd_gate.h"
+
 /*
  * One line for each object that differs, objects inside a service included, so that a dry run of
  * a one-word change shows one line. A service that comes or goes is one line with its contents
@@ -113,6 +115,20 @@ static void describe_check(struct describe *d, const char *what, const struct ch
 	json_decref(new);
 }
 
+static void describe_gate(struct describe *d, const char *prefix, const struct model_server *old,
+			  const struct model_server *new)
+{
+	char was[BFD_REFERENCE] = "none", is[BFD_REFERENCE] = "none";
+
+	if (memcmp(&old->bfd, &new->bfd, sizeof(old->bfd)) == 0)
+		return;
+	if (old->bfd.peer.family != AF_UNSPEC)
+		bfd_reference_format(&old->bfd, was);
+	if (new->bfd.peer.family != AF_UNSPEC)
+		bfd_reference_format(&new->bfd, is);
+	line_add(d, &d->changed, "~ %sbfd %s -> %s", prefix, was, is);
+}
+
 static void describe_servers(struct describe *d, const char *where, const struct model_service *was,
 			     const struct model_service *is)
 {
@@ -148,6 +164,7 @@ static void describe_servers(struct describe *d, const char *where, const struct
 				line_add(d, &d->changed, "~ %stunnel %s -> %s", prefix,
 					 tunnel_type_words[old->tunnel.type],
 					 tunnel_type_words[new->tunnel.type]);
+			describe_gate(d, prefix, old, new);
 			describe_check(d, prefix, old->check, new->check);
 			i++;
 			k++;

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "balance/persistence.h"
+#include "control/bfd_gate.h"
 #include "control/decode.h"
 #include "control/mode_check.h"
 #include "control/server_drain.h"
@@ -413,6 +414,8 @@ const struct field document_server_fields[] = {
 	{"host", decode_finding},
 	{"tunnel", decode_tunnel},
 	{"check", document_decode_server_check},
+	{"bfd", decode_bfd_reference, FIELD_OF(struct model_server, bfd)},
+	{"bfd_state", decode_finding},
 	{"health", decode_health, FIELD_OF(struct model_server, health)},
 	{"removed", decode_finding},
 	{"drain", decode_drain, FIELD_OF(struct model_server, drain)},

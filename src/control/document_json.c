@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/bfd_gate.h"
 #include "control/document.h"
 
 #include "control/match_number.h"
@@ -113,7 +114,7 @@ static json_t *host_json(const struct model_server *server)
 
 json_t *document_server_json(const struct model_server *server, bool marks)
 {
-	char text[ADDR_TEXT];
+	char text[ADDR_TEXT], reference[BFD_REFERENCE];
 	json_t *object = json_pack("{s:s, s:i, s:I}", "address", addr_format(&server->addr, text),
 				   "port", server->port, "weight", (json_int_t)server->weight);
 
@@ -129,6 +130,9 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 		json_object_set_new(object, "check", json_null());
 	else if (server->check != NULL)
 		json_object_set_new(object, "check", document_check_json(server->check));
+	if (server->bfd.peer.family != AF_UNSPEC)
+		json_object_set_new(object, "bfd",
+				    json_string(bfd_reference_format(&server->bfd, reference)));
 	if (marks)
 		marks_add(object, server->origin, server->overridden, server->keepalived);
 	if (marks && server->drain != DRAIN_NONE)

@@ -305,7 +305,7 @@ static void servers_add(struct text *text, const struct model_service *service,
 		unsigned long long value = server->weight;
 
 		if (family == &server_up) {
-			value = server->health != HEALTH_DOWN;
+			value = !model_server_is_down(server);
 		} else if (family != &server_weight) {
 			workers_server_traffic(server->number, &traffic);
 			value = traffic_value(&traffic, family);

@@ -137,12 +137,18 @@ static bool server_differs(const struct model_server *a, const struct model_serv
 {
 	return a->weight != b->weight || a->check != b->check || a->drain != b->drain ||
 	       a->drain_until != b->drain_until || strcmp(a->mode, b->mode) != 0 ||
-	       a->vni != b->vni || memcmp(&a->tunnel, &b->tunnel, sizeof(a->tunnel)) != 0;
+	       a->vni != b->vni || memcmp(&a->bfd, &b->bfd, sizeof(a->bfd)) != 0 ||
+	       memcmp(&a->tunnel, &b->tunnel, sizeof(a->tunnel)) != 0;
 }
 
 uint32_t model_server_weight(const struct model_server *server)
 {
-	return server->health == HEALTH_DOWN || server->drain != DRAIN_NONE ? 0 : server->weight;
+	return model_server_is_down(server) || server->drain != DRAIN_NONE ? 0 : server->weight;
+}
+
+bool model_server_is_down(const struct model_server *server)
+{
+	return server->health == HEALTH_DOWN || server->bfd_down;
 }
 
 bool model_server_is_checked(const struct model_service *service, const struct model_server *server)
@@ -179,6 +185,8 @@ void model_service_carry_health(const struct model_service *before, struct model
 		const struct model_server *old = model_service_find_server(before, &server->addr,
 									   server->port);
 
+		server->bfd_down = old && old->bfd_down &&
+				   memcmp(&old->bfd, &server->bfd, sizeof(old->bfd)) == 0;
 		server->drain = old ? old->drain : DRAIN_NONE;
 		server->drain_until = old ? old->drain_until : 0;
 		if (old == NULL)
@@ -199,6 +207,7 @@ bool model_service_equal(const struct model_service *a, const struct model_servi
 		if (model_server_compare(&a->servers[i], &b->servers[i]) != 0 ||
 		    (a->servers[i].health == HEALTH_DOWN) !=
 			    (b->servers[i].health == HEALTH_DOWN) ||
+		    a->servers[i].bfd_down != b->servers[i].bfd_down ||
 		    server_differs(&a->servers[i], &b->servers[i]))
 			return false;
 	}

@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "base/error.h"
 #include "base/match.h"
+#include "bfd/table.h"
 #include "control/check.h"
 #include "net/iface.h"
 #include "session/timeout.h"
@@ -36,6 +37,7 @@ struct model_server {
 	bool overridden;	       // from the file, then changed through another door
 	bool keepalived;	       // it made it, through the IPVS door (ipvs_keeper.c)
 	uint8_t health;		       // enum health; found out, never configured
+	bool bfd_down;		       // so says `bfd`; found out, never configured
 	uint8_t drain;		       // enum drain; asked for by a person, never configured
 	uint64_t drain_until;	       // while it waits: by loop_now(), 0: without a deadline
 	uint32_t weight;	       // as configured; workers see model_server_weight()
@@ -43,6 +45,7 @@ struct model_server {
 	const struct check *check;     // over the service's; NULL: as that, &check_none: none
 	char mode[MODEL_WORD];	       // over the service's; "": as that
 	struct tunnel_settings tunnel; // of mode tunnel; all zero: ipip
+	struct bfd_name bfd;	       // the session that it follows; no peer: none
 	uint32_t vni;		       // it is a VM of this VNI, 0: of the underlay
 };
 
@@ -116,6 +119,8 @@ struct model_server *model_service_find_server(const struct model_service *servi
 					       const struct addr *addr, uint16_t port);
 int model_service_remove_server(struct model_service *service, const struct addr *addr,
 				uint16_t port);
+/* Is it down, by its checks or by its BFD session? */
+bool model_server_is_down(const struct model_server *server);
 /* The weight that new sessions are given by: 0 while the server is down. */
 uint32_t model_server_weight(const struct model_server *server);
 /* Is it out of its service while it is down (on_failure: remove)? Listings of servers leave it out. */

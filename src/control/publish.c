@@ -295,7 +295,7 @@ static void server_show(const struct model_service *service, const struct model_
 	bool quiescent = model_server_weight(server) == 0 && service->expire_quiescent;
 
 	server_set_removed(server->number, service->removed_servers);
-	server_set_sticky(server->number, server->health != HEALTH_DOWN &&
+	server_set_sticky(server->number, !model_server_is_down(server) &&
 						  server->drain == DRAIN_NONE && !quiescent);
 	server_set_gone(server->number, sessions_action(service, server));
 }

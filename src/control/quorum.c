@@ -18,7 +18,7 @@ bool quorum_holds(bool had, uint64_t weight, uint32_t quorum, uint32_t hysteresi
 /* keepalived takes a server that failed to weight 0 (inhibit_on_failure); a person drains it so. */
 static bool server_is_down(const struct model_server *server)
 {
-	return server->health == HEALTH_DOWN ||
+	return model_server_is_down(server) ||
 	       (server->weight == 0 && server->origin == ORIGIN_IPVS);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/protocol.h"
+#include "control/bfd_gate.h"
 #include "control/checker.h"
 #include "control/document.h"
 #include "control/health.h"
@@ -69,12 +70,14 @@ static void server_add(struct check_stream *stream, struct text *text,
 	const struct health_entry *entry = health_find(&service->key, &server->addr, server->port);
 	struct check check;
 	bool checked = check_effective(service->check, server->check, &check);
-	const char *state = health_name(server->health);
+	bool follows = server->bfd.peer.family != AF_UNSPEC;
+	const char *state = health_name(server->bfd_down ? HEALTH_DOWN : server->health);
+	char session[BFD_REFERENCE];
 	json_t *row;
 
-	if (entry == NULL && !checked && server->health == HEALTH_UNCHECKED)
+	if (entry == NULL && !checked && !follows && server->health == HEALTH_UNCHECKED)
 		return;
-	if (entry != NULL && !checked && server->health == HEALTH_UNCHECKED)
+	if (entry != NULL && !checked && server->health == HEALTH_UNCHECKED && !server->bfd_down)
 		state = entry->state;
 	row = row_json(&service->key, &server->addr, server->port);
 	json_object_set_new(row, "state", json_string(state));
@@ -86,6 +89,9 @@ static void server_add(struct check_stream *stream, struct text *text,
 	}
 	if (checked)
 		json_object_set_new(row, "check", document_check_json(&check));
+	if (follows)
+		json_object_set_new(row, "bfd",
+				    json_string(bfd_reference_format(&server->bfd, session)));
 	row_add(stream, text, row);
 }
 
@@ -303,9 +309,15 @@ static bool result_note(const struct result *result, bool log)
 						       result->port);
 	const char *state = health_name(result->health);
 	bool changed = entry == NULL || strcmp(entry->state, state) != 0;
+	const struct model_service *service = model_find(&result->service);
+	const struct model_server *server =
+		service ? model_service_find_server(service, &result->addr, result->port) : NULL;
 	char name[SERVICE_TEXT], text[ENDPOINT_TEXT];
 
-	health_note(&result->service, &result->addr, result->port, state, result->reason);
+	if (server != NULL && server->bfd_down)
+		changed = false; // it stays down, for the reason that its session has given
+	else
+		health_note(&result->service, &result->addr, result->port, state, result->reason);
 	health_result(&result->service, &result->addr, result->port,
 		      result->said ? result->said : result->reason, result->streak);
 	if (changed && log)

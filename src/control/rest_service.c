@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/bfd_gate.h"
 #include "control/document.h"
 #include "control/rest.h"
 #include "control/server_drain.h"
@@ -65,6 +66,7 @@ static json_t *server_show(const struct model_service *service, const struct mod
 		json_object_set_new(object, "removed", json_true());
 	server_drain_add(object, server);
 	templates_add(object, service, server);
+	bfd_gate_add(object, server);
 	server_traffic_add(object, server, ALL_WORKERS);
 	return object;
 }
@@ -85,6 +87,7 @@ static json_t *service_show_of(const struct model_service *service, int worker)
 			json_object_set_new(json_array_get(servers, i), "removed", json_true());
 		server_drain_add(json_array_get(servers, i), &service->servers[i]);
 		templates_add(json_array_get(servers, i), service, &service->servers[i]);
+		bfd_gate_add(json_array_get(servers, i), &service->servers[i]);
 		server_traffic_add(json_array_get(servers, i), &service->servers[i], worker);
 	}
 	return object;
