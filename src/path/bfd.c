@@ -13,12 +13,17 @@
  * A worker looks at its sessions once in a millisecond. It sends only while all workers go round:
  * a peer would else keep sending flows to a host of which some queues are dead. It counts no peer
  * as gone before it has looked at all that has arrived, unless its queues never get empty.
+ *
+ * A flood of other packets: a packet of BFD waits for what stands before it in its queue, and no
+ * policer of Linux's packets counts it. What is sent does not give way when the flood, on its way
+ * out, has filled the device: it is tried again for some microseconds.
  */
 #include "path/bfd.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
+#include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
@@ -42,6 +47,7 @@ enum {
 	STUCK_MICROSECONDS = 100000, // a worker that has not gone round for so long
 	BEHIND_MICROSECONDS = 50000, // packets that wait in queues for longer are not waited for
 	LOOKS = 1000,		     // a second
+	FLUSH_TRIES = 64,
 };
 
 /* Of BFD inside VXLAN, as Open vSwitch has them. */
@@ -333,6 +339,27 @@ static void bfd_follow(struct bfd_slot *slot, const struct bfd_wanted *wanted, u
 	__atomic_store_n(&slot->seen, wanted, __ATOMIC_RELEASE);
 }
 
+/* Nothing but packets of BFD waits to be sent. */
+static void bfd_flush(struct worker *w)
+{
+	for (unsigned int port = 0; port < port_count(); port++) {
+		struct transmit *t = &w->transmit[port];
+		const struct port_queue *q = &w->transmit_queue[port];
+
+		for (unsigned int i = 0; i < FLUSH_TRIES && t->count > 0; i++) {
+			unsigned int sent;
+
+			if (w->transmit_by[port] != w->index)
+				break; // another worker's queue
+			sent = rte_eth_tx_burst(q->dpdk_port, q->queue, t->packet, t->count);
+			w->stats.sent += sent;
+			t->count -= sent;
+			memmove(t->packet, t->packet + sent, t->count * sizeof(*t->packet));
+		}
+	}
+	output_flush(w); // what is left is dropped by name
+}
+
 void bfd_run(struct worker *w, uint64_t tsc)
 {
 	uint32_t highest = __atomic_load_n(&bfd_highest, __ATOMIC_ACQUIRE);
@@ -360,5 +387,5 @@ void bfd_run(struct worker *w, uint64_t tsc)
 		if (alive && bfd_session_is_due(&slot->session, now))
 			bfd_send(w, slot, now);
 	}
-	output_flush(w);
+	bfd_flush(w);
 }

@@ -56,6 +56,7 @@ struct lab {
 	uint16_t remembered; // the port that "*" stood for
 	uint64_t received[LAB_WORKERS];
 	uint64_t drops_seen[LAB_WORKERS][DROP_COUNT];
+	unsigned int transmit_refusals; // so many bursts that the device does not take
 	bool transmit_refuses, punt_refuses;
 	bool transmit_unseen; // what is sent is not caught: for measuring
 };

@@ -59,6 +59,8 @@ static struct caught *net_next(struct net *net)
 uint16_t lab_catch_sent(uint16_t port, uint16_t queue, struct rte_mbuf *packets[], uint16_t count,
 			void *arg)
 {
+	if (lab.transmit_refusals > 0 && lab.transmit_refusals-- > 0)
+		return 0;
 	if (lab.transmit_refuses)
 		return 0;
 	for (unsigned int i = 0; i < count && !lab.transmit_unseen; i++) {

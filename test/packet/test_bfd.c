@@ -295,15 +295,120 @@ static void test_hand_over(void **state)
 	lab_forget();
 }
 
+/* A batch that is full of other packets, some for Linux and some for nobody, and one of BFD behind them. */
+static void flood(uint32_t number, const struct bfd_packet *said)
+{
+	struct batch *b = &lab.w->batch;
+	struct packet p = {.from = PEER ":50000",
+			   .to = OURS ":3784",
+			   .ttl = 255,
+			   .protocol = IPPROTO_UDP,
+			   .payload = PAYLOAD,
+			   .sum = SUM_ZERO};
+	uint8_t bytes[BFD_LENGTH_MAX];
+
+	for (unsigned int i = 0; i < BATCH; i++) {
+		struct packet other = {.from = CLIENT ":4000",
+				       .to = i % 2 ? OURS ":9" : "10.1.9.9:9",
+				       .protocol = IPPROTO_UDP};
+
+		b->pkt[i].mbuf = lab_packet(i < BATCH - 1 ? &other : &p);
+		b->pkt[i].iface = b->pkt[i].mbuf->port;
+		b->pkt[i].flags = 0;
+	}
+	bfd_packet_encode(said, bytes);
+	memcpy(rte_pktmbuf_mtod_offset(b->pkt[BATCH - 1].mbuf, void *, 42), bytes, PAYLOAD);
+	b->count = BATCH;
+	lab_run();
+	lab_forget_punted();
+}
+
+/*
+ * Batch after batch is full, Linux gets all that it takes and more: the packet of BFD at the end of a
+ * batch counts with this batch, and between batches sessions are looked at: sent on time, and found
+ * to be gone on time but for what may still wait in a queue.
+ */
+static void test_flood(void **state)
+{
+	struct packet from = {
+		.from = PEER ":50000", .to = OURS ":3784", .ttl = 255, .protocol = IPPROTO_UDP};
+	struct bfd_packet up;
+	unsigned int frames = 0, length, gone = 0;
+	uint32_t number;
+
+	bfd_begin(1);
+	number = session(BFD_SINGLE_HOP, PEER, OURS, 0);
+	go_round(1);
+	handshake(number, 42, from);
+	go_round(10);
+	lab_forget();
+	up = says(BFD_UP, bfd_table[number].discriminator);
+	lab.punt_refuses = true;
+	for (unsigned int ms = 1; ms <= 3000; ms++) {
+		struct bfd_packet other = says(BFD_UP,
+					       bfd_table[number].discriminator ^ 0x80000000);
+		uint64_t received = bfd_table[number].session.received;
+		bool heard = ms % 200 == 0; // of 300
+
+		lab.tsc += LAB_HZ / 1000;
+		worker_clock(lab.w, lab.tsc);
+		lab.w->stats.loops++;
+		flood(number, heard ? &up : &other);
+		assert_int_equal(bfd_table[number].session.received, received + heard);
+		bfd_run(lab.w, lab.tsc);
+		assert_int_equal(state_of(number), BFD_UP);
+		while (lab_next_sent(0, &length) != NULL)
+			frames++;
+	}
+	// Every 75 to 100 ms.
+	assert_in_range(frames, 30, 40);
+	while (state_of(number) == BFD_UP && gone < 1000) {
+		lab.tsc += LAB_HZ / 1000;
+		worker_clock(lab.w, lab.tsc);
+		lab.w->stats.loops++;
+		lab.w->batch.count = BATCH; // as a batch that was full has left it
+		bfd_run(lab.w, lab.tsc);
+		gone++;
+	}
+	lab.w->batch.count = 0;
+	assert_in_range(gone, 300, 300 + 50 + 2);
+	expect_drops(not_for_us, 3000 * BATCH / 2);
+	expect_drops(punt_policed, 3000 * BATCH / 2 - 15); // those that were heard
+	lab.punt_refuses = false;
+	lab_forget();
+}
+
+/* A device that is full of other packets, for a while: what BFD has to say is said all the same. */
+static void test_device_is_full(void **state)
+{
+	bfd_begin(1);
+	session(BFD_SINGLE_HOP, PEER, OURS, 0);
+	lab.transmit_refusals = 50;
+	go_round(1);
+	assert_int_equal(lab.transmit_refusals, 0);
+	sent(42, SINGLE_HOP, BFD_DOWN);
+	assert_int_equal(lab.w->stats.send_failed, 0);
+	// For ever is too long.
+	lab.transmit_refuses = true;
+	go_round(1000);
+	assert_true(lab.w->drops[DROP_transmit_full] > 0);
+	lab.transmit_refuses = false;
+	expect_drops(transmit_full, lab.w->drops[DROP_transmit_full]);
+	go_round(1000);
+	sent(42, SINGLE_HOP, BFD_DOWN);
+	lab_forget();
+}
+
 #define bfd_test(name) cmocka_unit_test_setup_teardown(name, lab_begin, bfd_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		bfd_test(test_single_hop),   bfd_test(test_ipv6_multihop),
-		bfd_test(test_open_vswitch), bfd_test(test_not_believed),
-		bfd_test(test_heard),	     bfd_test(test_stuck_worker),
-		bfd_test(test_hand_over),
+		bfd_test(test_single_hop),     bfd_test(test_ipv6_multihop),
+		bfd_test(test_open_vswitch),   bfd_test(test_not_believed),
+		bfd_test(test_heard),	       bfd_test(test_stuck_worker),
+		bfd_test(test_hand_over),      bfd_test(test_flood),
+		bfd_test(test_device_is_full),
 	};
 
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);
