@@ -100,6 +100,10 @@
 		 "expire_quiescent",                                                                 \
 		 "end the sessions of real servers with weight 0, too",                              \
 		 "yes no"},                                                                          \
+		{"client-address", 0,                                                                \
+		 OPTION_TEXT,	   "toa|none",                                                       \
+		 "client_address", "how a FullNAT real server is told who the client is",            \
+		 "toa none"},                                                                        \
 		{"symmetric-return",                                                                 \
 		 0,                                                                                  \
 		 OPTION_BOOLEAN,                                                                     \

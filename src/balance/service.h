@@ -64,6 +64,12 @@ enum removed_action {
 	REMOVED_RESCHEDULE, // the packet is treated as the first of a new session
 };
 
+/* How a real server behind FullNAT is told who the client is. */
+enum client_address {
+	CLIENT_ADDRESS_TOA, // by the TCP option address
+	CLIENT_ADDRESS_NONE,
+};
+
 /* What the control thread asks for. It is copied; nothing in it is kept. */
 struct service_spec {
 	struct service_key key;
@@ -77,6 +83,7 @@ struct service_spec {
 	enum hash_target hash_target;
 	bool one_packet;	 // each datagram is scheduled alone
 	bool symmetric_return;	 // answers leave by the way by which the client came
+	uint8_t client_address;	 // enum client_address
 	uint8_t persistent_bits; // how much of the client's address counts
 	uint32_t persistent;	 // seconds, 0: not persistent
 	uint16_t mss; // clamp the MSS option of SYN and SYN-ACK to this; 0: path MTU only

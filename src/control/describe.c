@@ -240,6 +240,10 @@ static void describe_sessions(struct describe *d, const char *prefix,
 	if (was->expire_quiescent != is->expire_quiescent)
 		line_add(d, &d->changed, "~ %sexpire_quiescent %s -> %s", prefix,
 			 yes(was->expire_quiescent), yes(is->expire_quiescent));
+	if (was->client_address != is->client_address)
+		line_add(d, &d->changed, "~ %sclient_address %s -> %s", prefix,
+			 document_client_address_words[was->client_address],
+			 document_client_address_words[is->client_address]);
 	if (was->symmetric_return != is->symmetric_return)
 		line_add(d, &d->changed, "~ %ssymmetric_return %s -> %s", prefix,
 			 yes(was->symmetric_return), yes(is->symmetric_return));

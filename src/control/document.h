@@ -86,6 +86,7 @@ json_t *document_timeouts_json(const struct timeouts *timeouts);
 extern const char *const document_scheduler_flags[];
 /* In the order of enum hash_target and of enum removed_action; NULL at the end. */
 extern const char *const document_hash_targets[], *const document_removed_words[];
+extern const char *const document_client_address_words[];
 /* "established"; NULL for a state that has no timeout. */
 const char *document_timeout_name(enum session_state state);
 

@@ -22,6 +22,7 @@
 const char *const document_scheduler_flags[] = {"port", "fallback", NULL};
 const char *const document_hash_targets[] = {"sip", "qid", NULL};
 const char *const document_removed_words[] = {"keep", "reset", "reschedule", NULL};
+const char *const document_client_address_words[] = {"toa", "none", NULL};
 static const char *const unknown_words[] = {
 	[UNKNOWN_RESET] = "reset",
 	[UNKNOWN_DROP] = "drop",
@@ -635,7 +636,8 @@ static const struct field service_fields[] = {
 	{"zone", decode_later, .more = "a service in a zone"},
 	{"syn_proxy", decode_later},
 	{"proxy_protocol", decode_later},
-	{"client_address", decode_later, .more = "telling real servers the client's address"},
+	{"client_address", decode_word, FIELD_OF(struct model_service, client_address),
+	 .more = document_client_address_words},
 	{"quic", decode_later, .more = "routing by QUIC connection ID"},
 	{"hash_target", decode_word, FIELD_OF(struct model_service, hash_target),
 	 .more = document_hash_targets},

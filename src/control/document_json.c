@@ -194,6 +194,10 @@ static void sessions_add(json_t *object, const struct model_service *service)
 				    json_string(document_removed_words[service->removed_servers]));
 	if (service->expire_quiescent)
 		json_object_set_new(object, "expire_quiescent", json_true());
+	if (service->client_address != CLIENT_ADDRESS_TOA)
+		json_object_set_new(
+			object, "client_address",
+			json_string(document_client_address_words[service->client_address]));
 	if (service->symmetric_return)
 		json_object_set_new(object, "symmetric_return", json_true());
 }

@@ -52,6 +52,8 @@ const struct worker_counter worker_counters[] = {
 	COUNTER(fragments_made, false, "fragments made of packets too large for their way"),
 	COUNTER(without_session, false,
 		"packets to real servers by hash alone, because the session table was full"),
+	COUNTER(untold, false,
+		"segments to real servers in which the client's address had no room"),
 	COUNTER(half_open_evicted, false,
 		"half-open sessions that were ended to make room for new connections"),
 	COUNTER(gone_ended, false,

@@ -23,6 +23,7 @@
 #include "net/route.h"
 #include "path/answer.h"
 #include "path/bfd.h"
+#include "path/client_address.h"
 #include "path/fragment.h"
 #include "path/nat_log.h"
 #include "path/one_way.h"
@@ -344,6 +345,8 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	if (unlikely(service->symmetric_return && session_is_two_way(s)) &&
 	    !(s->flags & SESSION_VPC))
 		balance_symmetric(w, p, s);
+	if (pkt_protocol(p) == IPPROTO_TCP && mode->translates)
+		client_address_begin(w, service, p, s);
 	if (pkt_protocol(p) == IPPROTO_TCP && mode->one_way)
 		state = tcp_next_state_one_way(STATE_NONE, p->tcp_flags);
 	session_enter_state(s, state);

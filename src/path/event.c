@@ -4,6 +4,7 @@
  * Events: packets that change the state of their session, or are changed for more than their
  * addresses. forward() comes here for the few that have an event, and for none of the others.
  */
+#include "path/client_address.h"
 #include "path/forward.h"
 #include "path/mss.h"
 #include "session/l4_sctp.h"
@@ -94,7 +95,8 @@ static void event_shift(struct pkt *p, uint32_t shift, unsigned int direction)
 		tcp_remove_timestamp(tcp, header);
 }
 
-void forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction)
+void forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
+		   unsigned int room)
 {
 	struct session_extra *extra = table_extra(&w->table, s);
 
@@ -105,4 +107,7 @@ void forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned 
 		memcpy(extra->client_mac, rte_pktmbuf_mtod_offset(p->mbuf, uint8_t *, 6), 6);
 		extra->client_iface = p->iface;
 	}
+	// Last: the extra line may go, and the headers may move.
+	if (extra->toa)
+		client_address_forward(w, p, s, direction, room);
 }

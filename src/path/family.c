@@ -248,7 +248,7 @@ static __attribute__((noinline)) void forward_any(struct worker *w, struct batch
 	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
 		forward_event(w, b, p, s, direction);
 	if (unlikely(s->flags & SESSION_EXTRA))
-		forward_extra(w, p, s, direction);
+		forward_extra(w, p, s, direction, nexthop_room(nexthop, after));
 	if (ipv6)
 		to4(w, p, s, direction, pkt_l3(p), p->l4, !real);
 	else if (!to6(p, s, direction, pkt_l3(p), p->l4, !real))
@@ -364,7 +364,7 @@ void family_fragment(struct worker *w, struct batch *b, unsigned int at, struct 
 	if (!later && ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
 		forward_event(w, b, p, s, direction);
 	if (!later && (s->flags & SESSION_EXTRA))
-		forward_extra(w, p, s, direction);
+		forward_extra(w, p, s, direction, 0);
 	t.hop_limit--;
 	if (!family_header(p, p->l3 + p->l4, header)) {
 		pkt_drop(p, DROP_no_headroom);

@@ -129,8 +129,10 @@ forward_plain(struct worker *w, struct batch *b, unsigned int at, struct session
 		return;
 	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
 		forward_event(w, b, p, s, direction);
-	if (unlikely(s->flags & SESSION_EXTRA))
-		forward_extra(w, p, s, direction);
+	if (unlikely(s->flags & SESSION_EXTRA)) {
+		forward_extra(w, p, s, direction, nexthop_room(nexthop, length));
+		l3 = pkt_l3(p);
+	}
 	forward_rewrite(p, l3, s, direction);
 	forward_count(w, s, direction, length);
 	b->nexthop[at] = nexthop;

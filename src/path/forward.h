@@ -32,8 +32,21 @@ static inline void forward_count(struct worker *w, struct session *s, unsigned i
 /* event.c: the session's state after the packet, and what else its event asks for. */
 void forward_event(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 		   unsigned int direction);
-/* event.c: what the session's extra line asks for: sequence numbers, the way back to the client. */
-void forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction);
+/*
+ * event.c: what the session's extra line asks for: sequence numbers, the way back to the client, an
+ * option that tells the server who the client is. The packet may grow by `room` bytes, and its
+ * headers may move.
+ */
+void forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
+		   unsigned int room);
+
+/* By how much a packet of this length may grow on its way. */
+static inline unsigned int nexthop_room(uint16_t nexthop, unsigned int length)
+{
+	unsigned int mtu = nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].mtu : 0;
+
+	return mtu > length ? mtu - length : 0;
+}
 
 /* forward.c: between Linux and a local address; what is not simply rewritten. */
 void forward_local(struct worker *w, struct batch *b, struct pkt *p, struct session *s,

@@ -256,21 +256,19 @@ bool fragment_is_later(const struct pkt *p)
 }
 
 void fragment_change(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
-		     unsigned int direction, unsigned int length)
+		     unsigned int direction, unsigned int length, unsigned int room)
 {
-	uint8_t *l3 = pkt_l3(p);
-
 	if (fragment_is_later(p)) {
-		rewrite_addresses(l3, s, direction, p->flags & PKT_IPV6);
+		rewrite_addresses(pkt_l3(p), s, direction, p->flags & PKT_IPV6);
 	} else {
 		if ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE))
 			forward_event(w, b, p, s, direction);
 		if (s->flags & SESSION_EXTRA)
-			forward_extra(w, p, s, direction);
+			forward_extra(w, p, s, direction, room);
 		if (s->form & FORM_ECHO)
-			echo_rewrite(p, l3, s, direction);
+			echo_rewrite(p, pkt_l3(p), s, direction);
 		else
-			forward_rewrite(p, l3, s, direction);
+			forward_rewrite(p, pkt_l3(p), s, direction);
 	}
 	forward_count(w, s, direction, length);
 }
@@ -288,7 +286,7 @@ void fragment_forward_cut(struct worker *w, struct batch *b, unsigned int at, ui
 	struct session *s = table_session(&w->table, p->session);
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)pkt_l3(p);
 
-	fragment_change(w, b, p, s, p->session & ENTRY_REVERSE ? 1 : 0, length);
+	fragment_change(w, b, p, s, p->session & ENTRY_REVERSE ? 1 : 0, length, 0);
 	if (!(p->flags & PKT_LOCAL)) {
 		ip->packet_id = rte_cpu_to_be_16(
 			frag_id(&w->frag, &ip->src_addr, &ip->dst_addr, false, w->index, w->count));
@@ -344,7 +342,7 @@ void fragment_forward(struct worker *w, struct batch *b, unsigned int at, struct
 	} else if (too_big) {
 		answer_too_big(w, b, at, nexthop_table[nexthop].mtu);
 	} else {
-		fragment_change(w, b, p, s, direction, length);
+		fragment_change(w, b, p, s, direction, length, 0);
 		b->nexthop[at] = nexthop;
 		p->fate = FATE_SEND;
 	}

@@ -6,6 +6,7 @@
  */
 #include "path/mss.h"
 
+#include "path/client_address.h"
 #include "path/vpc.h"
 #include "session/l4_tcp.h"
 
@@ -32,6 +33,8 @@ void mss_clamp(struct worker *w, struct pkt *p, struct session *s)
 		bool ipv6 = session_key_is_ipv6(s, p->session & ENTRY_WIDE, direction ^ 1);
 		unsigned int headers = ipv6 ? 60 : 40;
 
+		if (direction == 0 && (p->session & ENTRY_REVERSE))
+			headers += client_address_size(&w->table, s);
 		if (mtu > headers)
 			mss = RTE_MIN(mss, mtu - headers);
 	}

@@ -67,6 +67,7 @@ struct worker_stats {
 	uint64_t packets, batches;  // received
 	uint64_t sent, send_failed;
 	uint64_t without_session;	  // forwarded by a hash alone: the table was full
+	uint64_t untold;		  // segments to servers without the client's address
 	uint64_t answered;		  // resets, probes and ICMP errors made here
 	uint64_t handed_over, taken_over; // to and from other workers
 	uint64_t punted, from_kernel;

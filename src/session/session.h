@@ -116,6 +116,8 @@ struct session_extra {
 	};
 	uint8_t client_mac[6]; // symmetric return: the neighbour that the client comes by,
 	uint16_t client_iface; // and the interface; 0: answers are routed
+	uint32_t server_first; // TCP: of the server's first byte, host order; 0: not seen yet
+	uint8_t toa; // size of the option while it is sent, else 0 (path/client_address.c)
 };
 
 /* A key4 as two words, which is how it is compared and hashed; and where a port stands in them. */

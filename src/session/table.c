@@ -437,6 +437,14 @@ struct session_extra *table_extra_allocate(struct table *t, struct session *s)
 	return &t->extra[number];
 }
 
+void table_extra_free(struct table *t, struct session *s)
+{
+	assert(s->flags & SESSION_EXTRA);
+	pool_give(&t->extra_pool, s->extra, sizeof(struct session_extra));
+	s->extra = 0;
+	s->flags &= ~SESSION_EXTRA;
+}
+
 struct key6 key6_turn(const struct key6 *k)
 {
 	struct key6 out;

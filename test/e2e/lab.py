@@ -94,6 +94,7 @@ class Host:
         self.lab = lab
         self.role = role
         self.ns = f"{lab.prefix}-{role}"
+        self.cgroup = None  # a folder: where its programs start from now on
         run("ip", "netns", "add", self.ns)
         for scope in ("all", "default"):
             self.sysctl(f"net.ipv6.conf.{scope}.accept_dad", 0)
@@ -124,6 +125,8 @@ class Host:
     def start(self, *words, log=None, **keywords):
         """A program that runs until the lab is closed or Lab.end() ends it."""
         output = open(log, "ab") if log else subprocess.DEVNULL
+        if self.cgroup:
+            keywords["preexec_fn"] = lambda: (self.cgroup / "cgroup.procs").write_text("0")
         process = subprocess.Popen(self.command(*words), stdin=keywords.pop("stdin", subprocess.DEVNULL),
                                    stdout=keywords.pop("stdout", output), stderr=subprocess.STDOUT if log
                                    else subprocess.DEVNULL, start_new_session=True, **keywords)

@@ -263,6 +263,7 @@ WEIRCTL = rows(
     ("service add tcp 10.0.0.100:8000 --persistent 60 --netmask 33", 1, "netmask: 33 is out of range"),
     ("service add tcp 10.0.0.100:8000 --persistent 2678401", 1, "persistent: 2678401 is out of range"),
     ("service add udp 10.0.0.100:8000 --hash-target qid", 1, "hash_target: qid is only for the scheduler conhash"),
+    ("service add tcp 10.0.0.100:8000 --client-address nonsense", 1, "is none of: toa, none"),
     ("service add tcp 10.0.0.100:8000 --removed-servers nonsense", 1, "is none of: keep, reset, reschedule"),
     (f"server add tcp {VIP} 192.168.100.4:0", 1, "port: is missing, or 0"),
     (f"server drain tcp {VIP} 192.168.100.2:80 --deadline 0", 1, "deadline: is out of range, 1 to 604800"),

@@ -241,9 +241,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	hash_secret = (struct hash_secret){
 		{0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9, 0x94d049bb133111eb, 0xd6e8feb86659fd93}};
 	fake_iface[CLIENTS].repair = true;
-	service(.vip = VIP ":80", .mss = 1000);
+	service(.vip = VIP ":80", .mss = 1000, .toa = true);
 	service(.vip = VIP ":80", .protocol = IPPROTO_UDP);
-	service(.vip = "[" VIP6 "]:80", .drop_unknown = true);
+	service(.vip = "[" VIP6 "]:80", .drop_unknown = true, .toa = true);
 	service(.vip = "[" VIP6 "]:80", .protocol = IPPROTO_UDP);
 	service(.vip = VIP ":80", .protocol = IPPROTO_SCTP);
 	service(.vip = "[" VIP6 "]:80", .protocol = IPPROTO_SCTP);

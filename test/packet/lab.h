@@ -83,7 +83,7 @@ struct lab_service {
 	uint32_t mark;			 // by this firewall mark; `vip` says the family
 	uint32_t persistent;		 // seconds
 	uint8_t persistent_bits;	 // 0: all
-	bool one_packet, symmetric, qid;
+	bool one_packet, symmetric, qid, toa;
 	enum removed_action removed;
 };
 

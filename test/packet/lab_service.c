@@ -184,6 +184,7 @@ uint32_t lab_service(const struct lab_service *spec)
 		.hash_target = spec->qid ? HASH_QUIC : HASH_SOURCE,
 		.one_packet = spec->one_packet,
 		.symmetric_return = spec->symmetric,
+		.client_address = spec->toa ? CLIENT_ADDRESS_TOA : CLIENT_ADDRESS_NONE,
 		.persistent = spec->persistent,
 		.persistent_bits = spec->persistent_bits ? spec->persistent_bits
 				   : ipv6		 ? 128

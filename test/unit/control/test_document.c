@@ -176,6 +176,7 @@ static const struct {
 	{SERVICE(",'removed_servers':'drop'"), "services[0].removed_servers",
 	 "keep, reset, reschedule", -EINVAL},
 	{SERVICE(",'dest_check':true"), "services[0].dest_check", "not available", -EOPNOTSUPP},
+	{SERVICE(",'client_address':'proxy'"), "services[0].client_address", "toa, none", -EINVAL},
 	{SERVICE(",'hash_target':'qid'"), "services[0].hash_target", "conhash", -EINVAL},
 	{SERVICE(",'allow':['10.0.0.0/8']"), "services[0].allow", "not available", -EOPNOTSUPP},
 	{SERVICE(",'deny':['10.0.0.0/8']"), "services[0].deny", "not available", -EOPNOTSUPP},
