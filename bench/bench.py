@@ -18,6 +18,7 @@ import control
 import figures
 import handover
 import lab
+import modes
 
 FLOWS = [1, 1_000, 100_000, 1_000_000, 10_000_000]
 TCP, UDP = 6, 17
@@ -44,6 +45,11 @@ def cases():
         "services": ([{"services": n} for n in (1, 1_000, 100_000)], [1_000_000]),
         "connections": ([{"connections": True}], [1_000_000]),
     }
+
+
+def known_cases():
+    """Those that replay traffic through weir, and those that need no device."""
+    return [*cases(), modes.CASE, handover.CASE]
 
 
 class Run:
@@ -318,7 +324,7 @@ def parse_options():
     top = pathlib.Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default=str(top / "build"), help="folder with weir in it")
-    parser.add_argument("--cases", default="", help=" ".join([*cases(), handover.CASE]))
+    parser.add_argument("--cases", default="", help=" ".join(known_cases()))
     parser.add_argument("--flows", default="", help="instead of those of each case")
     parser.add_argument("--services", default="", help="only these of the case services")
     parser.add_argument("--seconds", default="", help="for each row, default 3")
@@ -330,7 +336,7 @@ def parse_options():
     options = parser.parse_args()
     options.top = str(top)
     options.build = str(pathlib.Path(options.build).resolve())
-    known = [*cases(), handover.CASE]
+    known = known_cases()
     options.cases = options.cases.replace(",", " ").split() or known
     options.flows = [int(n) for n in options.flows.replace(",", " ").split()]
     options.services = [int(n) for n in options.services.replace(",", " ").split()]
@@ -346,7 +352,7 @@ def parse_options():
 def plans(options):
     """(case, plan) of all that was asked for."""
     for case in options.cases:
-        if case == handover.CASE:
+        if case not in cases():
             continue
         variants, flows = cases()[case]
         for count in options.flows or flows:
@@ -357,8 +363,8 @@ def plans(options):
 
 
 def run_all(options, hugepages, folder):
-    """Every plan; the rows, those of hand-over, and whether all of them came about."""
-    rows, handed, complete, shared = [], [], True, machine(options.top)
+    """Every plan; the rows, those without a device, and whether all of them came about."""
+    rows, bare, complete, shared = [], {}, True, machine(options.top)
     quiet = figures.Quiet(f"{options.build}/bench/probes.json")
     for case, plan in plans(options):
         what = f"{case}, {plan.flows:,} flows, {plan.services:,} services"
@@ -385,14 +391,16 @@ def run_all(options, hugepages, folder):
             if run:
                 run.stop()
         print(f"{what}: {time.monotonic() - since:.0f} s", flush=True)
-    try:
-        if handover.CASE in options.cases:
-            others = sorted(os.sched_getaffinity(0) - {options.cpu})
-            handed = handover.rows(options, folder, hugepages, others)
-    except lab.Failed as error:
-        complete = False
-        print(f"{handover.CASE}: FAILED: {error}")
-    return rows, [row | shared for row in handed], complete
+    others = sorted(os.sched_getaffinity(0) - {options.cpu})
+    for case, measure in ((modes.CASE, lambda: modes.rows(options, folder, hugepages)),
+                          (handover.CASE,
+                           lambda: handover.rows(options, folder, hugepages, others))):
+        try:
+            bare[case] = [row | shared for row in measure()] if case in options.cases else []
+        except lab.Failed as error:
+            complete, bare[case] = False, []
+            print(f"{case}: FAILED: {error}")
+    return rows, bare, complete
 
 
 def main():
@@ -403,17 +411,19 @@ def main():
     hugepages = lab.Hugepages()
     folder = tempfile.mkdtemp(prefix="weir-bench-", dir="/dev/shm")
     try:
-        rows, handed, complete = run_all(options, hugepages, folder)
+        rows, bare, complete = run_all(options, hugepages, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         hugepages.restore()
     if rows:
         print_table(rows)
         print_targets(rows)
-    handover.print_rows(handed)
-    pathlib.Path(options.output).write_text(json.dumps(rows + handed, indent=1) + "\n")
+    modes.print_rows(bare[modes.CASE])
+    handover.print_rows(bare[handover.CASE])
+    everything = rows + [row for some in bare.values() for row in some]
+    pathlib.Path(options.output).write_text(json.dumps(everything, indent=1) + "\n")
     print(f"\nrows: {options.output}")
-    return 0 if complete and rows + handed else 1
+    return 0 if complete and everything else 1
 
 
 if __name__ == "__main__":
