@@ -52,7 +52,7 @@ enum pkt_flags {
 	PKT_LOCAL = 1 << 4,	  // in the local lane; in the known lane: a fragment
 	PKT_MULTICAST = 1 << 5,	  // its Ethernet destination is no single station
 	PKT_NEW = 1 << 6,	  // its session was made in this batch
-	PKT_READY = 1 << 7,	  // only to be sent: the worker before has no queue of that port
+	PKT_READY = 1 << 7,	  // not to be parsed: the worker before says why (io/handoff.h)
 };
 
 struct pkt {

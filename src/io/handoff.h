@@ -15,6 +15,7 @@
 enum hand {
 	HAND_OWNER,
 	HAND_READY,
+	HAND_PARSED,   // what its owner would find by parsing is in the mbuf (path/hand.h)
 	HAND_FOLLOW,   // a fragment; the ports of its datagram are in the mbuf's hash.fdir.hi
 	HAND_RELEASED, // a fragment that this worker itself has held
 	HAND_LEARNED,  // a packet of a VM that this worker has held until the VM was learned
@@ -23,6 +24,12 @@ enum hand {
 	HAND_ASK = 1 << 24,    // to the home of a template; argument: the worker that asks
 	HAND_CHOSEN = 1 << 25, // back; argument: the number of the server, 0: there is none
 };
+
+/* Of a packet that was handed over: its owner need not parse it. */
+static inline bool handoff_is_parsed(const struct rte_mbuf *m)
+{
+	return m->hash.usr == HAND_READY || m->hash.usr == HAND_PARSED;
+}
 
 /*
  * Packets from the worker that received them to the worker that owns them: a ring with one

@@ -25,6 +25,7 @@
 #include "path/bfd.h"
 #include "path/client_address.h"
 #include "path/fragment.h"
+#include "path/hand.h"
 #include "path/nat_log.h"
 #include "path/one_way.h"
 #include "path/room.h"
@@ -547,7 +548,7 @@ static void balance_miss(struct worker *w, struct batch *b, unsigned int at)
 	if (owner != w->index && !(p->flags & PKT_HANDED)) {
 		p->fate = FATE_HAND;
 		b->owner[at] = owner;
-		b->hand[at] = HAND_OWNER;
+		b->hand[at] = hand_pack(p);
 		return;
 	}
 	if (w->made)

@@ -29,6 +29,7 @@
 #include "net/vlan.h"
 #include "path/bfd.h"
 #include "path/echo.h"
+#include "path/hand.h"
 #include "path/repair.h"
 #include "path/vpc.h"
 #include "path/worker.h"
@@ -489,10 +490,8 @@ static inline enum destiny input_one(struct worker *w, struct pkt *p)
 	p->session = 0;
 	p->l3 = sizeof(*ether);
 	p->l4 = 0;
-	if (unlikely(p->flags & PKT_READY)) {
-		p->fate = FATE_BARE;
-		return INTO_DROP;
-	}
+	if (unlikely(p->flags & PKT_READY))
+		return hand_unpack(w, p, iface) ? INTO_FLOW : INTO_DROP;
 	if (unlikely(p->mbuf->nb_segs > 1))
 		repair_gather(p->mbuf);
 	if (unlikely(rte_pktmbuf_data_len(p->mbuf) < sizeof(*ether)))

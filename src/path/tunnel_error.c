@@ -262,6 +262,7 @@ bool tunnel_error_take(struct worker *w, struct batch *b, unsigned int at)
 	if (owner != w->index && !(p->flags & PKT_HANDED)) {
 		p->fate = FATE_HAND;
 		b->owner[at] = owner;
+		b->hand[at] = HAND_OWNER;
 	} else {
 		pkt_drop(p, DROP_icmp_error_no_session);
 	}

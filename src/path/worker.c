@@ -85,7 +85,7 @@ void worker_take_over(struct worker *w)
 	w->stats.taken_over += count;
 	batch_add(b, packets, count, PKT_HANDED);
 	for (unsigned int i = 0; i < count; i++)
-		if (packets[i]->hash.usr == HAND_READY)
+		if (handoff_is_parsed(packets[i]))
 			b->pkt[b->count - count + i].flags |= PKT_READY;
 }
 

@@ -284,7 +284,7 @@ void lab_take_over(unsigned int worker)
 
 		p->mbuf = packets[i];
 		p->iface = packets[i]->port;
-		p->flags = PKT_HANDED | (packets[i]->hash.usr == HAND_READY ? PKT_READY : 0);
+		p->flags = PKT_HANDED | (handoff_is_parsed(packets[i]) ? PKT_READY : 0);
 	}
 	w->stats.taken_over += count;
 	lab_run();

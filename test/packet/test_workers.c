@@ -76,6 +76,76 @@ static void test_handed_once(void **state)
 	expect_drops(local_no_session, 2);
 }
 
+/* Hand a packet of a flow, whose client's port is `port`, to its owner, whoever that is. */
+static void hand_to_owner(const struct packet *p)
+{
+	uint64_t before = lab.worker[0].stats.handed_over;
+
+	lab.w = &lab.worker[0];
+	lab_put(p);
+	run();
+	if (lab.worker[0].stats.handed_over > before)
+		lab_take_over(1);
+}
+
+/* The owner does not parse again: options, extension headers, tags and families come along. */
+static void test_parsed_once(void **state)
+{
+	static const char options[4] = {1, 1, 1, 1}, extension[8] = {IPPROTO_TCP, 0, 1, 4};
+
+	lab_resize(2, 1000, 1000, 0);
+	fake_vlan(3, "dpdk0.7", CLIENTS, 0x8100, 7);
+	service(.vip = VIP ":80");
+	service(.vip = VIP ":53", .protocol = IPPROTO_UDP, .servers = {SERVER ":53"});
+	service(.vip = "[" VIP6 "]:80");
+	for (uint16_t port = 1000; port < 1020; port++) {
+		hand_to_owner(&(struct packet){.from = CLIENT,
+					       .from_port = port,
+					       .to = VIP ":80",
+					       .tcp = SYN,
+					       .ip_options = options,
+					       .ip_option_length = sizeof(options)});
+		expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN, .ip_options = options,
+		       .ip_option_length = sizeof(options));
+		hand_to_owner(&(struct packet){.from = CLIENT,
+					       .from_port = port,
+					       .to = VIP ":80",
+					       .tcp = ACK,
+					       .payload = 9,
+					       .vlan = 7,
+					       .iface = 3});
+		expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK, .payload = 9);
+		hand_to_owner(&(struct packet){
+			.from = CLIENT, .from_port = port, .to = VIP ":53", .payload = 5});
+		expect(.from = LOCAL ":*", .to = SERVER ":53", .payload = 5);
+		hand_to_owner(&(struct packet){.from = CLIENT6,
+					       .from_port = port,
+					       .to = "[" VIP6 "]:80",
+					       .tcp = SYN,
+					       .extensions = extension,
+					       .extension_length = sizeof(extension),
+					       .extension_type = IPPROTO_DSTOPTS});
+		expect(.from = "[" LOCAL6 "]:*", .to = "[" SERVER6 "]:80", .tcp = SYN,
+		       .extensions = extension, .extension_length = sizeof(extension),
+		       .extension_type = IPPROTO_DSTOPTS);
+	}
+	assert_in_range(lab.worker[1].stats.taken_over, 1, 79);
+	assert_int_equal(lab_sessions(), 60);
+}
+
+/* Between two workers its interface goes. */
+static void test_parsed_iface_down(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80");
+	for (uint16_t port = 1000; owner_of_client(port) == 0; port++)
+		expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN);
+	fake_iface[CLIENTS].up = false;
+	lab_take_over(1);
+	lab.w = &lab.worker[1];
+	expect_drop(iface_down);
+}
+
 /* ICMP errors follow the flow that they are about. */
 static void test_icmp(void **state)
 {
@@ -649,6 +719,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		lab_test(test_flow),
 		lab_test(test_handed_once),
+		lab_test(test_parsed_once),
+		lab_test(test_parsed_iface_down),
 		lab_test(test_icmp),
 		lab_test(test_all_ports),
 		lab_test(test_lent),
