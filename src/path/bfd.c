@@ -160,10 +160,10 @@ bool bfd_is_inside(const uint8_t *l3, unsigned int there)
 	       udp->dst_port == RTE_BE16(PORT_SINGLE_HOP);
 }
 
-bool bfd_is_of_tunnel(const struct pkt *p, uint32_t vni)
+bool bfd_is_of_zone(const struct pkt *p, uint32_t vni)
 {
-	if ((p->flags & PKT_IPV6) || pkt_protocol(p) != IPPROTO_UDP ||
-	    p->key4.destination_port != RTE_BE16(PORT_SINGLE_HOP) || !bfd_is_wanted())
+	if ((p->flags & PKT_IPV6) || p->key4.destination_port != RTE_BE16(PORT_SINGLE_HOP) ||
+	    !bfd_is_wanted())
 		return false;
 	// In a VNI of VMs, what is for a service there is a VM's.
 	return vni == 0 || __atomic_load_n(&vm_table[vm_find4(vni, p->key4.destination)].own,

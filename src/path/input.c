@@ -31,11 +31,10 @@
 #include "path/echo.h"
 #include "path/hand.h"
 #include "path/repair.h"
-#include "path/vpc.h"
+#include "path/vpc_open.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
 #include "session/table.h"
-#include "tunnel/vxlan.h"
 
 enum { AHEAD = 4, EXTENSIONS_MAX = 8, EXTENSION_BYTES = 200 };
 
@@ -118,14 +117,15 @@ static enum destiny input_flow(struct worker *w, struct pkt *p)
  * The key of an IPv4 flow is made of two words in registers: reading back as eight bytes what was
  * just stored as four and four would cost more than all the rest of the hash.
  */
-static inline uint32_t input_key4(struct pkt *p, const struct rte_ipv4_hdr *ip, const uint8_t *l4)
+static inline uint32_t input_key4(struct pkt *p, const struct rte_ipv4_hdr *ip, const uint8_t *l4,
+				  uint32_t zone)
 {
 	uint64_t words[2];
 	uint32_t ports;
 
 	memcpy(&words[0], &ip->src_addr, 8);
 	memcpy(&ports, l4, 4);
-	words[1] = ports | (uint64_t)ip->next_proto_id << 32;
+	words[1] = ports | (uint64_t)(zone << 8 | ip->next_proto_id) << 32;
 	memcpy(&p->key4, words, sizeof(p->key4));
 	return hash_two(words);
 }
@@ -214,9 +214,9 @@ static inline bool input_checksum4(const struct pkt *p, const struct rte_ipv4_hd
 
 static enum destiny input_tunnel(struct worker *w, struct pkt *p, bool repair);
 
-// Inline although tunnels are a second caller: a call for each packet would be paid by all.
-static inline __attribute__((always_inline)) enum destiny input_ipv4(struct worker *w,
-								     struct pkt *p, bool repair)
+// Inline: a call would be paid by all. `zone` is in the key of TCP and UDP, not yet in others.
+static inline __attribute__((always_inline)) enum destiny
+input_ipv4(struct worker *w, struct pkt *p, bool repair, uint32_t zone)
 {
 	const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)pkt_l3(p);
 	unsigned int there = input_there(p), header, length;
@@ -252,7 +252,7 @@ static inline __attribute__((always_inline)) enum destiny input_ipv4(struct work
 			if (vpc_is_tunnel(p))
 				return input_tunnel(w, p, repair);
 		}
-		hash = input_key4(p, ip, l4);
+		hash = input_key4(p, ip, l4, zone);
 		if (unlikely(repair))
 			repair_checksum(w, p,
 					csum_pseudo4(ip->src_addr, ip->dst_addr, ip->next_proto_id,
@@ -334,8 +334,8 @@ static enum destiny input_icmp6(struct worker *w, struct pkt *p, const uint8_t *
 	return input_flow(w, p);
 }
 
-static inline __attribute__((always_inline)) enum destiny input_ipv6(struct worker *w,
-								     struct pkt *p, bool repair)
+static inline __attribute__((always_inline)) enum destiny
+input_ipv6(struct worker *w, struct pkt *p, bool repair, uint32_t zone)
 {
 	const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)pkt_l3(p);
 	unsigned int there = input_there(p), length, transport, rest;
@@ -371,6 +371,7 @@ static inline __attribute__((always_inline)) enum destiny input_ipv6(struct work
 				return input_tunnel(w, p, repair);
 		}
 		memcpy(&p->key6.source_port, l4, 4);
+		p->key6.zone_protocol = zone << 8 | next;
 		if (repair)
 			repair_checksum(w, p, csum_pseudo6(ip->src_addr, next, rest), rest);
 		return input_flow(w, p);
@@ -391,27 +392,29 @@ static __attribute__((noinline)) enum destiny input_tunnel(struct worker *w, str
 							   bool repair)
 {
 	enum destiny destiny = INTO_LOCAL;
+	uint32_t vni, *zone;
 	uint16_t type;
-	uint32_t vni;
 
 	if (!vpc_decapsulate(p, &vni, &type))
 		return INTO_DROP;
 	p->flags &= ~PKT_IPV6;
 	p->l4 = 0;
-	memset(&p->key6, 0, sizeof(p->key6)); // of ARP there is no other
-	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
-		destiny = input_ipv4(w, p, repair);
+	if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+		destiny = input_ipv4(w, p, repair, vni);
 	else if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
-		destiny = input_ipv6(w, p, repair);
-	if (destiny == INTO_DROP) {
+		destiny = input_ipv6(w, p, repair, vni);
+	else
+		memset(&p->key6, 0, sizeof(p->key6)); // of ARP there is no other
+	if (unlikely(destiny == INTO_DROP)) {
 		vpc_name_drop(p);
 		return INTO_DROP;
 	}
-	if (p->flags & PKT_IPV6)
-		p->key6.zone_protocol |= vni << 8;
-	else
-		p->key4.zone_protocol |= vni << 8;
-	return destiny == INTO_FLOW && !bfd_is_of_tunnel(p, vni) ? input_flow(w, p) : INTO_ZONE;
+	zone = p->flags & PKT_IPV6 ? &p->key6.zone_protocol : &p->key4.zone_protocol;
+	if (unlikely(*zone >> 8 != vni)) {
+		*zone |= vni << 8;
+		destiny = destiny == INTO_FLOW ? input_flow(w, p) : destiny;
+	}
+	return destiny == INTO_FLOW && !bfd_is_of_tunnel(p, vni) ? INTO_FLOW : INTO_ZONE;
 }
 
 /*
@@ -512,9 +515,9 @@ static inline enum destiny input_one(struct worker *w, struct pkt *p)
 	}
 	repair = !kernel && iface->repair;
 	if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
-		return input_ipv4(w, p, repair);
+		return input_ipv4(w, p, repair, 0);
 	if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6))
-		return input_ipv6(w, p, repair);
+		return input_ipv6(w, p, repair, 0);
 	return INTO_LOCAL;
 }
 

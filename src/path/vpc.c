@@ -24,6 +24,7 @@
 #include "path/fragment.h"
 #include "path/odd.h"
 #include "path/vpc_learn.h"
+#include "session/l4_tcp.h"
 #include "tunnel/vxlan.h"
 
 static const struct vm *vm_of(const struct session *s)
@@ -151,8 +152,10 @@ static void forward_there(struct worker *w, struct batch *b, unsigned int at, st
 		vpc_encapsulate(w, p, vpc_vm(s));
 }
 
-bool vpc_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
-		 unsigned int direction)
+/* Any packet, and any fragment. */
+static __attribute__((noinline)) bool forward_any(struct worker *w, struct batch *b,
+						  unsigned int at, struct session *s,
+						  unsigned int direction)
 {
 	struct pkt *p = &b->pkt[at];
 	uint32_t entry = p->session & ~ENTRY_REVERSE;
@@ -169,6 +172,95 @@ bool vpc_forward(struct worker *w, struct batch *b, unsigned int at, struct sess
 	if (unlikely(s->form & FORM_ONE_PACKET) && direction == 1)
 		session_end(w, entry);
 	return false;
+}
+
+/* Neither a fragment nor an event, nothing that only some sessions have, and time to live. */
+static inline bool is_ordinary(const struct pkt *p, const struct session *s, const uint8_t *l3)
+{
+	return !((p->flags & PKT_LOCAL) || (p->tcp_flags & TCP_EVENTS) ||
+		 (s->flags & (SESSION_ACTIVE | SESSION_EXTRA)) != SESSION_ACTIVE ||
+		 (s->form & (FORM_KIND | FORM_ECHO | FORM_ONE_PACKET | FORM_ROUTED)) ||
+		 l3[p->flags & PKT_IPV6 ? 7 : 8] <= 1);
+}
+
+/* Does an IP packet fit the way, in a VXLAN packet where it goes to the VM? */
+static inline bool is_fitting(const struct vm *vm, const struct vm_host *host, bool to_vm,
+			      unsigned int length, unsigned int mtu)
+{
+	unsigned int limit;
+
+	if (!to_vm)
+		return length <= mtu;
+	limit = vni_get(vm->vni).mtu;
+	return length + vxlan_overhead(host) <= mtu && (limit == 0 || length <= limit);
+}
+
+/* A packet of one segment into a VXLAN packet. What is behind the datagram must not travel on. */
+static inline bool encapsulate(struct worker *w, struct pkt *p, const struct vm *vm,
+			       const struct vm_host *host, unsigned int length)
+{
+	bool ipv6 = p->flags & PKT_IPV6;
+	unsigned int by = vxlan_overhead(host);
+	uint8_t *l3 = pkt_l3(p);
+	const struct vxlan_packet packet = {
+		.hash = p->hash,
+		.length = length,
+		.id = rte_cpu_to_be_16(++w->tunnel_id * w->count + w->index),
+		.tos = unlikely(ipv6) ? l3[0] << 4 | l3[1] >> 4 : l3[1],
+		.type = unlikely(ipv6) ? RTE_BE16(RTE_ETHER_TYPE_IPV6)
+				       : RTE_BE16(RTE_ETHER_TYPE_IPV4),
+	};
+	struct rte_mbuf *m = p->mbuf;
+
+	if (unlikely(m->nb_segs > 1 || host->ipv6 || p->l3 != RTE_ETHER_HDR_LEN ||
+		     rte_pktmbuf_headroom(m) < by))
+		return vpc_encapsulate(w, p, vm - vm_table);
+	m->pkt_len = m->data_len = RTE_ETHER_HDR_LEN + by + length;
+	m->data_off -= by;
+	vxlan_put(vm, host, l3 - by, &packet);
+	p->l4 = sizeof(struct rte_ipv4_hdr);
+	p->flags &= ~PKT_IPV6;
+	return true;
+}
+
+/*
+ * An ordinary packet; all others are told apart by one test. `to_vm` is a constant where this is
+ * called.
+ */
+static inline __attribute__((always_inline)) bool forward_way(struct worker *w, struct batch *b,
+							      unsigned int at, struct session *s,
+							      bool to_vm, unsigned int direction)
+{
+	struct pkt *p = &b->pkt[at];
+	const struct vm *vm = &vm_table[vpc_vm_of(p, s)];
+	const struct vm_host *host = vm_host_of(vm);
+	uint8_t *l3 = pkt_l3(p);
+	unsigned int length = forward_length(p, l3);
+	uint16_t nexthop;
+
+	// A server that is gone leads nowhere, and so does, by a path, one in a VNI.
+	if (unlikely(!host || server_path[s->server] == PATH_NONE || !is_ordinary(p, s, l3)))
+		return forward_any(w, b, at, s, direction);
+	if (!to_vm && unlikely(!vpc_is_from_host(p, vm, host)))
+		return forward_any(w, b, at, s, direction);
+	nexthop = path_nexthop(to_vm ? host->path : server_path[s->server], p->hash);
+	if (unlikely(nexthop < NEXTHOP_FIRST ||
+		     !is_fitting(vm, host, to_vm, length, nexthop_table[nexthop].mtu)))
+		return forward_any(w, b, at, s, direction);
+	forward_rewrite(p, l3, s, to_vm);
+	forward_count(w, s, to_vm, length);
+	b->nexthop[at] = nexthop;
+	p->fate = FATE_SEND;
+	if (to_vm)
+		encapsulate(w, p, vm, host, length);
+	return false;
+}
+
+bool vpc_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		 unsigned int direction)
+{
+	return direction == 1 ? forward_way(w, b, at, s, true, direction)
+			      : forward_way(w, b, at, s, false, direction);
 }
 
 bool vpc_wrap(struct worker *w, struct pkt *p, uint32_t number, uint16_t type, unsigned int length,
@@ -245,8 +337,10 @@ void vpc_prefetch(const struct worker *w, const struct batch *b)
 
 		if (!(s->flags & SESSION_VPC))
 			continue;
-		numbers[count] = vpc_vm(s);
+		numbers[count] = vpc_vm_of(p, s);
 		rte_prefetch0(&vm_table[numbers[count++]]);
+		if (pkt_zone(p) == 0) // where the outer headers will stand
+			rte_prefetch0_write(pkt_l3(p) - RTE_CACHE_LINE_SIZE);
 	}
 	for (unsigned int i = 0; i < count; i++)
 		rte_prefetch0(&vm_host_table[vm_table[numbers[i]].host]);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <rte_ether.h>
+#include <rte_mbuf_ptype.h>
 
 #include "net/vlan.h"
 #include "path/worker.h"
 #include "tunnel/vm_table.h"
+#include "tunnel/vxlan.h"
 
 /*
  * Packets from inside VNIs, and back into them. A packet of the zone lane, or whose key has a zone,
@@ -15,18 +17,12 @@
 /* Where the IP header of a packet begins at most that is not inside a VXLAN packet. */
 enum { L3_OUTER_MAX = RTE_ETHER_HDR_LEN + VLAN_TAGS * sizeof(struct rte_vlan_hdr) };
 
-/* vpc_input.c: is this UDP packet, whose lengths have been checked, a VXLAN packet to weir? */
-bool vpc_is_tunnel(const struct pkt *p);
-/* vpc_input.c: go inside: p->l3 becomes what stands behind the inner Ethernet header. Or drop. */
-bool vpc_decapsulate(struct pkt *p, uint32_t *vni, uint16_t *type);
 /* vpc_input.c: the outer header's. */
 void vpc_outer_source(const struct pkt *p, struct addr *source);
 /* vpc_input.c: a drop for what the inner packet is. */
 void vpc_name_drop(struct pkt *p);
 /* vpc_input.c: as it came, for another worker to go inside again. */
 void vpc_restore(struct pkt *p);
-/* vpc_input.c: does it come from the host that the VM is on, or need it not? */
-bool vpc_is_from_host(const struct pkt *p, const struct vm *vm, const struct vm_host *host);
 /* vpc_input.c: the number of the VM that it comes from, 0: its fate is settled. */
 uint32_t vpc_sender(struct worker *w, struct pkt *p);
 
@@ -67,6 +63,17 @@ static inline uint32_t vpc_vm(const struct session *s)
 	return vm ? vm : session_vm(s);
 }
 
+/*
+ * The same, of a packet's session: where the client is the VM, nothing but the session's line is read.
+ * Packets of a VM have a zone.
+ */
+static inline uint32_t vpc_vm_of(const struct pkt *p, const struct session *s)
+{
+	bool client = (pkt_zone(p) != 0) == !(p->session & ENTRY_REVERSE);
+
+	return likely(client) ? session_vm(s) : server_table[s->server].vm;
+}
+
 /* ... and the direction of packets that go to it: server 0 is no VM. */
 static inline unsigned int vpc_direction(const struct session *s)
 {
@@ -77,6 +84,24 @@ static inline unsigned int vpc_direction(const struct session *s)
 static inline bool vpc_client_is_routed(const struct session *s)
 {
 	return !(s->flags & SESSION_VPC) || server_table[s->server].vm;
+}
+
+static inline bool vpc_outer_is_ipv6(const struct pkt *p)
+{
+	return (p->mbuf->packet_type & RTE_PTYPE_L3_MASK) == RTE_PTYPE_L3_IPV6;
+}
+
+/* Does it come from the host that the VM is on, or need it not? */
+static inline bool vpc_is_from_host(const struct pkt *p, const struct vm *vm,
+				    const struct vm_host *host)
+{
+	bool ipv6 = vpc_outer_is_ipv6(p);
+	const uint8_t *outer = pkt_l3(p) - (ipv6 ? VXLAN_OUTER6 : VXLAN_OUTER4);
+
+	if (likely(vm_host_is(host, outer + (ipv6 ? 8 : 12), ipv6)))
+		return true;
+	// One that was learned is where it spoke last.
+	return !vm->learned && (vni_get(vm->vni).flags & VNI_TRUSTED);
 }
 
 /* Sessions of a VM that went end; those of a real server wait for it to come back. */

@@ -27,8 +27,6 @@ enum {
 	GRE_KEY = 0x2000,
 	GRE_SEQUENCE = 0x1000,
 	GRE_KNOWN = GRE_CHECKSUM | GRE_KEY | GRE_SEQUENCE,
-	ECN_MASK = 3,
-	ECN_MARKED = 3,
 };
 
 bool decapsulate_is_outer(uint8_t protocol)
@@ -80,16 +78,9 @@ static enum drop gre_read(const uint8_t *gre, unsigned int there, unsigned int l
 
 static enum drop vxlan_read(const uint8_t *udp, unsigned int there, struct tunnel_outer *out)
 {
-	const uint8_t *vxlan = udp + sizeof(struct rte_udp_hdr);
-
-	out->inside = sizeof(struct rte_udp_hdr) + TUNNEL_VXLAN_HEADER;
-	if (there < out->inside + sizeof(struct rte_ether_hdr))
-		return DROP_tunnel_short;
-	if (!(vxlan[0] & TUNNEL_VXLAN_FLAGS))
-		return DROP_tunnel_header;
+	out->inside = DECAPSULATE_VXLAN;
 	out->has_key = true;
-	out->key = read32(vxlan + 4) >> 8;
-	return DROP_none;
+	return decapsulate_vxlan(udp, there, &out->key);
 }
 
 enum drop decapsulate(const uint8_t *transport, uint8_t protocol, unsigned int there,
@@ -110,12 +101,12 @@ enum drop decapsulate(const uint8_t *transport, uint8_t protocol, unsigned int t
 	return there < 20 ? DROP_tunnel_short : DROP_none;
 }
 
-enum drop decapsulate_ecn(uint8_t outer_tos, uint8_t *inner, bool ipv6)
+enum drop decapsulate_congestion(uint8_t *inner, bool ipv6)
 {
 	uint8_t tos = ipv6 ? inner[0] << 4 | inner[1] >> 4 : inner[1];
 	uint16_t before, after, sum;
 
-	if ((outer_tos & ECN_MASK) != ECN_MARKED || (tos & ECN_MASK) == ECN_MARKED)
+	if ((tos & ECN_MASK) == ECN_MARKED)
 		return DROP_none;
 	if ((tos & ECN_MASK) == 0)
 		return DROP_tunnel_congestion;

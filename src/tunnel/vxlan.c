@@ -19,8 +19,6 @@
 #include "base/csum.h"
 #include "tunnel/template.h"
 
-enum { SOURCE_PORTS_FIRST = 0xc000 }; // the ephemeral range: 49152 to 65535
-
 struct vxlan vxlan = {.port = VXLAN_PORT_OFF};
 
 void vxlan_configure(const struct vxlan_settings *settings)
@@ -41,52 +39,6 @@ void vxlan_configure(const struct vxlan_settings *settings)
 	}
 	memcpy(vxlan.mac, settings->mac, 6);
 	vxlan.port = rte_cpu_to_be_16(settings->port);
-}
-
-/* The checksum is computed from registers: what was just stored in pieces is slow to read. */
-static void outer_put4(const struct vm_host *host, uint8_t *outer, const struct vxlan_packet *p)
-{
-	uint16_t length = rte_cpu_to_be_16(VXLAN_OUTER4 + p->length), checksum;
-
-	memcpy(outer, host->header, sizeof(struct rte_ipv4_hdr));
-	checksum = ~csum_fold((uint64_t)host->sum + (p->tos << 8) + length + p->id);
-	outer[1] = p->tos;
-	memcpy(outer + 2, &length, 2);
-	memcpy(outer + 4, &p->id, 2);
-	memcpy(outer + 10, &checksum, 2);
-}
-
-static void outer_put6(const struct vm_host *host, uint8_t *outer, const struct vxlan_packet *p)
-{
-	uint32_t flow = rte_cpu_to_be_32(6u << 28 | (uint32_t)p->tos << 20 | (p->hash & 0xfffff));
-	uint16_t length = rte_cpu_to_be_16(VXLAN_INNER + p->length);
-
-	memcpy(outer, host->header, sizeof(struct rte_ipv6_hdr));
-	memcpy(outer, &flow, 4);
-	memcpy(outer + 4, &length, 2);
-}
-
-void vxlan_put(const struct vm *vm, const struct vm_host *host, uint8_t *outer,
-	       const struct vxlan_packet *p)
-{
-	uint8_t *udp = outer +
-		       (host->ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr));
-	uint64_t mac = __atomic_load_n(&vm->mac, __ATOMIC_RELAXED);
-	uint16_t ports[4] = {rte_cpu_to_be_16(SOURCE_PORTS_FIRST | (p->hash >> 16 & 0x3fff)),
-			     vxlan.port, rte_cpu_to_be_16(VXLAN_INNER + p->length), 0};
-	uint32_t words[2] = {RTE_BE32((uint32_t)TUNNEL_VXLAN_FLAGS << 24),
-			     rte_cpu_to_be_32(vm->vni << 8)};
-	uint8_t *ether = udp + sizeof(ports) + sizeof(words);
-
-	if (host->ipv6)
-		outer_put6(host, outer, p);
-	else
-		outer_put4(host, outer, p);
-	memcpy(udp, ports, sizeof(ports));
-	memcpy(udp + sizeof(ports), words, sizeof(words));
-	memcpy(ether, &mac, RTE_ETHER_ADDR_LEN);
-	memcpy(ether + RTE_ETHER_ADDR_LEN, vxlan.mac, RTE_ETHER_ADDR_LEN);
-	memcpy(ether + 2 * RTE_ETHER_ADDR_LEN, &p->type, 2);
 }
 
 void vxlan_checksum(struct rte_mbuf *m, unsigned int l3)
