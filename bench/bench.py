@@ -19,6 +19,7 @@ import figures
 import handover
 import lab
 import modes
+import peers
 
 FLOWS = [1, 1_000, 100_000, 1_000_000, 10_000_000]
 TCP, UDP = 6, 17
@@ -41,9 +42,11 @@ def cases():
         "snat": ([{"mode": "snat"}], [1_000, 100_000, 1_000_000]),
         "dr": ([{"mode": "dr"}], [1_000, 100_000, 1_000_000]),
         "tunnel": ([{"mode": "tunnel"}], [1_000, 100_000, 1_000_000]),
+        "vxlan": ([{"vxlan": True}], [1_000, 1_000_000]),
         "zipf": ([{"zipf": 1.0}], [100_000, 1_000_000]),
         "services": ([{"services": n} for n in (1, 1_000, 100_000)], [1_000_000]),
         "connections": ([{"connections": True}], [1_000_000]),
+        peers.CASE: ([{"peers": peers.SESSIONS}], [1_000]),
     }
 
 
@@ -71,7 +74,7 @@ class Run:
         """Start both programs and set up all flows in both."""
         for name in ("weir", "ceiling"):
             self.controls.append(control.Control(
-                f"{folder}/control-{name}", self.plan.client, self.plan.vip, **self.plan.traffic))
+                f"{folder}/control-{name}", self.plan.ends(), **self.plan.traffic))
         self.weir, self.ceiling = self.controls
         build, cpu = self.options.build, self.options.cpu
         self.programs.append(lab.Forwarder(build, folder, cpu, self.ceiling.path))
@@ -227,6 +230,9 @@ def rows_of(run, case):
         row["connections_mps"] = round(row["tsc_hz"] / each / 1e6, 3)
         yield row
         return
+    if case == peers.CASE:
+        yield peers.measure(run)
+        return
     for direction, phase in (("inbound", control.INBOUND), ("outbound", control.OUTBOUND)):
         if direction == "outbound" and run.plan.one_way:
             continue
@@ -364,7 +370,7 @@ def plans(options):
 
 def run_all(options, hugepages, folder):
     """Every plan; the rows, those without a device, and whether all of them came about."""
-    rows, bare, complete, shared = [], {}, True, machine(options.top)
+    rows, bare, complete, shared = [], {peers.CASE: []}, True, machine(options.top)
     quiet = figures.Quiet(f"{options.build}/bench/probes.json")
     for case, plan in plans(options):
         what = f"{case}, {plan.flows:,} flows, {plan.services:,} services"
@@ -381,7 +387,7 @@ def run_all(options, hugepages, folder):
         try:
             run = Run(options, tempfile.mkdtemp(dir=folder), plan, quiet)
             for row in rows_of(run, case):
-                rows.append(row | shared)
+                bare.get(case, rows).append(row | shared)
         except (lab.Failed, control.Stalled) as error:
             complete = False
             print(f"{what}: FAILED: {error}")
@@ -418,6 +424,7 @@ def main():
     if rows:
         print_table(rows)
         print_targets(rows)
+    peers.print_rows(bare[peers.CASE])
     modes.print_rows(bare[modes.CASE])
     handover.print_rows(bare[handover.CASE])
     everything = rows + [row for some in bare.values() for row in some]

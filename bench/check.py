@@ -18,9 +18,10 @@ def folded(data):
 class Expect:
     """What frames must look like, from the configuration of the run."""
 
-    def __init__(self, traffic, client, vip, local_addresses, servers, mode="fullnat"):
+    def __init__(self, traffic, client, vip, local_addresses, servers, mode="fullnat", host="::"):
         self.traffic, self.mode = traffic, mode
         self.client, self.vip = int(ipaddress.ip_address(client)), int(ipaddress.ip_address(vip))
+        self.host = int(ipaddress.ip_address(host))
         self.local_addresses = {ipaddress.ip_address(a) for a in local_addresses}
         self.servers = {(ipaddress.ip_address(a), p) for a, p in servers}
         self.wide = [traffic[name] == 6 for name in ("family", "server_family")]  # by side
@@ -38,6 +39,22 @@ class Expect:
         return 0 <= number < self.traffic["vip_ports"] and \
             0 <= vip * self.traffic["vip_ports"] + number < self.traffic["services"]
 
+    def outer_fault(self, frame):
+        """What is wrong with the headers around a frame for a VM, or None."""
+        vm = int.from_bytes(frame[80:84], "big") - self.client
+        if folded(frame[14:34]) != 0xffff:
+            return "outer IP header checksum"
+        if frame[:6] != CLIENT_GATEWAY_MAC:
+            return "MAC address of the hosts' gateway"
+        if int.from_bytes(frame[30:34], "big") - self.host != vm % self.traffic["hosts"]:
+            return f"outer destination {ipaddress.ip_address(frame[30:34])} is not the host of VM {vm}"
+        if frame[36:38] != b"\x12\xb5" or frame[42:50] != bytes([8, 0, 0, 0]) + \
+                self.traffic["vni"].to_bytes(3, "big") + b"\0":
+            return "VXLAN header"
+        if frame[50:56] != b"\x02" + vm.to_bytes(5, "big"):
+            return f"MAC address of VM {vm}"
+        return None
+
     def fault(self, side, frame):
         """What is wrong with this frame, or None."""
         if side == control.SERVER and self.mode == "tunnel" and frame[23] == 4:
@@ -46,6 +63,11 @@ class Expect:
             if ipaddress.ip_address(frame[30:34]) not in {address for address, _ in self.servers}:
                 return f"outer destination {ipaddress.ip_address(frame[30:34])} is no real server"
             frame = frame[:14] + frame[34:]
+        if side == control.CLIENT and self.mode == "vxlan" and frame[23] == 17:
+            fault = self.outer_fault(frame)
+            if fault:
+                return fault
+            frame = CLIENT_GATEWAY_MAC + frame[56:]
         ethertype = frame[12:14]
         if ethertype != (b"\x86\xdd" if self.wide[side] else b"\x08\x00"):
             return None  # ARP and the like of the kernel
@@ -74,7 +96,7 @@ class Expect:
         if side == control.SERVER:
             if frame[:6] != SERVER_GATEWAY_MAC:
                 return "MAC address of the server's gateway"
-            if self.mode not in ("fullnat", "snat"):
+            if self.mode not in ("fullnat", "snat", "vxlan"):
                 if not self.is_client(source):
                     return f"source {source} is no client"
             elif source not in self.local_addresses:

@@ -23,10 +23,16 @@ enum control_phase {
 	PHASE_OUTBOUND,	   // servers do
 	PHASE_CONNECTIONS, // new connections: SYN, SYN-ACK, ACK, RST
 	PHASE_DRAIN,	   // finish what PHASE_CONNECTIONS has begun, begin nothing
+	PHASE_PEERS,	   // as PHASE_INBOUND, `pace` apart, and the other ends of BFD sessions
 };
 
 /* How servers get their packets, and whether their answers come back through the program. */
-enum control_way { WAY_BOTH, WAY_DIRECT, WAY_TUNNEL };
+enum control_way {
+	WAY_BOTH,
+	WAY_DIRECT,
+	WAY_TUNNEL,
+	WAY_VXLAN, // as WAY_BOTH, clients are VMs behind hosts
+};
 
 /* Addresses: 16 bytes, IPv4 in the last four; the number of a client or VIP is added to these. */
 struct control_traffic {
@@ -46,7 +52,12 @@ struct control_traffic {
 	uint64_t held;		// transmitted buffers kept before they are freed, as by a NIC
 	uint64_t way;		// enum control_way
 	uint64_t server_family; // 4 or 6
+	uint64_t vni;		// of WAY_VXLAN
+	uint64_t hosts;		// and how many: VM number n is on host n % hosts
+	uint64_t peers;		// ends of BFD sessions,
+	uint64_t interval;	// and how often each sends, us
 	uint8_t client[16], vip[16];
+	uint8_t host[16], peer[16], gateway[16]; // the first host, the first peer, weir for both
 };
 
 struct control_state {
@@ -62,7 +73,13 @@ struct control_state {
 	uint64_t begun;	      // new connections
 	uint64_t ended;	      // connections whose RST was played
 	uint64_t built;	      // frames of the servers' list that are there; all: the set-up is over
-	uint64_t samples, captures; // ever written
+	uint64_t peers_up;    // ends of BFD sessions that are
+	uint64_t peers_flaps; // since `mark`: how often one went down,
+	uint64_t peers_gap;   // longest time between two packets to one that is up, TSC ticks,
+	uint64_t peers_stall; // and between two polls
+	uint64_t peers_given, peers_got; // packets
+	uint64_t peers_marked;		 // the mark that these are since
+	uint64_t samples, captures;	 // ever written
 };
 
 struct control_sample {
@@ -82,6 +99,8 @@ struct control_capture {
 struct control {
 	struct control_traffic traffic;
 	volatile uint64_t phase; // wanted
+	volatile uint64_t pace;	 // PHASE_PEERS: thousandths of a TSC tick for each packet
+	volatile uint64_t mark;	 // changed: count anew what peers_... count
 	struct control_state state;
 	struct control_sample samples[CONTROL_SAMPLES];
 	struct control_capture captures[CONTROL_CAPTURES];

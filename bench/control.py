@@ -8,20 +8,21 @@ import time
 
 MAGIC = 0x72696577
 SAMPLES, CAPTURES, FRAME = 16384, 2048, 104
-IDLE, SETUP, INBOUND, OUTBOUND, CONNECTIONS, DRAIN = range(6)
+IDLE, SETUP, INBOUND, OUTBOUND, CONNECTIONS, DRAIN, PEERS = range(7)
 CLIENT, SERVER = range(2)
-WAY_BOTH, WAY_DIRECT, WAY_TUNNEL = range(3)
+WAY_BOTH, WAY_DIRECT, WAY_TUNNEL, WAY_VXLAN = range(4)
 
 TRAFFIC = ("magic", "size", "family", "protocol", "flows", "packets", "zipf", "seed", "services",
            "vip_ports", "first_port", "clients", "new_client", "new_clients", "window", "held",
-           "way", "server_family")
+           "way", "server_family", "vni", "hosts", "peers", "interval")
 STATE = ("tsc_hz", "entered", "thread", "received_client", "received_server", "sent_client",
          "sent_server", "others_client", "others_server", "no_buffer", "learnt", "established",
-         "begun", "ended", "built", "samples", "captures")
+         "begun", "ended", "built", "peers_up", "peers_flaps", "peers_gap", "peers_stall",
+         "peers_given", "peers_got", "peers_marked", "samples", "captures")
 SAMPLE = ("phase", "tsc", "cpu", "tsc_end", "cpu_end", "probe", "received", "sent", "ended")
 
-TRAFFIC_BYTES = 8 * len(TRAFFIC) + 32
-STATE_AT = TRAFFIC_BYTES + 8
+TRAFFIC_BYTES = 8 * len(TRAFFIC) + 80
+STATE_AT = TRAFFIC_BYTES + 24
 SAMPLES_AT = STATE_AT + 8 * len(STATE)
 CAPTURES_AT = SAMPLES_AT + SAMPLES * 8 * len(SAMPLE)
 CAPTURE_BYTES = 24 + FRAME
@@ -40,17 +41,17 @@ def address_bytes(text):
 class Control:
     """One control block, in a file of its own."""
 
-    def __init__(self, path, client, vip, **traffic):
+    def __init__(self, path, ends, **traffic):
         self.path = path
         self.traffic = {name: 0 for name in TRAFFIC}
         self.traffic.update(traffic, magic=MAGIC, size=SIZE)
         with open(path, "wb") as file:
             file.truncate(SIZE)
             file.write(struct.pack(f"<{len(TRAFFIC)}Q", *(self.traffic[n] for n in TRAFFIC)))
-            file.write(address_bytes(client) + address_bytes(vip))
+            file.write(b"".join(address_bytes(end) for end in ends))
         with open(path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), SIZE)
-        self.sample_mark = 0
+        self.sample_mark = self.marks = 0
         self.capture_mark = 0
         self.check_alive = lambda: None  # raises when the program has ended
 
@@ -67,6 +68,16 @@ class Control:
         """Ask for a phase and wait until the device is in it."""
         struct.pack_into("<Q", self.map, TRAFFIC_BYTES, phase)
         self.wait(lambda state: state["entered"] == phase, timeout, "a phase to begin")
+
+    def pace(self, cycles):
+        """Of PEERS: TSC ticks for each packet."""
+        struct.pack_into("<Q", self.map, TRAFFIC_BYTES + 8, int(cycles * 1000))
+
+    def mark(self):
+        """Count anew what there is of peers."""
+        self.marks += 1
+        struct.pack_into("<Q", self.map, TRAFFIC_BYTES + 16, self.marks)
+        self.wait(lambda state: state["peers_marked"] == self.marks, 10, "the mark")
 
     def wait(self, done, timeout, what):
         """Until done(state); Stalled when nothing at all moved for `timeout` seconds."""

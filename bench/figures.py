@@ -75,7 +75,7 @@ CONNECTIONS = (2.0, 4.0)  # millions a second, at a million live sessions
 SESSION_BYTES = 110
 SERVICES_SPREAD = 0.15
 # Net cycles as a multiple of those of FullNAT over IPv4, same flows, direction and run.
-MODES = {"nat": 1.2, "dr": 1.2, "tunnel": 1.2, "snat": 1.2, "nat64": 1.4}
+MODES = {"nat": 1.2, "dr": 1.2, "tunnel": 1.2, "snat": 1.2, "nat64": 1.4, "vxlan": 1.5}
 IPV6 = 1.4  # at a million flows
 
 

@@ -23,6 +23,10 @@ enum {
 	TCP_HEADER = 20,
 	UDP_HEADER = 8,
 	FRAME_SHORTEST = 60, // and four of FCS
+	ETHER = 14,
+	OUTER_L4 = 34,
+	OUTER = OUTER_L4 + 8 + 8, // UDP and VXLAN; then the frame of the VM
+	VXLAN_PORT = 4789,
 };
 
 /* Sum of the 16-bit words of an even number of bytes, as they are in memory. */
@@ -85,13 +89,13 @@ static void model_fill_l4(const struct frame_shape *shape, uint8_t *l4, unsigned
 }
 
 int frame_shape_init(struct frame_shape *shape, const struct control_traffic *traffic,
-		     uint64_t family)
+		     uint64_t family, bool vxlan)
 {
 	unsigned int l4_length;
 
 	if (traffic->flows == 0 || traffic->packets < traffic->flows || traffic->services == 0 ||
 	    traffic->vip_ports == 0 || traffic->clients == 0 || traffic->new_clients == 0 ||
-	    (family != 4 && family != 6) ||
+	    (family != 4 && family != 6) || (vxlan && (family != 4 || traffic->hosts == 0)) ||
 	    (traffic->protocol != IPPROTO_UDP && traffic->protocol != IPPROTO_TCP))
 		return -EINVAL;
 	memset(shape, 0, sizeof(*shape));
@@ -103,9 +107,13 @@ int frame_shape_init(struct frame_shape *shape, const struct control_traffic *tr
 	shape->protocol = shape->wide ? 20 : 23;
 	shape->l4 = shape->wide ? 54 : 34;
 	shape->length = RTE_MAX(shape->l4 + (shape->tcp ? TCP_HEADER : UDP_HEADER), FRAME_SHORTEST);
-	shape->slot = shape->length > 64 ? 128 : 64;
-	// A datagram fills the frame, a TCP header is padded.
+	// A datagram fills the frame, a TCP header is padded; but not that of a VM.
 	l4_length = shape->tcp ? TCP_HEADER : shape->length - shape->l4;
+	if (vxlan) {
+		shape->outer = OUTER;
+		shape->length = OUTER + shape->l4 + l4_length;
+	}
+	shape->slot = shape->length > 64 ? 128 : 64;
 	for (unsigned int kind = 0; kind < FRAME_KINDS; kind++) {
 		struct frame_model *model = &shape->models[kind];
 
@@ -127,7 +135,39 @@ static inline uint64_t sum_addresses(const uint64_t *words, unsigned int count)
 	return sum;
 }
 
-void frame_write(const struct frame_shape *shape, uint8_t *out, const struct frame_head *head)
+/* What a VM's host puts before its frame; in the inner frame, how the VM is called is of no matter. */
+static void outer_write(const struct frame_shape *shape, uint8_t *out, const uint8_t *inner)
+{
+	const struct control_traffic *t = shape->traffic;
+	uint16_t length = rte_cpu_to_be_16(shape->length - ETHER), checksum;
+	uint16_t udp[4] = {rte_cpu_to_be_16(0xc000 | inner[shape->l4 + 1]),
+			   rte_cpu_to_be_16(VXLAN_PORT), rte_cpu_to_be_16(shape->length - OUTER_L4),
+			   0};
+	uint32_t vxlan[2] = {rte_cpu_to_be_32(0x08000000), rte_cpu_to_be_32(t->vni << 8)};
+	uint32_t vm, first, host;
+
+	memcpy(&vm, inner + shape->source, 4);
+	memcpy(&first, t->client + 12, 4);
+	memcpy(&host, t->host + 12, 4);
+	host = rte_cpu_to_be_32(rte_be_to_cpu_32(host) +
+				(rte_be_to_cpu_32(vm) - rte_be_to_cpu_32(first)) % t->hosts);
+	memset(out, 0, OUTER);
+	memcpy(out, "\x02\0\0\0\0\x01\x02\0\0\0\0\xaa\x08\x00\x45", 15);
+	memcpy(out + 16, &length, 2);
+	out[20] = 0x40; // do not fragment
+	out[22] = 64;
+	out[23] = IPPROTO_UDP;
+	memcpy(out + 26, &host, 4);
+	memcpy(out + 30, t->gateway + 12, 4);
+	checksum = sum_finish(sum_words(out + ETHER, 20));
+	memcpy(out + 24, &checksum, 2);
+	memcpy(out + OUTER_L4, udp, sizeof(udp));
+	memcpy(out + OUTER_L4 + sizeof(udp), vxlan, sizeof(vxlan));
+}
+
+/* Without outer headers: at most a slot's bytes. */
+static inline void inner_write(const struct frame_shape *shape, uint8_t *out,
+			       const struct frame_head *head)
 {
 	const struct frame_model *model = &shape->models[head->kind];
 	uint8_t *l4 = out + shape->l4;
@@ -135,7 +175,7 @@ void frame_write(const struct frame_shape *shape, uint8_t *out, const struct fra
 	uint16_t checksum;
 
 	memcpy(words, head->addresses, sizeof(words));
-	rte_memcpy(out, model->bytes, shape->slot == 64 ? 64 : 128);
+	rte_memcpy(out, model->bytes, shape->slot == 64 || shape->outer ? 64 : 128);
 	memcpy(out, head->macs, sizeof(head->macs));
 	if (shape->wide) {
 		sum = sum_addresses(words, 4);
@@ -159,6 +199,13 @@ void frame_write(const struct frame_shape *shape, uint8_t *out, const struct fra
 	memcpy(l4 + 8, &head->ack, 4);
 	checksum = sum_finish(sum + head->sequence + head->ack);
 	memcpy(l4 + 16, &checksum, 2);
+}
+
+void frame_write(const struct frame_shape *shape, uint8_t *out, const struct frame_head *head)
+{
+	inner_write(shape, out + shape->outer, head);
+	if (shape->outer)
+		outer_write(shape, out, out + shape->outer);
 }
 
 static void head_put_address(const struct frame_shape *shape, uint8_t *place, const uint8_t *base,
@@ -241,14 +288,23 @@ bool frame_known(const struct frame_shape *shape, const uint8_t *in, uint32_t le
 	       in[shape->protocol] == shape->traffic->protocol && (shape->wide || in[14] == 0x45);
 }
 
+const uint8_t *frame_open(const uint8_t *in, uint32_t *length)
+{
+	if (*length < OUTER + ETHER || in[14] != 0x45 || in[23] != IPPROTO_UDP ||
+	    in[36] != VXLAN_PORT >> 8 || in[37] != (VXLAN_PORT & 0xff))
+		return in;
+	*length -= OUTER;
+	return in + OUTER;
+}
+
 uint32_t frame_inner(uint8_t *out, const uint8_t *in, uint32_t length)
 {
-	enum { ETHER = 14, OUTER = 20 };
+	enum { IPIP = 20 };
 
-	if (length < ETHER + OUTER || in[14] != 0x45 || in[23] != IPPROTO_IPIP)
+	if (length < ETHER + IPIP || in[14] != 0x45 || in[23] != IPPROTO_IPIP)
 		return 0;
-	length = RTE_MIN(length - OUTER, (uint32_t)FRAME_SLOT_MAX);
+	length = RTE_MIN(length - IPIP, (uint32_t)FRAME_SLOT_MAX);
 	memcpy(out, in, ETHER);
-	memcpy(out + ETHER, in + ETHER + OUTER, length - ETHER);
+	memcpy(out + ETHER, in + ETHER + IPIP, length - ETHER);
 	return length;
 }

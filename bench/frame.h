@@ -36,14 +36,15 @@ struct frame_shape {
 	uint8_t source, destination; // where the addresses are
 	uint8_t protocol;	     // where the protocol is
 	uint8_t l4;
-	uint8_t length; // of the frame, without FCS
+	uint8_t outer;	// bytes of outer headers before all this: 0, or those of VXLAN
+	uint8_t length; // of the whole frame, without FCS
 	uint8_t slot;	// bytes that it takes in memory: 64 or 128
 	struct frame_model models[FRAME_KINDS];
 };
 
-/* `family` is that of one side. 0, or -EINVAL when the control block asks for what is not known. */
+/* `family` is that of one side, `vxlan`: within VXLAN. 0, or -EINVAL when the control block asks for what is not known. */
 int frame_shape_init(struct frame_shape *shape, const struct control_traffic *traffic,
-		     uint64_t family);
+		     uint64_t family, bool vxlan);
 
 /* Of a client towards the VIP: its SYN, ACK or datagram. `flow` counts those of the set-up. */
 void frame_head_flow(const struct frame_shape *shape, struct frame_head *head, uint64_t flow,
@@ -56,7 +57,9 @@ void frame_head_answer(const struct frame_shape *shape, struct frame_head *head,
 /* The whole frame, shape->slot bytes. */
 void frame_write(const struct frame_shape *shape, uint8_t *out, const struct frame_head *head);
 
-/* Has `in` our shape, so that it can be answered? */
+/* The frame within a VXLAN packet over IPv4, or the frame itself; and its length. */
+const uint8_t *frame_open(const uint8_t *in, uint32_t *length);
+/* Has `in`, without outer headers, our shape, so that it can be answered? */
 bool frame_known(const struct frame_shape *shape, const uint8_t *in, uint32_t length);
 /* The frame within IPv4 in IPv4, FRAME_SLOT_MAX bytes of it at most; its length, 0: it is none. */
 uint32_t frame_inner(uint8_t *out, const uint8_t *in, uint32_t length);

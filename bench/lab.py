@@ -246,6 +246,8 @@ class Plan:
 
     CLIENTS, NEW_CLIENTS, NEW_CLIENT = 65536, 1 << 20, 1 << 20
     VIP_PORTS = 1000
+    VMS, HOSTS, VNI, HOST = 100_000, 2500, 96, "10.192.0.1"
+    PEER, PEER_MS = "10.224.0.1", 50
 
     # Of each family: what addresses of clients, VIPs and servers begin with, and local ones.
     ENDS = {4: ("10.128.0.0", "10.1.0.0", "10.64.0.0", "192.168.100.{}"),
@@ -257,12 +259,12 @@ class Plan:
                  ("2001:db8:40::/44", "2001:db8:20::2", "2001:db8:20::1", 64))}
 
     def __init__(self, family=4, protocol=6, flows=1, services=1, zipf=0.0, connections=False,
-                 held=0, mode="fullnat", server_family=None):
+                 held=0, mode="fullnat", server_family=None, vxlan=False, peers=0):
         server_family = server_family or family
         self.families = (family, server_family)
         self.wide = 6 in self.families  # the sessions
         self.protocol, self.flows, self.services = protocol, flows, services
-        self.connections, self.mode = connections, mode
+        self.connections, self.mode, self.vxlan, self.peers = connections, mode, vxlan, peers
         self.one_way = mode in ("dr", "tunnel")
         self.client, self.vip = self.ENDS[family][:2]
         self.server, local = self.ENDS[server_family][2:]
@@ -285,9 +287,22 @@ class Plan:
             "family": family, "server_family": server_family, "protocol": protocol, "flows": flows, "packets": packets,
             "zipf": int(zipf * 1000), "seed": 0x5eed, "services": services,
             "vip_ports": self.VIP_PORTS, "first_port": 80 if services == 1 else 8000,
-            "clients": self.CLIENTS, "new_client": self.NEW_CLIENT,
+            "clients": self.VMS if vxlan else self.CLIENTS, "new_client": self.NEW_CLIENT,
             "new_clients": self.NEW_CLIENTS, "window": 512, "held": held,
-            "way": {"dr": control.WAY_DIRECT, "tunnel": control.WAY_TUNNEL}.get(mode, 0)}
+            "way": control.WAY_VXLAN if vxlan else
+                   {"dr": control.WAY_DIRECT, "tunnel": control.WAY_TUNNEL}.get(mode, 0),
+            "vni": self.VNI, "hosts": self.HOSTS, "peers": peers, "interval": self.PEER_MS * 1000}
+
+    def ends(self):
+        """Addresses that the replay device counts from, and where weir takes VXLAN packets."""
+        return self.client, self.vip, self.HOST, self.PEER, self.ports[0]["address"].split("/")[0]
+
+    def vms(self):
+        """Rows of the VM table."""
+        first, host = (int(ipaddress.ip_address(a)) for a in (self.client, self.HOST))
+        return [{"vni": self.VNI, "address": str(ipaddress.ip_address(first + i)),
+                 "mac": "02:" + ":".join(f"{byte:02x}" for byte in i.to_bytes(5, "big")),
+                 "host": str(ipaddress.ip_address(host + i % self.HOSTS))} for i in range(self.VMS)]
 
     def service_servers(self, number):
         """The real servers of a service: (address, port), no two services share one."""
@@ -300,7 +315,8 @@ class Plan:
     def expect(self):
         """What the frames must look like."""
         servers = [one for s in range(self.services) for one in self.service_servers(s)]
-        return check.Expect(self.traffic, self.client, self.vip, self.locals, servers, self.mode)
+        return check.Expect(self.traffic, self.client, self.vip, self.locals, servers,
+                            "vxlan" if self.vxlan else self.mode, self.HOST)
 
     def capacity(self):
         """Sessions that the table has room for."""
@@ -334,6 +350,15 @@ class Plan:
             services = [{
                 "match": {"protocol": services[0]["protocol"], "source": self.ports[0]["network"], "out": "dpdk1"},
                 "scheduler": "rr", "servers": [{"address": address} for address in self.locals]}]
+        more = {}
+        if self.peers:
+            first = int(ipaddress.ip_address(self.PEER))
+            more = {"bfd": {"sessions": [
+                {"peer": str(ipaddress.ip_address(first + i)), "kind": "multihop",
+                 "local": self.ends()[-1], "interval": self.PEER_MS} for i in range(self.peers)]}}
+        if self.vxlan:
+            more = {"vpc": {"addresses": [self.ends()[-1]], "vms": self.vms()}}
+            services = [dict(service, vni=self.VNI) for service in services]
         sessions = {"ipv4": 1024, "ipv6": 1024, "half_open_percent": 50}
         sessions["ipv6" if self.wide else "ipv4"] = self.capacity()
         return {
@@ -343,5 +368,5 @@ class Plan:
             "ports": [{"name": port["name"], "device": f"net_weir_replay{i},control={control_path}",
                        "addresses": [port["address"]]} for i, port in enumerate(self.ports)],
             "local_addresses": [{"address": a, "interface": "dpdk1"} for a in self.locals],
-            "services": services,
+            "services": services, **more,
         }

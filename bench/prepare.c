@@ -172,7 +172,8 @@ static int replay_shape(struct replay *replay, const struct control_traffic *t)
 	replay->traffic = t;
 	replay->tcp = t->protocol == IPPROTO_TCP;
 	for (unsigned int i = 0; i < SIDES && !error; i++)
-		error = frame_shape_init(&replay->sides[i].shape, t, families[i]);
+		error = frame_shape_init(&replay->sides[i].shape, t, families[i],
+					 i == SIDE_CLIENT && t->way == WAY_VXLAN);
 	return error;
 }
 
@@ -203,6 +204,11 @@ struct replay *replay_new(const char *control_path)
 	error = -replay_prepare(replay);
 	if (error)
 		goto release_memory;
+	if (replay->traffic->peers > 0)
+		replay->peers = peers_new(replay->control, rte_get_tsc_hz());
+	error = replay->traffic->peers > 0 && replay->peers == NULL ? ENOMEM : 0;
+	if (error)
+		goto release_memory;
 	replay->control->state.tsc_hz = rte_get_tsc_hz();
 	replay->sample_ticks = rte_get_tsc_hz() / SAMPLES_PER_SECOND;
 	close(fd);
@@ -223,6 +229,7 @@ failed:
 
 void replay_free(struct replay *replay)
 {
+	peers_free(replay->peers);
 	replay_release(replay);
 	munmap(replay->control, sizeof(*replay->control));
 	free(replay);

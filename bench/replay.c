@@ -154,6 +154,53 @@ static __rte_noinline uint16_t side_converse(struct replay_side *side, struct rt
 	return made;
 }
 
+/* Packets of BFD peers that are due; not counted, they are answered and not forwarded. */
+static uint16_t side_peers(struct replay_side *side, struct rte_mbuf **packets, uint16_t count,
+			   uint64_t now)
+{
+	struct peers *peers = side->replay->peers;
+	uint16_t made = 0;
+	uint8_t frame[PEERS_FRAME];
+
+	peers_look(peers, now);
+	while (made < count && peers_next(peers, now, frame)) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(side->pool);
+
+		if (m == NULL)
+			break;
+		memcpy(rte_pktmbuf_mtod(m, void *), frame, PEERS_FRAME);
+		m->data_len = m->pkt_len = PEERS_FRAME;
+		m->port = side->port;
+		packets[made++] = m;
+	}
+	return made;
+}
+
+/* How many packets of the list are due. What could not be sent while there was no CPU is lost. */
+static uint16_t side_due(struct replay *replay, uint16_t count, uint64_t now)
+{
+	const uint64_t pace = replay->control->pace;
+
+	if (pace == 0)
+		return 0;
+	replay->paced += (now - replay->paced_at) * 1000;
+	replay->paced_at = now;
+	replay->paced = RTE_MIN(replay->paced, count * pace);
+	count = replay->paced / pace;
+	replay->paced -= count * pace;
+	return count;
+}
+
+static __rte_noinline uint16_t side_play_with_peers(struct replay_side *side,
+						    struct rte_mbuf **packets, uint16_t count)
+{
+	const uint64_t now = rte_rdtsc();
+	uint16_t made = side_peers(side, packets, count, now);
+	uint16_t due = side_due(side->replay, count - made, now);
+
+	return due ? made + side_play(side, packets + made, due, 64) : made;
+}
+
 static __rte_noinline void replay_enter(struct replay *replay, uint64_t phase)
 {
 	replay_sample(replay); // ends the interval of the phase before
@@ -180,6 +227,8 @@ uint16_t replay_receive(void *queue, struct rte_mbuf **packets, uint16_t count)
 	    (replay->phase == PHASE_OUTBOUND && side->index == SIDE_SERVER))
 		return side->shape.slot == 64 ? side_play(side, packets, count, 64)
 					      : side_play(side, packets, count, 128);
+	if (replay->phase == PHASE_PEERS)
+		return side->index == SIDE_CLIENT ? side_play_with_peers(side, packets, count) : 0;
 	if (replay->phase == PHASE_SETUP && side->index == SIDE_SERVER &&
 	    replay->established == replay->traffic->flows)
 		replay_build(replay, BUILD_PIECE);
@@ -224,7 +273,7 @@ static void server_take(struct replay_side *side, const uint8_t *frame, bool fir
 
 	if (!first)
 		return;
-	if (replay->traffic->way == WAY_BOTH)
+	if (replay->traffic->way == WAY_BOTH || replay->traffic->way == WAY_VXLAN)
 		queue_push(shape, &side->answers, frame,
 			   shape->tcp ? FRAME_SYN_ACK : FRAME_DATAGRAM);
 	else
@@ -243,9 +292,10 @@ static __rte_noinline void side_take(struct replay_side *side, struct rte_mbuf *
 	const bool tcp = side->replay->tcp;
 
 	for (unsigned int i = 0; i < count; i++) {
-		const uint8_t *frame = rte_pktmbuf_mtod(packets[i], const uint8_t *);
+		const uint8_t *whole = rte_pktmbuf_mtod(packets[i], const uint8_t *);
 		uint32_t length = packets[i]->data_len;
 		uint8_t inner[FRAME_SLOT_MAX];
+		const uint8_t *frame = frame_open(whole, &length);
 		uint8_t flags;
 
 		// The forwarder, which is the ceiling, puts nothing into a tunnel.
@@ -254,7 +304,7 @@ static __rte_noinline void side_take(struct replay_side *side, struct rte_mbuf *
 			length = frame_inner(inner, frame, length);
 			frame = inner;
 		}
-		if (frame_known(&side->shape, frame, length))
+		if (frame == whole + side->shape.outer && frame_known(&side->shape, frame, length))
 			shape = &side->shape;
 		else if (frame_known(client, frame, length))
 			shape = client;
@@ -288,7 +338,9 @@ uint16_t replay_send(void *queue, struct rte_mbuf **packets, uint16_t count)
 	struct replay *replay = side->replay;
 	const bool tunnel = side->index == SIDE_SERVER && replay->traffic->way == WAY_TUNNEL;
 	const uint8_t protocol = replay->traffic->protocol;
-	const uint8_t outer = tunnel ? IPPROTO_IPIP : protocol;
+	const uint8_t outer = tunnel				  ? IPPROTO_IPIP
+			      : replay->traffic->way == WAY_VXLAN ? IPPROTO_UDP
+								  : protocol;
 	unsigned int ours = 0;
 
 	for (unsigned int i = 0; i < count; i++) {
@@ -297,9 +349,15 @@ uint16_t replay_send(void *queue, struct rte_mbuf **packets, uint16_t count)
 
 		ours += found == protocol || found == outer;
 	}
+	if (unlikely(replay->phase == PHASE_PEERS && side->index == SIDE_CLIENT))
+		for (unsigned int i = 0; i < count; i++)
+			peers_take(replay->peers, rte_rdtsc(),
+				   rte_pktmbuf_mtod(packets[i], const uint8_t *),
+				   packets[i]->data_len);
 	if (unlikely(side->captures_due))
 		replay_capture(side, packets, count);
-	if (unlikely(replay->phase == PHASE_SETUP || replay->phase >= PHASE_CONNECTIONS))
+	if (unlikely(replay->phase == PHASE_SETUP || replay->phase == PHASE_CONNECTIONS ||
+		     replay->phase == PHASE_DRAIN))
 		side_take(side, packets, count);
 	if (side->held)
 		side_hold(side, packets, count);

@@ -10,6 +10,7 @@
 
 #include "control.h"
 #include "frame.h"
+#include "peers.h"
 
 /*
  * The two ends of the wire: side 0 holds the clients, side 1 the servers. Both are played by the
@@ -59,6 +60,8 @@ struct replay {
 	uint64_t begun, established, ended;
 	uint64_t built; // frames of the servers' list that are there
 	uint64_t sample_ticks, sample_next;
+	struct peers *peers;	  // NULL: there are none
+	uint64_t paced, paced_at; // thousandths of TSC ticks that are not used yet, as of when
 };
 
 /*
