@@ -34,9 +34,10 @@ static unsigned int spare_count;
 static int socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
 	const struct linger reset = {.l_onoff = 1};
+	const struct http *http = arg;
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	return CURL_SOCKOPT_OK;
+	return probe_bind(http->target, fd) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
 }
 
 static size_t body_take(char *bytes, size_t one, size_t size, void *arg)
@@ -166,6 +167,7 @@ static void options_set(struct http *http, const char *url)
 	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)check->timeout);
 	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, socket_made);
+	curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, http);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_take);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
 }

@@ -143,6 +143,41 @@ static int ping_open(struct ping *ping)
 	return status;
 }
 
+/* struct in6_pktinfo, which the headers of Linux and of the C library do not give together. */
+struct packet_info6 {
+	uint8_t source[16];
+	uint32_t index;
+};
+
+/* By the target's device, where it has one: the socket is everybody's. */
+static int echo_send(const struct ping *ping, const struct target *target, struct echo *echo,
+		     struct sockaddr *to, socklen_t length)
+{
+	bool ipv6 = ping->family == AF_INET6;
+	unsigned int index = target->key.device[0] ? probe_device(target) : 0;
+	struct in_pktinfo v4 = {.ipi_ifindex = (int)index};
+	struct packet_info6 v6 = {.index = index};
+	size_t size = ipv6 ? sizeof(v6) : sizeof(v4);
+	char room[CMSG_SPACE(sizeof(v6))] __attribute__((aligned(8))) = {0};
+	struct iovec bytes = {echo, sizeof(*echo)};
+	struct msghdr message = {
+		.msg_name = to, .msg_namelen = length, .msg_iov = &bytes, .msg_iovlen = 1};
+
+	if (target->key.device[0] && index == 0)
+		return -ENODEV;
+	if (index != 0) {
+		struct cmsghdr *header = (struct cmsghdr *)room;
+
+		message.msg_control = room;
+		message.msg_controllen = CMSG_SPACE(size);
+		header->cmsg_level = ipv6 ? IPPROTO_IPV6 : IPPROTO_IP;
+		header->cmsg_type = ipv6 ? IPV6_PKTINFO : IP_PKTINFO;
+		header->cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(header), ipv6 ? (void *)&v6 : (void *)&v4, size);
+	}
+	return sendmsg(ping->fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
 int ping_begin(struct target *target)
 {
 	const struct addr *addr = &target->key.addr;
@@ -164,11 +199,9 @@ int ping_begin(struct target *target)
 	memcpy(&v6.sin6_addr, addr->bytes, sizeof(v6.sin6_addr));
 	if (addr->family == AF_INET)
 		echo.checksum = checksum(&echo, sizeof(echo));
-	if (sendto(ping->fd, &echo, sizeof(echo), MSG_DONTWAIT,
-		   addr->family == AF_INET ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
-		   addr->family == AF_INET ? sizeof(v4) : sizeof(v6)) < 0)
-		return -errno;
-	return 0;
+	return echo_send(ping, target, &echo,
+			 addr->family == AF_INET ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
+			 addr->family == AF_INET ? sizeof(v4) : sizeof(v6));
 }
 
 void ping_stop(void)

@@ -2,6 +2,7 @@
 #include "probe.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -29,6 +30,8 @@ const char *probe_reason(int error)
 		return "host unreachable";
 	case ENETUNREACH:
 		return "network unreachable";
+	case ENODEV:
+		return "the VNI has no TAP";
 	case EACCES:
 	case EPERM:
 		return "administratively prohibited";
@@ -70,6 +73,21 @@ static int socket_error(int fd)
 	return error;
 }
 
+int probe_bind(const struct target *target, int fd)
+{
+	const char *device = target->key.device;
+
+	if (device[0] == '\0' ||
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device)) == 0)
+		return 0;
+	return -errno;
+}
+
+unsigned int probe_device(const struct target *target)
+{
+	return if_nametoindex(target->key.device);
+}
+
 static void tcp_ready(struct watch *watch, uint32_t events)
 {
 	struct target *target = (struct target *)((char *)watch - offsetof(struct target, watch));
@@ -109,7 +127,9 @@ static int socket_begin(struct target *target, int type, uint32_t events)
 		return -errno;
 	if (type == SOCK_STREAM)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	status = connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
+	status = probe_bind(target, fd);
+	if (status == 0)
+		status = connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
 	if (status == 0 || status == -EINPROGRESS)
 		status = events_add(fd, events, &target->watch);
 	if (status < 0) {

@@ -16,6 +16,10 @@ void probe_clock(struct target *target);
 /* End it without a result; nothing when there is none. */
 void probe_cancel(struct target *target);
 
+/* A socket for the target is made: it leaves by the target's device. 0 or negative errno. */
+int probe_bind(const struct target *target, int fd);
+/* The number of the target's device, 0: there is none. */
+unsigned int probe_device(const struct target *target);
 /* The caller's: what came of a check. The text is of the moment. */
 void probe_ended(struct target *target, bool good, const char *result);
 

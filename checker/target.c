@@ -215,16 +215,16 @@ static int check_decode(json_t *json, struct target_key *key)
 /* -ENOENT: a row of something that is not checked. */
 static int entry_decode(json_t *json, struct entry *entry)
 {
-	const char *protocol, *vip, *address, *state, *result = NULL;
+	const char *protocol, *vip, *address, *state, *result = NULL, *device = NULL;
 	int port_end = 0, server_port, streak = 0;
 	json_int_t port;
 	json_t *check = NULL;
 
 	memset(entry, 0, sizeof(*entry));
-	if (json_unpack(json, "{s:s, s:s, s:I, s?i, s:s, s:i, s:s, s?s, s?i, s?o}", "protocol",
+	if (json_unpack(json, "{s:s, s:s, s:I, s?i, s:s, s:i, s:s, s?s, s?i, s?o, s?s}", "protocol",
 			&protocol, "vip", &vip, "port", &port, "port_end", &port_end, "address",
 			&address, "server_port", &server_port, "state", &state, "result", &result,
-			"streak", &streak, "check", &check) < 0 ||
+			"streak", &streak, "check", &check, "device", &device) < 0 ||
 	    addr_parse(address, &entry->key.addr) < 0)
 		return -EINVAL;
 	if (check == NULL)
@@ -240,6 +240,7 @@ static int entry_decode(json_t *json, struct entry *entry)
 	text_take(entry->result, sizeof(entry->result), result);
 	entry->streak = (uint16_t)streak;
 	entry->key.port = entry->row.server_port;
+	text_take(entry->key.device, sizeof(entry->key.device), device);
 	return check_decode(check, &entry->key);
 }
 

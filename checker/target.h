@@ -22,6 +22,7 @@ struct target_key {
 	struct addr addr;
 	uint16_t port; // host byte order, 0 for ping
 	uint16_t zero;
+	char device[16];    // that its packets leave by, of a server in a VNI; empty: as routed
 	struct check check; // `port`, `on_failure` and `named` are 0
 };
 

@@ -34,6 +34,9 @@ static const struct option set_options[] = {
 	 "drop packets of VMs that come from another host than theirs (default yes)", "yes no"},
 	{"local-address", 0, OPTION_WORDS, "ADDRESS/LENGTH,...|none", "local_addresses",
 	 "weir's own towards VMs: needed by real servers in the VNI", "none"},
+	{"tap", 0, OPTION_BOOLEAN, "yes|no", "tap",
+	 "with local addresses: a TAP of Linux in the VNI, for health checks (default yes)",
+	 "yes no"},
 	{0},
 };
 

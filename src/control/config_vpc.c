@@ -193,6 +193,15 @@ static int decode_check_host(struct decode *d, const json_t *value, const struct
 	return 0;
 }
 
+static int decode_vni_tap(struct decode *d, const json_t *value, const struct field *field,
+			  void *target)
+{
+	if (!json_is_boolean(value))
+		return decode_fail(d, -EINVAL, "must be true or false");
+	((struct vpc_vni *)target)->no_tap = json_is_false(value);
+	return 0;
+}
+
 static int decode_local(struct decode *d, const json_t *value, struct vpc_vni *vni)
 {
 	const char *text = json_string_value(value);
@@ -234,6 +243,7 @@ static const struct field vni_fields[] = {
 	 .maximum = MTU_MAX},
 	{"check_host", decode_check_host},
 	{"local_addresses", decode_vni_locals},
+	{"tap", decode_vni_tap},
 	{"learn", decode_boolean, FIELD_OF(struct vpc_vni, settings.learn)},
 	{"learn_max", decode_integer, FIELD_OF(struct vpc_vni, settings.learn_max), .minimum = 1,
 	 .maximum = VM_MAX},

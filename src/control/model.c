@@ -577,6 +577,7 @@ static bool checks_differ(const struct model_service *a, const struct model_serv
 		return true;
 	for (unsigned int i = 0; i < a->server_count; i++) {
 		if (a->servers[i].check != b->servers[i].check ||
+		    a->servers[i].vni != b->servers[i].vni ||
 		    model_server_compare(&a->servers[i], &b->servers[i]) != 0)
 			return true;
 	}

@@ -13,6 +13,7 @@
 #include "control/persist.h"
 #include "control/rest.h"
 #include "control/service_key.h"
+#include "control/vni_tap.h"
 #include "control/rest_service.h"
 
 /*
@@ -68,6 +69,7 @@ static void server_add(struct check_stream *stream, struct text *text,
 		       const struct model_service *service, const struct model_server *server)
 {
 	const struct health_entry *entry = health_find(&service->key, &server->addr, server->port);
+	char device[VNI_TAP_NAME];
 	struct check check;
 	bool checked = check_effective(service->check, server->check, &check);
 	bool follows = server->bfd.peer.family != AF_UNSPEC;
@@ -80,6 +82,8 @@ static void server_add(struct check_stream *stream, struct text *text,
 	if (entry != NULL && !checked && server->health == HEALTH_UNCHECKED && !server->bfd_down)
 		state = entry->state;
 	row = row_json(&service->key, &server->addr, server->port);
+	if (server->vni != 0)
+		json_object_set_new(row, "device", json_string(vni_tap_name(server->vni, device)));
 	json_object_set_new(row, "state", json_string(state));
 	if (entry != NULL && strcmp(state, entry->state) == 0)
 		change_add(row, entry);

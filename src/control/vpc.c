@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "control/saver.h"
 #include "control/vm_journal.h"
+#include "control/vni_tap.h"
 #include "path/workers.h"
 
 /*
@@ -73,8 +74,10 @@ static int locals_set(const struct vpc_vni *vni, struct error *error)
 int vpc_put_vni(const struct vpc_vni *vni, struct error *error)
 {
 	struct vpc_vni *place = vni_find(vni->vni);
-	int status = locals_set(vni, error);
+	int status = vni_tap_set(place, vni, error);
 
+	if (status == 0)
+		status = locals_set(vni, error);
 	if (status < 0)
 		return status;
 	if (place == NULL) {
@@ -132,6 +135,10 @@ int vpc_check_server(uint32_t vni, const struct addr *server, struct error *erro
 
 static void vni_remove(struct vpc_vni *vni)
 {
+	const struct vpc_vni none = {.vni = vni->vni};
+	struct error ignored;
+
+	vni_tap_set(vni, &none, &ignored);
 	vni_local_set(vni->vni, NULL, 0);
 	vni_set(vni->vni, NULL);
 	memmove(vni, vni + 1, (&vpc.vnis[--vpc.vni_count] - vni) * sizeof(*vni));
@@ -175,6 +182,8 @@ static json_t *vni_json(const struct vpc_vni *vni, bool marks)
 		json_object_set_new(object, "check_host", json_false());
 	if (vni->local_count > 0)
 		json_object_set_new(object, "local_addresses", locals_json(vni));
+	if (vni->no_tap)
+		json_object_set_new(object, "tap", json_false());
 	if (vni->settings.learn) {
 		json_object_set_new(object, "learn", json_true());
 		json_object_set_new(object, "learn_max", json_integer(vni->settings.learn_max));
@@ -333,7 +342,8 @@ static bool settings_differ(const struct vni_settings *a, const struct vni_setti
 
 static bool vni_differs(const struct vpc_vni *a, const struct vpc_vni *b)
 {
-	if (settings_differ(&a->settings, &b->settings) || a->local_count != b->local_count)
+	if (settings_differ(&a->settings, &b->settings) || a->local_count != b->local_count ||
+	    a->no_tap != b->no_tap)
 		return true;
 	for (unsigned int i = 0; i < a->local_count; i++)
 		if (a->locals[i].len != b->locals[i].len ||
@@ -551,8 +561,8 @@ void vpc_stop(void)
 {
 	vm_journal_stop();
 	saver_stop(&vpc.saver);
-	for (unsigned int i = 0; i < vpc.vni_count; i++)
-		vni_local_set(vpc.vnis[i].vni, NULL, 0);
+	while (vpc.vni_count > 0)
+		vni_remove(&vpc.vnis[vpc.vni_count - 1]);
 	free(vpc.vnis);
 	memset(&vpc, 0, sizeof(vpc));
 }

@@ -22,6 +22,7 @@ struct vpc_vni {
 	struct vni_settings settings;
 	struct prefix locals[VNI_LOCALS_MAX]; // weir's towards VMs; the TAP has the lengths
 	unsigned int local_count;
+	bool no_tap;
 };
 
 /* The section, decoded. What stands before `vnis` is read once at start. */

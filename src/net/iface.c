@@ -66,13 +66,13 @@ static unsigned int iface_free_index(void)
 	return 0;
 }
 
-/* Is what it stands on ready? A tunnel's way is a matter of routes. */
+/* Is what it stands on ready? The way of a tunnel, and that to VMs, is a matter of routes. */
 static bool iface_has_carrier(const struct iface *iface)
 {
 	const struct iface *parent = iface_get(iface->parent);
 	const struct port *port = port_get(iface->port);
 
-	if (iface->kind == IFACE_TUNNEL)
+	if (iface->kind == IFACE_TUNNEL || iface->kind == IFACE_VNI)
 		return true;
 	if (iface->kind == IFACE_VLAN)
 		return parent && parent->up;

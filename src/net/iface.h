@@ -10,14 +10,14 @@
 #include "io/port.h"
 
 /*
- * A logical interface: a port (or bond), a VLAN on another interface, or a tunnel, each with its
- * TAP in Linux ("dpdk0" and "dpdk0.kni"). Written by the control thread; workers read the fields
+ * A logical interface: a port (or bond), a VLAN on another interface, a tunnel, or the inside of a
+ * VNI, each with its TAP in Linux ("dpdk0" and "dpdk0.kni"; of a VNI both are "vni96"). Written by the control thread; workers read the fields
  * marked "w" with plain loads of one word, and everything else never changes once it is in the
  * table.
  */
 enum { IFACE_MAX = 256, IFACE_NAME = 16, IFACE_TAGS = 8 };
 
-enum iface_kind { IFACE_PORT, IFACE_VLAN, IFACE_TUNNEL };
+enum iface_kind { IFACE_PORT, IFACE_VLAN, IFACE_TUNNEL, IFACE_VNI };
 
 struct vlans;
 
@@ -33,6 +33,7 @@ struct iface {
 	uint8_t tags[IFACE_TAGS];  // they, as they stand behind the Ethernet addresses
 	uint16_t parent;	   // index of the interface that a VLAN stands on
 	uint16_t vlan, vlan_type;  // of a VLAN: its number, and 0x8100 or 0x88a8
+	uint32_t vni;		   // of IFACE_VNI
 	struct vlans *vlans;	   // w, atomic: the VLANs that stand on it, NULL: none
 	int tap_fd;		   // read and written by the punt thread
 	int kernel_index;	   // ifindex of the TAP

@@ -65,6 +65,7 @@ struct kernel_address {
 	uint8_t scope;	       // RT_SCOPE_
 	int64_t valid;	       // seconds, or KERNEL_FOREVER
 	int64_t preferred;
+	uint32_t metric; // of the route to its network; 0: as Linux likes
 };
 int kernel_address_put(struct iface *iface, const struct kernel_address *address, bool exclusive);
 /* This very prefix on the interface's TAP as Linux has it, or NULL. */

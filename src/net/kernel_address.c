@@ -258,7 +258,7 @@ unsigned int kernel_networks(struct kernel_network *out, unsigned int max)
 		bool host = prefix->len == (prefix->addr.family == AF_INET ? 32 : 128);
 		struct iface *iface = host ? NULL : iface_find_kernel(address->link);
 
-		if (iface && !address->deleted && count < max)
+		if (iface && iface->kind != IFACE_VNI && !address->deleted && count < max)
 			out[count++] = (struct kernel_network){iface, *prefix};
 	}
 	return count;

@@ -53,7 +53,7 @@ void neigh_message(const struct nlmsghdr *message, bool event)
 	const struct iface *iface = iface_find_kernel(info->ndm_ifindex);
 	struct addr addr;
 
-	if (!iface || (info->ndm_flags & NTF_PROXY))
+	if (!iface || iface->kind == IFACE_VNI || (info->ndm_flags & NTF_PROXY))
 		return;
 	attributes_of_message(message, sizeof(*info), attributes);
 	if (!attribute_addr(attributes[NDA_DST], info->ndm_family, &addr) ||

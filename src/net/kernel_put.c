@@ -116,6 +116,8 @@ static int address_put(int link, const struct kernel_address *address, bool excl
 	mnl_attr_put(message, IFA_CACHEINFO, sizeof(lifetimes), &lifetimes);
 	if (address->broadcast.family != AF_UNSPEC)
 		put_addr(message, IFA_BROADCAST, &address->broadcast);
+	if (address->metric)
+		mnl_attr_put_u32(message, IFA_RT_PRIORITY, address->metric);
 	return address_send(message);
 }
 

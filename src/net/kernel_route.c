@@ -134,6 +134,14 @@ static enum rib_how route_how(const struct nlmsghdr *message, bool event)
 	return message->nlmsg_flags & NLM_F_APPEND ? RIB_APPENDED : RIB_ADDED;
 }
 
+/* Addresses inside a VNI are not those of the underlay, whatever Linux does with them. */
+static bool is_inside(const struct nlattr **attributes)
+{
+	const struct iface *iface = iface_find_kernel((int)attribute_u32(attributes[RTA_OIF], 0));
+
+	return iface && iface->kind == IFACE_VNI;
+}
+
 void route_message(const struct nlmsghdr *message, bool event)
 {
 	const struct rtmsg *info = mnl_nlmsg_get_payload(message);
@@ -150,7 +158,7 @@ void route_message(const struct nlmsghdr *message, bool event)
 	table = attribute_u32(attributes[RTA_TABLE], info->rtm_table);
 	if (table != RT_TABLE_LOCAL && table != RT_TABLE_MAIN && table != RT_TABLE_DEFAULT)
 		return;
-	if (!prefix_read(info, attributes, &prefix))
+	if (!prefix_read(info, attributes, &prefix) || is_inside(attributes))
 		return;
 	route = route_read(info, attributes);
 	if (!route) {

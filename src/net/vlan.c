@@ -57,7 +57,7 @@ static int vlan_check(const struct vlan_config *config, const struct iface *pare
 	if (config->id < 1 || config->id >= VLAN_MAX)
 		return error_set(error, -EINVAL, "id", "%u is no number of a VLAN, 1 to %d",
 				 config->id, VLAN_MAX - 1);
-	if (parent->kind == IFACE_TUNNEL)
+	if (parent->kind == IFACE_TUNNEL || parent->kind == IFACE_VNI)
 		return error_set(error, -EINVAL, "link",
 				 "%s is a tunnel: a VLAN stands on a port, "
 				 "a bond or another VLAN",

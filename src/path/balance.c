@@ -375,12 +375,14 @@ static void balance_kernel(struct worker *w, struct batch *b, unsigned int at)
 
 	if (p->tcp_flags & TCP_RST) {
 		p->fate = FATE_BARE;
+		if (pkt_zone(p))
+			vpc_tap_local(w, b, at);
 		return;
 	}
 	s = session_new(w, p, wide, &number);
 	if (!s)
 		return;
-	s->flags = SESSION_LOCAL;
+	s->flags |= SESSION_LOCAL;
 	s->form = FORM_REWRITE | FORM_PORT | (pkt_is_echo(p) ? FORM_ECHO : 0);
 	if (wide) {
 		struct key6 *key = session_key6(s, 1);

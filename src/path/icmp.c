@@ -203,4 +203,6 @@ void icmp_error_forward(struct worker *w, struct batch *b, unsigned int at, stru
 	p->fate = s->flags & SESSION_LOCAL ? FATE_PUNT : FATE_SEND;
 	if ((s->flags & SESSION_VPC) && direction == vpc_direction(s))
 		vpc_encapsulate(w, p, vpc_vm(s));
+	else if ((s->flags & SESSION_VPC) && (s->flags & SESSION_LOCAL))
+		vpc_tap_punt(p, &vm_table[vpc_vm(s)]);
 }

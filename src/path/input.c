@@ -421,8 +421,10 @@ static __attribute__((noinline)) enum destiny input_tunnel(struct worker *w, str
  * What Linux sends leaves as it is, with the Ethernet header that Linux made; only TCP and UDP from
  * an address that FullNAT uses too becomes a session, so that its port is known to be in use.
  */
-static enum destiny input_kernel(struct pkt *p, enum destiny destiny)
+static enum destiny input_kernel(struct worker *w, struct pkt *p, enum destiny destiny)
 {
+	if (unlikely(vpc_tap_is(p)))
+		return vpc_tap_input(p, destiny == INTO_FLOW) ? input_flow(w, p) : INTO_ZONE;
 	if (destiny == INTO_FLOW && !(p->flags & PKT_ICMP_ERROR)) {
 		struct addr source = p->flags & PKT_IPV6 ? addr_v6(p->key6.source)
 							 : addr_v4(p->key4.source);
@@ -536,7 +538,7 @@ void input(struct worker *w, struct batch *b)
 			rte_prefetch0(rte_pktmbuf_mtod(b->pkt[i + AHEAD].mbuf, void *));
 		destiny = input_one(w, p);
 		if (unlikely(p->flags & PKT_FROM_KERNEL))
-			destiny = input_kernel(p, destiny);
+			destiny = input_kernel(w, p, destiny);
 		b->flow.at[flow] = i;
 		flow += destiny == INTO_FLOW;
 		if (unlikely(destiny >= INTO_LOCAL)) {

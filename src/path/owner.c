@@ -227,20 +227,26 @@ unsigned int owner_of_kernel_packet(const struct rte_mbuf *packet)
 {
 	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(packet, const struct rte_ether_hdr *);
 	unsigned int at = owner_ports_offset(packet);
+	const struct iface *iface;
 	struct steer_home home;
 	uint16_t ports[2];
+	uint32_t zone;
 
 	if (at == 0 || workers_count() < 2)
 		return 0;
 	memcpy(ports, rte_pktmbuf_mtod_offset(packet, uint8_t *, at), sizeof(ports));
+	iface = iface_get(packet->port);
+	zone = iface && iface->kind == IFACE_VNI ? iface->vni << 8 : 0;
 	if (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_IPV4)) {
 		const struct rte_ipv4_hdr *ip = (const struct rte_ipv4_hdr *)(ether + 1);
-		struct key4 answer = {ip->dst_addr, ip->src_addr, ports[1], ports[0], 0};
+		struct key4 answer = {ip->dst_addr, ip->src_addr, ports[1], ports[0], zone};
 
 		owner_home(&home, &answer, false);
 	} else {
 		const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)(ether + 1);
-		struct key6 answer = {.source_port = ports[1], .destination_port = ports[0]};
+		struct key6 answer = {.source_port = ports[1],
+				      .destination_port = ports[0],
+				      .zone_protocol = zone};
 
 		memcpy(answer.source, ip->dst_addr, 16);
 		memcpy(answer.destination, ip->src_addr, 16);

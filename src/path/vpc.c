@@ -47,11 +47,12 @@ bool vpc_first(struct worker *w, struct batch *b, unsigned int at)
 /* Should the VM go just now, number 0 is one that is gone. */
 void vpc_bind(const struct pkt *p, struct session *s)
 {
+	bool ipv6 = p->flags & PKT_IPV6, tap = p->flags & PKT_FROM_KERNEL;
 	uint32_t zone = pkt_zone(p);
 
 	s->flags |= SESSION_VPC;
-	session_set_vm(s, p->flags & PKT_IPV6 ? vm_find6(zone, p->key6.source)
-					      : vm_find4(zone, p->key4.source));
+	session_set_vm(s, ipv6 ? vm_find6(zone, tap ? p->key6.destination : p->key6.source)
+			       : vm_find4(zone, tap ? p->key4.destination : p->key4.source));
 }
 
 bool vpc_admit(struct worker *w, struct pkt *p, const struct session *s, unsigned int direction)
@@ -76,7 +77,8 @@ uint16_t vpc_nexthop(struct worker *w, const struct pkt *p, struct session *s,
 	const struct vm_host *host;
 
 	if (direction != vpc_direction(s))
-		return route_of_session(w, p, s, direction);
+		return s->flags & SESSION_LOCAL ? NEXTHOP_LOCAL
+						: route_of_session(w, p, s, direction);
 	host = vm_host_of(vm_of(s));
 	return host ? path_nexthop(host->path, p->hash) : NEXTHOP_NONE;
 }
@@ -162,6 +164,10 @@ static __attribute__((noinline)) bool forward_any(struct worker *w, struct batch
 
 	if (!vpc_admit(w, p, s, direction))
 		return false;
+	if (unlikely(s->flags & SESSION_LOCAL)) {
+		vpc_tap_forward(w, b, at, s, direction);
+		return false;
+	}
 	if (unlikely(server_table[s->server].gone)) {
 		if (!(p->flags & PKT_LOCAL))
 			return odd_gone(w, b, at, s, direction);

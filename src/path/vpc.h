@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <rte_arp.h>
 #include <rte_ether.h>
 #include <rte_mbuf_ptype.h>
 
@@ -54,6 +55,31 @@ void vpc_prefetch(const struct worker *w, const struct batch *b);
 
 /* vpc_local.c: ARP, neighbour discovery and ping for weir's own addresses in a VNI. */
 void vpc_local(struct worker *w, struct batch *b, unsigned int at);
+/* vpc_local.c: whose MAC does a neighbour solicitation ask for? False: dropped. */
+bool vpc_solicitation(struct pkt *p, unsigned int length, uint8_t target[16]);
+/* vpc_local.c: it becomes the advertisement that answers it; returns its length, 0: dropped. */
+unsigned int vpc_advertisement(struct pkt *p, const uint8_t target[16], const uint8_t mac[6]);
+/* vpc_local.c: an ARP request becomes the answer. */
+void vpc_arp_answer(struct rte_arp_hdr *arp, const uint8_t mac[6]);
+
+/*
+ * vpc_tap.c: a parsed frame that Linux sends on the TAP of a VNI goes into its zone. True: as a flow,
+ * else by vpc_tap_local().
+ */
+bool vpc_tap_input(struct pkt *p, bool flow);
+void vpc_tap_local(struct worker *w, struct batch *b, unsigned int at);
+/* vpc_tap.c: a packet of a session between Linux and a VM. */
+void vpc_tap_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		     unsigned int direction);
+/* vpc_tap.c: give an IP packet out of a VNI to Linux, on the VNI's TAP. */
+void vpc_tap_punt(struct pkt *p, const struct vm *from);
+
+static inline bool vpc_tap_is(const struct pkt *p)
+{
+	const struct iface *iface = iface_get(p->iface);
+
+	return iface && iface->kind == IFACE_VNI;
+}
 
 /* Of a session with SESSION_VPC: the number of its VM, */
 static inline uint32_t vpc_vm(const struct session *s)
@@ -74,10 +100,10 @@ static inline uint32_t vpc_vm_of(const struct pkt *p, const struct session *s)
 	return likely(client) ? session_vm(s) : server_table[s->server].vm;
 }
 
-/* ... and the direction of packets that go to it: server 0 is no VM. */
+/* ... and the direction of packets that go to it. Server 0, of SESSION_LOCAL, is no VM. */
 static inline unsigned int vpc_direction(const struct session *s)
 {
-	return server_table[s->server].vm ? 0 : 1;
+	return server_table[s->server].vm || (s->flags & SESSION_LOCAL) ? 0 : 1;
 }
 
 /* Does a session hold a next hop towards its client? Not when that is a VM. */

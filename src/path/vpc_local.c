@@ -53,12 +53,24 @@ static unsigned int local_there(const struct pkt *p)
 	return rte_pktmbuf_data_len(p->mbuf) - p->l3;
 }
 
+void vpc_arp_answer(struct rte_arp_hdr *arp, const uint8_t mac[6])
+{
+	struct rte_arp_ipv4 *data = &arp->arp_data;
+	uint32_t target = data->arp_tip;
+
+	arp->arp_opcode = RTE_BE16(RTE_ARP_OP_REPLY);
+	data->arp_tha = data->arp_sha;
+	data->arp_tip = data->arp_sip;
+	memcpy(&data->arp_sha, mac, RTE_ETHER_ADDR_LEN);
+	data->arp_sip = target;
+}
+
 static void local_arp(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
 	struct rte_arp_hdr *arp = (struct rte_arp_hdr *)pkt_l3(p);
 	struct rte_arp_ipv4 *data = &arp->arp_data;
-	uint32_t zone = pkt_zone(p), target, vm;
+	uint32_t zone = pkt_zone(p), vm;
 
 	if (local_there(p) < ARP_LENGTH) {
 		pkt_drop(p, DROP_vxlan_inner_truncated);
@@ -75,12 +87,7 @@ static void local_arp(struct worker *w, struct batch *b, unsigned int at)
 	vm = vpc_sender(w, p);
 	if (vm == 0)
 		return;
-	target = data->arp_tip;
-	arp->arp_opcode = RTE_BE16(RTE_ARP_OP_REPLY);
-	data->arp_tha = data->arp_sha;
-	data->arp_tip = data->arp_sip;
-	memcpy(&data->arp_sha, vxlan.mac, RTE_ETHER_ADDR_LEN);
-	data->arp_sip = target;
+	vpc_arp_answer(arp, vxlan.mac);
 	local_send(w, b, at, vm, RTE_BE16(RTE_ETHER_TYPE_ARP), ARP_LENGTH);
 }
 
@@ -101,32 +108,31 @@ static bool local_resize(struct pkt *p, unsigned int length)
 	return true;
 }
 
-/* A solicitation, `length` bytes, becomes an advertisement. */
-static void local_solicitation(struct worker *w, struct batch *b, unsigned int at,
-			       unsigned int length)
+bool vpc_solicitation(struct pkt *p, unsigned int length, uint8_t target[16])
 {
-	struct pkt *p = &b->pkt[at];
-	struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)pkt_l3(p);
-	uint8_t *icmp = pkt_l4(p), target[16];
-	unsigned int answer = SOLICITATION + OPTION;
-	uint16_t sum;
-	uint32_t vm;
+	const struct rte_ipv6_hdr *ip = (const struct rte_ipv6_hdr *)pkt_l3(p);
+	const uint8_t *icmp = pkt_l4(p);
 
 	if (p->l4 != sizeof(*ip) || length < SOLICITATION || ip->hop_limits != ND_HOP_LIMIT ||
 	    icmp[1] != 0 ||
 	    csum_fold(csum_pseudo6(ip->src_addr, IPPROTO_ICMPV6, length) +
 		      csum_bytes(icmp, length)) != 0xffff) {
 		pkt_drop(p, DROP_icmp_error_malformed);
-		return;
+		return false;
 	}
 	memcpy(target, icmp + 8, 16);
-	if (!address_is_own(vm_find6(pkt_zone(p), target))) {
-		pkt_drop(p, DROP_vpc_no_service);
-		return;
-	}
-	vm = vpc_sender(w, p);
-	if (vm == 0 || !local_resize(p, sizeof(*ip) + answer))
-		return;
+	return true;
+}
+
+unsigned int vpc_advertisement(struct pkt *p, const uint8_t target[16], const uint8_t mac[6])
+{
+	struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)pkt_l3(p);
+	unsigned int answer = SOLICITATION + OPTION;
+	uint8_t *icmp = pkt_l4(p);
+	uint16_t sum;
+
+	if (!local_resize(p, sizeof(*ip) + answer))
+		return 0;
 	memcpy(ip->dst_addr, ip->src_addr, 16);
 	memcpy(ip->src_addr, target, 16);
 	ip->payload_len = rte_cpu_to_be_16(answer);
@@ -136,11 +142,31 @@ static void local_solicitation(struct worker *w, struct batch *b, unsigned int a
 	memcpy(icmp + 8, target, 16);
 	icmp[SOLICITATION] = ND_OPT_TARGET_LINKADDR;
 	icmp[SOLICITATION + 1] = 1;
-	memcpy(icmp + SOLICITATION + 2, vxlan.mac, RTE_ETHER_ADDR_LEN);
+	memcpy(icmp + SOLICITATION + 2, mac, RTE_ETHER_ADDR_LEN);
 	sum = ~csum_fold(csum_pseudo6(ip->src_addr, IPPROTO_ICMPV6, answer) +
 			 csum_bytes(icmp, answer));
 	memcpy(icmp + 2, &sum, 2);
-	local_send(w, b, at, vm, RTE_BE16(RTE_ETHER_TYPE_IPV6), sizeof(*ip) + answer);
+	return sizeof(*ip) + answer;
+}
+
+/* A solicitation, `length` bytes, becomes an advertisement. */
+static void local_solicitation(struct worker *w, struct batch *b, unsigned int at,
+			       unsigned int length)
+{
+	struct pkt *p = &b->pkt[at];
+	uint8_t target[16];
+	uint32_t vm;
+
+	if (!vpc_solicitation(p, length, target))
+		return;
+	if (!address_is_own(vm_find6(pkt_zone(p), target))) {
+		pkt_drop(p, DROP_vpc_no_service);
+		return;
+	}
+	vm = vpc_sender(w, p);
+	length = vm ? vpc_advertisement(p, target, vxlan.mac) : 0;
+	if (length > 0)
+		local_send(w, b, at, vm, RTE_BE16(RTE_ETHER_TYPE_IPV6), length);
 }
 
 /* The first word of an echo's ICMP header changes from request to reply, and its checksum. */
@@ -189,6 +215,20 @@ static void local_echo6(struct worker *w, struct batch *b, unsigned int at)
 		   sizeof(*ip) + rte_be_to_cpu_16(ip->payload_len));
 }
 
+/* The answer to a ping of Linux's, on the TAP of this VNI. */
+static bool local_is_reply(const struct pkt *p, uint32_t own, uint8_t reply)
+{
+	return *pkt_l4(p) == reply && vm_table[own].local && vni_get(pkt_zone(p)).iface;
+}
+
+static void local_reply(struct worker *w, struct pkt *p)
+{
+	uint32_t vm = vpc_sender(w, p);
+
+	if (vm != 0)
+		vpc_tap_punt(p, &vm_table[vm]);
+}
+
 static void local_ipv4(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
@@ -201,6 +241,9 @@ static void local_ipv4(struct worker *w, struct batch *b, unsigned int at)
 	else if (ip->next_proto_id == IPPROTO_ICMP && *pkt_l4(p) == ICMP_ECHO &&
 		 address_is_own(vm_find4(pkt_zone(p), ip->dst_addr)))
 		local_echo4(w, b, at);
+	else if (ip->next_proto_id == IPPROTO_ICMP &&
+		 local_is_reply(p, vm_find4(pkt_zone(p), ip->dst_addr), ICMP_ECHOREPLY))
+		local_reply(w, p);
 	else
 		pkt_drop(p, DROP_vpc_no_service);
 }
@@ -222,6 +265,8 @@ static void local_ipv6(struct worker *w, struct batch *b, unsigned int at)
 	else if (*pkt_l4(p) == ICMP6_ECHO_REQUEST &&
 		 address_is_own(vm_find6(pkt_zone(p), ip->dst_addr)))
 		local_echo6(w, b, at);
+	else if (local_is_reply(p, vm_find6(pkt_zone(p), ip->dst_addr), ICMP6_ECHO_REPLY))
+		local_reply(w, p);
 	else
 		pkt_drop(p, DROP_vpc_no_service);
 }
@@ -232,7 +277,9 @@ void vpc_local(struct worker *w, struct batch *b, unsigned int at)
 	uint16_t type;
 
 	memcpy(&type, pkt_l3(p) - sizeof(type), sizeof(type));
-	if (type == RTE_BE16(RTE_ETHER_TYPE_ARP))
+	if (p->flags & PKT_FROM_KERNEL)
+		vpc_tap_local(w, b, at);
+	else if (type == RTE_BE16(RTE_ETHER_TYPE_ARP))
 		local_arp(w, b, at);
 	else if (type == RTE_BE16(RTE_ETHER_TYPE_IPV4))
 		local_ipv4(w, b, at);

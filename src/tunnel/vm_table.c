@@ -267,7 +267,7 @@ static void vni_count(uint32_t vni, int by)
 
 void vni_set(uint32_t vni, const struct vni_settings *wanted)
 {
-	struct vni settings = {.entries = vni_table[vni].entries};
+	struct vni settings = {.entries = vni_table[vni].entries, .iface = vni_table[vni].iface};
 
 	if (wanted) {
 		settings.mtu = wanted->mtu;
@@ -282,6 +282,14 @@ void vni_flag(uint32_t vni, uint8_t flag, bool on)
 	struct vni settings = vni_table[vni];
 
 	settings.flags = on ? settings.flags | flag : settings.flags & ~flag;
+	vni_store(vni, settings);
+}
+
+void vni_set_iface(uint32_t vni, uint8_t iface)
+{
+	struct vni settings = vni_table[vni];
+
+	settings.iface = iface;
 	vni_store(vni, settings);
 }
 

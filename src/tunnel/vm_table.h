@@ -50,7 +50,7 @@ struct vni {
 	uint32_t entries; // lines of vm_table in it
 	uint16_t mtu;	  // of packets inside, 0: what the way to the host leaves
 	uint8_t flags;	  // enum vni_flags
-	uint8_t spare;
+	uint8_t iface;	  // index of its TAP's interface, 0: none
 } __attribute__((aligned(8)));
 _Static_assert(sizeof(struct vni) == 8, "the settings of a VNI are one word");
 
@@ -108,6 +108,8 @@ struct vni_settings {
 };
 void vni_set(uint32_t vni, const struct vni_settings *settings);
 void vni_flag(uint32_t vni, uint8_t flag, bool on);
+/* Its TAP, by the index of the interface (net/iface.h); 0: none. */
+void vni_set_iface(uint32_t vni, uint8_t iface);
 
 /*
  * Control, about once a second: free the numbers of entries that are gone. No worker finds them any

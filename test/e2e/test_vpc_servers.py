@@ -6,7 +6,7 @@ The lab is that of test_vpc.py, with a client in the data centre. The VMs of bot
 
 import pytest
 
-from lab import Keep, Refused, Weir, wait_for
+from lab import BUILD, Keep, Refused, Weir, wait_for
 from test_vpc import HOSTS, MACS, VM, VM6, VpcLab
 
 DC, DC6 = "192.168.100.50", "fd00:b::50"
@@ -100,6 +100,59 @@ def test_move(dc):
     keep.close()
     new.ip("link", "delete", "vx96")
     new.ip("link", "delete", "br96")
+
+
+@pytest.mark.parametrize("vni", HOSTS)
+def test_tap(dc, vni):
+    """Linux is inside the VNI, and only there: it knows the VMs' MACs from weir."""
+    tap = f"vni{vni}"
+    assert f"{LOCAL}/24" in dc.balancer.ip("address", "show", "dev", tap)
+    for vm, host in ((VM, VM), (VM6, f"[{VM6}]")):
+        dc.balancer.run("ping", "-c", 2, "-i", 0.05, "-W", 2, "-I", tap, vm)
+        assert dc.balancer.curl("-g", "--interface", tap, f"http://{host}/").stdout.split()[0] == f"vm{vni}"
+        assert MACS[vni] in dc.balancer.ip("neighbour", "show", "dev", tap, "to", vm)
+    assert dc.balancer.curl("--interface", tap, "--connect-timeout", 1, "http://172.16.25.99/", check=False).returncode
+    # What stands on the TAP is nothing of the underlay.
+    assert not [row for row in dc.w.get("/v1/routes")["routes"] if row.get("interface") == tap]
+
+
+def test_tap_follows(dc):
+    """It comes and goes with the settings."""
+    dc.w.ctl("vpc", "set", 7, "--local-address", "172.16.7.1/24,fd00:7::1/64")
+    assert "172.16.7.1/24" in dc.balancer.ip("address", "show", "dev", "vni7")
+    dc.w.ctl("vpc", "set", 7, "--local-address", "172.16.7.2/24", "--mtu", 1400)
+    shown = dc.balancer.ip("address", "show", "dev", "vni7")
+    assert "172.16.7.2/24" in shown and "172.16.7.1/24" not in shown and "mtu 1400" in shown
+    dc.w.ctl("vpc", "set", 7, "--local-address", "172.16.7.2/24", "--tap", "no")
+    assert dc.balancer.run("ip", "link", "show", "dev", "vni7", check=False).returncode
+    dc.w.ctl("vpc", "set", 7, "--local-address", "172.16.7.2/24")
+    dc.w.ctl("vpc", "unset", 7)
+    assert dc.balancer.run("ip", "link", "show", "dev", "vni7", check=False).returncode
+
+
+@pytest.mark.parametrize("check", [
+    {"type": "tcp"}, {"type": "http", "path": "/", "expect": "vm"}, {"type": "ping"},
+    {"type": "udp", "port": 5353, "send": "x", "expect": "vm"},
+], ids=lambda check: check["type"])
+def test_checks(dc, check):
+    """The check of one VNI's VM says nothing of the other's, which has the same address."""
+    def states():
+        return {row["device"]: row["state"] for row in dc.w.get("/v1/checks")["checks"]
+                if row.get("vip") == DC_VIP and row["port"] in PORTS.values() and row["protocol"] == "tcp"}
+
+    if not hasattr(dc, "checker"):
+        dc.checker = dc.balancer.start(BUILD / "checker/weir-checker", "-s", dc.w.socket,
+                                       log=dc.folder / "checker.log")
+    for port in PORTS.values():
+        dc.w.patch(f"/v1/services/tcp/{DC_VIP}/{port}", {"check": {**check, "interval": 0.2}})
+    wait_for(lambda: states() == {"vni96": "up", "vni101": "up"}, what=states)
+    dc.vms[96].ip("link", "set", "dev", "eth0", "down")
+    wait_for(lambda: states() == {"vni96": "down", "vni101": "up"}, what=states)
+    dc.vms[96].ip("link", "set", "dev", "eth0", "up")
+    dc.vms[96].ip("address", "replace", f"{VM6}/64", "dev", "eth0", "nodad")
+    wait_for(lambda: states() == {"vni96": "up", "vni101": "up"}, what=states)
+    for port in PORTS.values():
+        dc.w.patch(f"/v1/services/tcp/{DC_VIP}/{port}", {"check": None})
 
 
 def test_absent(dc):

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /* What the VM table, which is the real one here, needs of net/ and io/. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "fakes.h"
 #include "io/rcu.h"
+#include "net/iface.h"
 #include "net/nexthop.h"
 #include "tunnel/vxlan.h"
 
@@ -45,4 +47,10 @@ void fake_vpc(const char *address, const char *address6)
 	vxlan_configure(&settings);
 	if (vm_table_start() < 0)
 		abort();
+}
+
+/* No TAPs here. */
+int iface_add(const struct iface *made, struct iface **out, struct error *error)
+{
+	return error_set(error, -EPERM, "tap", "there are no TAPs in this test");
 }
