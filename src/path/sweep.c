@@ -67,7 +67,7 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 		return;
 	}
 	if (s->flags & SESSION_VPC)
-		vm_learn_spoke(&w->learner, session_vm(s), w->batch.seconds);
+		vm_learn_spoke(&w->learner, vpc_vm(s), w->batch.seconds);
 	if (s->packets[0] | s->packets[1])
 		sweep_fold(w, s);
 	if (unlikely(s->form & FORM_ROUTED) && !(s->flags & SESSION_EXTRA) &&

@@ -65,7 +65,7 @@ bool vpc_admit(struct worker *w, struct pkt *p, const struct session *s, unsigne
 		return false;
 	}
 	if (direction != vpc_direction(s) && unlikely(!vpc_is_from_host(p, vm, host))) {
-		vpc_learn(w, p, session_vm(s), DROP_vpc_wrong_host);
+		vpc_learn(w, p, vpc_vm(s), DROP_vpc_wrong_host);
 		return false;
 	}
 	return true;
