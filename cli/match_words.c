@@ -26,6 +26,10 @@ static char *parts_text(const json_t *match, const char *const names[6],
 			length += snprintf(text + length, (size_t)(MATCH_TEXT - length), "%s%s%s",
 					   length ? "," : "", names[i], part);
 	}
+	if (json_object_get(match, "vni") && length < MATCH_TEXT)
+		snprintf(text + length, (size_t)(MATCH_TEXT - length), "%svni=%lld",
+			 length ? "," : "",
+			 (long long)json_integer_value(json_object_get(match, "vni")));
 	return text;
 }
 

@@ -53,9 +53,8 @@ const struct service *service_classify(struct balancer *b, const struct pkt *p)
 {
 	const struct service *service = classify_address(p);
 
-	// Marks and matches are about the underlay: in a VNI there is nothing but its own services.
-	if (service || unlikely(pkt_zone(p)))
-		return service;
-	service = classify_mark(b, p);
+	// Marks are about the underlay: out of a VNI there is nothing but what a match lets out.
+	if (!service && !pkt_zone(p))
+		service = classify_mark(b, p);
 	return service ? service : matches_find(p);
 }

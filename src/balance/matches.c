@@ -11,6 +11,7 @@
 #include "io/rcu.h"
 #include "net/nexthop.h"
 #include "net/route.h"
+#include "tunnel/vm_table.h"
 
 struct match_list {
 	unsigned int count;
@@ -154,10 +155,20 @@ static uint16_t tuple_route(const struct pkt *p, const struct tuple *t, uint16_t
 
 static bool rule_takes(const struct match_rule *rule, const struct pkt *p, const struct tuple *t)
 {
-	return match_takes_protocol(&rule->match, pkt_protocol(p)) &&
+	return rule->match.vni == pkt_zone(p) &&
+	       match_takes_protocol(&rule->match, pkt_protocol(p)) &&
 	       rule->match.family == t->source.family && (rule->in == 0 || rule->in == p->iface) &&
 	       match_range_takes(&rule->match.source, &t->source, t->source_port) &&
 	       match_range_takes(&rule->match.destination, &t->destination, t->destination_port);
+}
+
+/* Of a VM to one of its own VNI, or to weir there: that never goes out. */
+static bool is_inside(const struct pkt *p)
+{
+	uint32_t zone = pkt_zone(p);
+
+	return zone && (p->flags & PKT_IPV6 ? vm_find6(zone, p->key6.destination)
+					    : vm_find4(zone, p->key4.destination));
 }
 
 const struct service *matches_find(const struct pkt *p)
@@ -167,7 +178,7 @@ const struct service *matches_find(const struct pkt *p)
 	struct tuple tuple;
 	uint16_t out;
 
-	if (!list)
+	if (!list || is_inside(p))
 		return NULL;
 	tuple_of(p, &tuple);
 	for (unsigned int i = 0; i < list->count; i++) {

@@ -39,11 +39,11 @@ static int snat_port(struct balancer *b, const struct server *server, const stru
 		memcpy(key->source, p->key6.destination, 16);
 		memcpy(key->destination, server->addr.bytes, 16);
 		key->source_port = p->key6.destination_port;
-		key->zone_protocol = p->key6.zone_protocol;
+		key->zone_protocol = pkt_protocol(p); // outside, wherever it comes from
 		return ports_choose6(&b->ports, b->table, key, b->seconds, &ignored);
 	}
 	s->key4[1] = key4_make(p->key4.destination, server->addr.v4, p->key4.destination_port, 0,
-			       p->key4.zone_protocol);
+			       pkt_protocol(p));
 	return ports_choose4(&b->ports, b->table, &s->key4[1], b->seconds, &ignored);
 }
 

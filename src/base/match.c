@@ -255,6 +255,17 @@ static int part_device(const char *text, char out[static MATCH_DEVICE], const ch
 	return 0;
 }
 
+static int part_vni(const char *text, struct match *match, struct error *error)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || number == 0 || number >= 1 << 24)
+		return error_set(error, -EINVAL, "vni", "\"%.32s\" is no VNI, 1 to 16777215", text);
+	match->vni = (uint32_t)number;
+	return 0;
+}
+
 static int part_family(const char *text, struct match *match, struct error *error)
 {
 	uint8_t family = strcasecmp(text, "ipv4") == 0	 ? AF_INET
@@ -296,8 +307,11 @@ static int part_parse(const char *name, const char *value, struct match *match, 
 		return part_device(value, match->in, "iif", error);
 	if (!strcmp(name, "oif"))
 		return part_device(value, match->out, "oif", error);
+	if (!strcmp(name, "vni"))
+		return part_vni(value, match, error);
 	return error_set(error, -EINVAL, "",
-			 "\"%.32s\" is none of: proto, af, src-range, dst-range, iif, oif", name);
+			 "\"%.32s\" is none of: proto, af, src-range, dst-range, iif, oif, vni",
+			 name);
 }
 
 int match_parse(const char *text, struct match *out, struct error *error)
@@ -366,7 +380,7 @@ static int part_add(char text[static MATCH_TEXT], int at, const char *name, cons
 static char *format_parts(const struct match *match, const char *protocol, const char *source,
 			  const char *destination, char text[static MATCH_TEXT])
 {
-	char range[MATCH_RANGE_TEXT];
+	char range[MATCH_RANGE_TEXT], number[12];
 	int at = 0;
 
 	if (match->protocol)
@@ -382,7 +396,10 @@ static char *format_parts(const struct match *match, const char *protocol, const
 	if (match->in[0])
 		at = part_add(text, at, "iif=", match->in);
 	if (match->out[0])
-		part_add(text, at, "oif=", match->out);
+		at = part_add(text, at, "oif=", match->out);
+	snprintf(number, sizeof(number), "%u", match->vni);
+	if (match->vni)
+		part_add(text, at, "vni=", number);
 	return text;
 }
 

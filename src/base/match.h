@@ -25,8 +25,9 @@ struct match {
 	uint8_t zero[2];
 	struct match_range source, destination;
 	char in[MATCH_DEVICE], out[MATCH_DEVICE]; // names of interfaces, "": any
+	uint32_t vni;				  // of packets of VMs; 0: of the underlay
 };
-_Static_assert(sizeof(struct match) == 4 + 2 * 44 + 2 * MATCH_DEVICE, "no padding");
+_Static_assert(sizeof(struct match) == 4 + 2 * 44 + 2 * MATCH_DEVICE + 4, "no padding");
 
 enum {
 	MATCH_RANGE_TEXT = 2 * ADDR_TEXT + 16, // "[A-B]:p-q"
@@ -61,6 +62,7 @@ const char *match_protocol_name(uint8_t protocol);
  * A whole match in one of its two spellings, which may be mixed:
  *	proto=tcp,src-range=A-B,dst-range=...,af=ipv6,iif=dpdk0,oif=dpdk1	(what DPVS's tools read)
  *	tcp,from=A-B:p-q,to=...,af=ipv6,iif=dpdk0,oif=dpdk1			(what they print)
+ * and vni=96, which DPVS's tools do not have.
  * -EINVAL with the part that is wrong as the error's field.
  */
 int match_parse(const char *text, struct match *out, struct error *error);

@@ -16,7 +16,8 @@ static const char *part_name(const char *part)
 {
 	static const char *const names[][2] = {
 		{"proto", "protocol"}, {"src-range", "source"}, {"dst-range", "destination"},
-		{"af", "family"},      {"iif", "in"},		{"oif", "out"}};
+		{"af", "family"},      {"iif", "in"},		{"oif", "out"},
+		{"vni", "vni"}};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i][0], part) == 0)
@@ -86,6 +87,8 @@ static const struct field match_fields[] = {
 	{"destination", decode_match_range, FIELD_OF(struct match, destination)},
 	{"in", decode_text, FIELD_OF(struct match, in), .minimum = 1},
 	{"out", decode_text, FIELD_OF(struct match, out), .minimum = 1},
+	{"vni", decode_integer, FIELD_OF(struct match, vni), .minimum = 1,
+	 .maximum = (1 << 24) - 1},
 	{NULL},
 };
 
@@ -239,5 +242,7 @@ json_t *document_match_json(const struct match *match)
 		json_object_set_new(object, "in", json_string(match->in));
 	if (match->out[0])
 		json_object_set_new(object, "out", json_string(match->out));
+	if (match->vni)
+		json_object_set_new(object, "vni", json_integer(match->vni));
 	return object;
 }

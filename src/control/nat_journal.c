@@ -28,11 +28,13 @@ static struct {
 
 static void record_write(const struct nat_record *r)
 {
-	char inside[ENDPOINT_TEXT], wan[ENDPOINT_TEXT], destination[ENDPOINT_TEXT];
+	char inside[ENDPOINT_TEXT], wan[ENDPOINT_TEXT], destination[ENDPOINT_TEXT], vni[24] = "";
 
-	log_write(LOG_NOTICE, "nat %s %s %s as %s to %s", r->end ? "end" : "begin",
+	if (r->vni)
+		snprintf(vni, sizeof(vni), " of VNI %u", r->vni);
+	log_write(LOG_NOTICE, "nat %s %s %s%s as %s to %s", r->end ? "end" : "begin",
 		  protocol_name(r->protocol), endpoint_format(&r->inside, r->inside_port, inside),
-		  endpoint_format(&r->wan, r->wan_port, wan),
+		  vni, endpoint_format(&r->wan, r->wan_port, wan),
 		  endpoint_format(&r->destination, r->destination_port, destination));
 }
 

@@ -45,6 +45,7 @@ static void record_fill(struct nat_record *r, const struct session *s, bool wide
 		r->destination_port = rte_be_to_cpu_16(first->destination_port);
 		r->wan_port = rte_be_to_cpu_16(second->destination_port);
 		r->protocol = (uint8_t)first->zone_protocol;
+		r->vni = first->zone_protocol >> 8;
 	} else {
 		r->inside = addr_v4(s->key4[0].source);
 		r->destination = addr_v4(s->key4[0].destination);
@@ -53,6 +54,7 @@ static void record_fill(struct nat_record *r, const struct session *s, bool wide
 		r->destination_port = rte_be_to_cpu_16(s->key4[0].destination_port);
 		r->wan_port = rte_be_to_cpu_16(s->key4[1].destination_port);
 		r->protocol = (uint8_t)s->key4[0].zone_protocol;
+		r->vni = s->key4[0].zone_protocol >> 8;
 	}
 }
 

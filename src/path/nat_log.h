@@ -14,6 +14,7 @@ struct nat_record {
 	bool end;	  // of the session; else it begins
 	uint8_t protocol; // IPPROTO_; of ICMP the identifier of echoes stands for the port
 	struct addr inside, wan, destination;
+	uint32_t vni;					  // that `inside` is in; 0: none
 	uint16_t inside_port, wan_port, destination_port; // host byte order
 };
 

@@ -13,10 +13,12 @@
 
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 
 #include <rte_ether.h>
 #include <rte_prefetch.h>
 
+#include "balance/matches.h"
 #include "balance/server.h"
 #include "net/nexthop.h"
 #include "path/answer.h"
@@ -32,12 +34,20 @@ static const struct vm *vm_of(const struct session *s)
 	return &vm_table[vpc_vm(s)];
 }
 
+/* An echo request that a match of SNAT takes (input() makes a flow of none other). */
+static bool is_ping_out(const struct pkt *p)
+{
+	uint8_t request = p->flags & PKT_IPV6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO;
+
+	return *pkt_l4(p) == request && matches_find(p);
+}
+
 bool vpc_first(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
 	uint8_t protocol = pkt_protocol(p);
 
-	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) {
+	if ((protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) && !is_ping_out(p)) {
 		vpc_local(w, b, at);
 		return false;
 	}

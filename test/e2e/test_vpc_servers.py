@@ -6,13 +6,14 @@ The lab is that of test_vpc.py, with a client in the data centre. The VMs of bot
 
 import pytest
 
-from lab import BUILD, Keep, Refused, Weir, wait_for
+from lab import BUILD, Keep, Refused, Weir, server_address, server_address6, wait_for
 from test_vpc import HOSTS, MACS, VM, VM6, VpcLab
 
 DC, DC6 = "192.168.100.50", "fd00:b::50"
 DC_VIP, DC_VIP6 = "10.0.0.100", "fd00:a::100"
 LOCAL, LOCAL6 = "172.16.25.1", "fd00:c::1"
 LOCALS = [f"{LOCAL}/24", f"{LOCAL6}/64"]
+WAN = {96: ("192.168.100.60", "fd00:b::60"), 101: ("192.168.100.61", "fd00:b::61")}  # of SNAT
 PORTS = {96: 80, 101: 81}  # of the service that has the VM of each VNI
 
 
@@ -27,9 +28,13 @@ class DcLab(VpcLab):
         for vm in self.vms.values():
             self.nginx(vm, big)
             self.udp_echo(vm)
+            vm.ip("route", "add", "192.168.100.0/24", "via", LOCAL)
+            vm.ip("route", "add", "fd00:b::/64", "via", LOCAL6)
+        self.udp_echo(self.hosts["s1"])
 
     def config(self, **extra):
         made = super().config(**extra)
+        made["ports"][1]["addresses"] += [f"{wan}/{128 if ':' in wan else 32}" for pair in WAN.values() for wan in pair]
         made["vpc"]["vnis"] = [{"vni": vni, "local_addresses": LOCALS} for vni in HOSTS]
         for vip, vm in ((DC_VIP, VM), (DC_VIP6, VM6)):
             for vni, port in PORTS.items():
@@ -153,6 +158,34 @@ def test_checks(dc, check):
     wait_for(lambda: states() == {"vni96": "up", "vni101": "up"}, what=states)
     for port in PORTS.values():
         dc.w.patch(f"/v1/services/tcp/{DC_VIP}/{port}", {"check": None})
+
+
+def test_snat(dc):
+    """VMs reach the data centre where a match lets them, each VNI with a WAN address of its own."""
+    far, far6 = server_address(1), server_address6(1)
+    assert dc.vms[96].curl("--connect-timeout", 1, f"http://{far}/", check=False).returncode
+    for vni in HOSTS:
+        for wan, source in zip(WAN[vni], ("172.16.25.0/24", "fd00:c::/64")):
+            dc.w.ctl("service", "add", "match", f"from={source},vni={vni}", "-r", wan)
+    assert "vni=96" in dc.w.ctl("service").stdout
+    for vni in HOSTS:
+        wan, wan6 = WAN[vni]
+        for _ in range(3):
+            assert dc.vms[vni].curl(f"http://{far}/").stdout.split()[:2] == ["s1", wan]
+            assert dc.vms[vni].curl("-g", f"http://[{far6}]/").stdout.split()[:2] == ["s1", wan6]
+        assert dc.vms[vni].udp_ask(far, 5353).startswith("s1")
+        for address in (far, far6):
+            dc.vms[vni].run("ping", "-c", 2, "-i", 0.05, "-W", 2, address)
+    sessions = [s for s in dc.w.sessions(server=f"{far}:80") if s["local"] in (WAN[96][0], WAN[101][0])]
+    assert {s["vni"] for s in sessions} == set(HOSTS)
+    # The same source and destination, ports and all, out of both VNIs at once.
+    keeps = [Keep(dc.vms[vni], far, source=(VM, 41000)) for vni in HOSTS]
+    assert [keep.ask() for keep in keeps] == ["s1", "s1"]
+    for keep in keeps:
+        keep.close()
+    for vni in HOSTS:
+        for source in ("172.16.25.0/24", "fd00:c::/64"):
+            dc.w.ctl("service", "delete", "match", f"from={source},vni={vni}")
 
 
 def test_absent(dc):

@@ -289,6 +289,69 @@ static void test_server_gone(void **state)
 	assert_int_equal(lab_sessions(), 0);
 }
 
+#define WAN	"192.168.100.50"
+#define OUTSIDE "192.168.9.9"
+
+/* Out of a VNI by a WAN address, and only where a match says so; VMs of two VNIs share the address. */
+static void test_snat(void **state)
+{
+	fake_route(WAN "/32", NEXTHOP_LOCAL, 0);
+	service(.vip = "from=172.16.25.0/24,vni=96", .servers = {WAN ":0"});
+	vm_put(VNI, HOST, .from = VM ":4000", .to = OUTSIDE ":80", .tcp = SYN);
+	expect(.from = WAN ":*", .to = OUTSIDE ":80", .tcp = SYN);
+	put(.from = OUTSIDE ":80", .to = WAN ":@", .tcp = SYN | ACK);
+	run();
+	vm_expect(VNI, HOST, mac_a, .from = OUTSIDE ":80", .to = VM ":4000", .tcp = SYN | ACK);
+	vm_put(VNI, HOST, .from = VM ":4000", .to = OUTSIDE ":80", .tcp = ACK, .payload = 7);
+	expect(.from = WAN ":@", .to = OUTSIDE ":80", .tcp = ACK, .payload = 7);
+	vm_put(VNI_B, HOST_B, .from = VM ":4000", .to = OUTSIDE ":80", .tcp = SYN);
+	expect_drop(vpc_no_service);
+	service(.vip = "from=172.16.25.0/24,vni=101", .servers = {WAN ":0"});
+	vm_put(VNI_B, HOST_B, .from = VM ":4000", .to = OUTSIDE ":80", .tcp = SYN);
+	expect(.from = WAN ":*", .to = OUTSIDE ":80", .tcp = SYN);
+	put(.from = OUTSIDE ":80", .to = WAN ":@", .tcp = SYN | ACK);
+	run();
+	vm_expect(VNI_B, HOST_B, mac_b, .from = OUTSIDE ":80", .to = VM ":4000", .tcp = SYN | ACK);
+	// The same tuple on the underlay is no match's, and what is inside stays inside.
+	put(.iface = CLIENTS, .from = VM ":4000", .to = OUTSIDE ":80", .tcp = SYN);
+	run();
+	expect_drop(not_for_us);
+	vm_add(VNI, VM_B, mac_b, HOST_B);
+	vm_put(VNI, HOST, .from = VM ":4001", .to = VM_B ":80", .tcp = SYN);
+	vm_put(VNI, HOST, .from = VM ":4001", .to = ZONE_LOCAL ":80", .tcp = SYN);
+	expect_drops(vpc_no_service, 2);
+	vm_put(VNI, HOST_B, .from = VM ":4001", .to = OUTSIDE ":80", .tcp = SYN);
+	expect_drop(vpc_wrong_host);
+}
+
+/* A move takes SNAT's sessions along; pings go out, errors come in. */
+static void test_snat_ping(void **state)
+{
+	fake_route(WAN "/32", NEXTHOP_LOCAL, 0);
+	service(.vip = "from=172.16.25.0/24,vni=96", .servers = {WAN ":0"});
+	vm_put(VNI, HOST, .from = VM, .to = OUTSIDE, .icmp = 8, .rest = 0x12340001, .payload = 56);
+	assert_int_equal(lab_sessions(), 1);
+	lab_forget();
+	vm_put(VNI, HOST, .from = VM, .to = ZONE_LOCAL, .icmp = 8, .rest = 0x12340001,
+	       .payload = 56);
+	vm_expect(VNI, HOST, mac_a, .from = ZONE_LOCAL, .to = VM, .icmp = 0,
+		  .protocol = IPPROTO_ICMP, .rest = 0x12340001, .payload = 56, .ttl = 64);
+	vm_put(VNI, HOST, .from = VM ":4000", .to = OUTSIDE ":80", .tcp = SYN);
+	expect(.from = WAN ":*", .to = OUTSIDE ":80", .tcp = SYN);
+	vm_add(VNI, VM, mac_a, HOST_B);
+	put(.from = "192.168.8.8", .to = WAN, .icmp = 3, .code = 4, .rest = 1300,
+	    .quote = &(struct packet){.from = WAN,
+				      .from_port = lab.remembered,
+				      .to = OUTSIDE ":80",
+				      .tcp = SYN,
+				      .ttl = 60});
+	run();
+	vm_expect(VNI, HOST_B, mac_a, .from = "192.168.8.8", .to = VM, .icmp = 3, .code = 4,
+		  .rest = 1300,
+		  .quote = &(struct packet){
+			  .from = VM ":4000", .to = OUTSIDE ":80", .tcp = SYN, .ttl = 60});
+}
+
 #define row(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -304,6 +367,8 @@ int main(void)
 		row(test_icmp_errors),
 		row(test_owner),
 		row(test_server_gone),
+		row(test_snat),
+		row(test_snat_ping),
 	};
 
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);

@@ -38,6 +38,8 @@ static void test_both_spellings_are_one(void **state)
 		{"proto=udp,af=ipv6,oif=dpdk1", "udp,af=ipv6,oif=dpdk1",
 		 "proto=udp,af=ipv6,oif=dpdk1"},
 		{"proto=tcp,src-range=0.0.0.0", "tcp,af=ipv4", "proto=tcp,af=ipv4"},
+		{"src-range=10.0.0.0/8,vni=96", "from=10.0.0.0-10.255.255.255:0-0,vni=96",
+		 "src-range=10.0.0.0-10.255.255.255:0-0,vni=96"},
 		{"src-range=10.0.0.0/8,oif=dpdk1", "from=10.0.0.0-10.255.255.255:0-0,oif=dpdk1",
 		 "src-range=10.0.0.0-10.255.255.255:0-0,oif=dpdk1"},
 		{"dst-range=10.1.2.3:53", "to=10.1.2.3-10.1.2.3:53-53",
