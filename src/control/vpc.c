@@ -133,7 +133,8 @@ int vpc_check_server(uint32_t vni, const struct addr *server, struct error *erro
 	return vpc_judge_server(vni_find(vni), vni, server, error);
 }
 
-static void vni_remove(struct vpc_vni *vni)
+/* What workers and Linux know of it. */
+static void vni_withdraw(const struct vpc_vni *vni)
 {
 	const struct vpc_vni none = {.vni = vni->vni};
 	struct error ignored;
@@ -141,6 +142,11 @@ static void vni_remove(struct vpc_vni *vni)
 	vni_tap_set(vni, &none, &ignored);
 	vni_local_set(vni->vni, NULL, 0);
 	vni_set(vni->vni, NULL);
+}
+
+static void vni_remove(struct vpc_vni *vni)
+{
+	vni_withdraw(vni);
 	memmove(vni, vni + 1, (&vpc.vnis[--vpc.vni_count] - vni) * sizeof(*vni));
 	vpc_changed();
 }
@@ -561,8 +567,8 @@ void vpc_stop(void)
 {
 	vm_journal_stop();
 	saver_stop(&vpc.saver);
-	while (vpc.vni_count > 0)
-		vni_remove(&vpc.vnis[vpc.vni_count - 1]);
+	for (unsigned int i = 0; i < vpc.vni_count; i++)
+		vni_withdraw(&vpc.vnis[i]);
 	free(vpc.vnis);
 	memset(&vpc, 0, sizeof(vpc));
 }
