@@ -151,10 +151,9 @@ def test_checks(dc, check):
     for port in PORTS.values():
         dc.w.patch(f"/v1/services/tcp/{DC_VIP}/{port}", {"check": {**check, "interval": 0.2}})
     wait_for(lambda: states() == {"vni96": "up", "vni101": "up"}, what=states)
-    dc.vms[96].ip("link", "set", "dev", "eth0", "down")
+    dc.hosts_by_vni[96].ip("link", "set", "dev", "tap0", "down")
     wait_for(lambda: states() == {"vni96": "down", "vni101": "up"}, what=states)
-    dc.vms[96].ip("link", "set", "dev", "eth0", "up")
-    dc.vms[96].ip("address", "replace", f"{VM6}/64", "dev", "eth0", "nodad")
+    dc.hosts_by_vni[96].ip("link", "set", "dev", "tap0", "up")
     wait_for(lambda: states() == {"vni96": "up", "vni101": "up"}, what=states)
     for port in PORTS.values():
         dc.w.patch(f"/v1/services/tcp/{DC_VIP}/{port}", {"check": None})

@@ -93,6 +93,13 @@ void fake_vlan(unsigned int index, const char *name, unsigned int parent, uint16
 	vlans[parent].index[type == RTE_ETHER_TYPE_QINQ][id] = index;
 }
 
+void fake_vni(unsigned int index, const char *name, uint32_t vni)
+{
+	fake_iface_up(index, name, 0, index);
+	fake_iface[index].kind = IFACE_VNI;
+	fake_iface[index].vni = vni;
+}
+
 void fake_nexthop(uint16_t number, uint16_t iface, uint8_t last_of_mac, uint16_t mtu)
 {
 	struct nexthop *n = &nexthops[number];

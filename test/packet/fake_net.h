@@ -24,6 +24,7 @@ void fake_iface_up(unsigned int index, const char *name, uint16_t port, uint8_t 
 /* On an interface that is there; its MAC ends in the index. */
 void fake_vlan(unsigned int index, const char *name, unsigned int parent, uint16_t type,
 	       uint16_t id);
+void fake_vni(unsigned int index, const char *name, uint32_t vni);
 void fake_nexthop(uint16_t number, uint16_t iface, uint8_t last_of_mac, uint16_t mtu);
 /* Whatever is routed to a tunnel interface. */
 void fake_tunnel_nexthop(uint16_t number, uint16_t iface);

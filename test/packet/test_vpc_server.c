@@ -352,6 +352,113 @@ static void test_snat_ping(void **state)
 			  .from = VM ":4000", .to = OUTSIDE ":80", .tcp = SYN, .ttl = 60});
 }
 
+/* Linux on the TAP of a VNI, which has the MAC of this VM's station (lab_frame_in()). */
+enum { TAP = 4 };
+static const uint8_t mac_tap[6] = {2, 0, 0, 0, 0x0c, TAP};
+
+static void tap_begin(void)
+{
+	fake_vni(TAP, "vni96", VNI);
+	vni_set_iface(VNI, TAP);
+	vm_add(VNI, VM, mac_tap, HOST);
+	vm_add(VNI, VM6, mac_tap, HOST6);
+}
+
+static void tap_end(void)
+{
+	vni_set_iface(VNI, 0);
+}
+
+#define from_tap(...)	   put(.kernel = true, .iface = TAP, ##__VA_ARGS__)
+#define to_tap(class, ...) expect_punt(class, .iface = TAP, ##__VA_ARGS__)
+
+/* Connections of Linux keep their port, and FullNAT does not take it. */
+static void test_tap_connection(void **state)
+{
+	tap_begin();
+	from_tap(.from = ZONE_LOCAL ":5000", .to = VM ":80", .tcp = SYN);
+	run();
+	vm_expect(VNI, HOST, mac_tap, .from = ZONE_LOCAL ":5000", .to = VM ":80", .tcp = SYN,
+		  .ttl = PACKET_TTL);
+	vm_put(VNI, HOST, .from = VM ":80", .to = ZONE_LOCAL ":5000", .tcp = SYN | ACK);
+	to_tap(PUNT_REST, .from = VM ":80", .to = ZONE_LOCAL ":5000", .tcp = SYN | ACK,
+	       .ttl = PACKET_TTL);
+	lab_next_port(5000);
+	service(.vip = VIP ":80", .server_vni = VNI, .servers = {VM ":80"});
+	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = SYN);
+	run();
+	remember_port(PORT_AT4);
+	assert_int_not_equal(lab.remembered, 5000);
+	to_vm(VNI, HOST, mac_tap, .tcp = SYN);
+	// The VM may answer, not begin; and only from its host.
+	vm_put(VNI, HOST_B, .from = VM ":80", .to = ZONE_LOCAL ":5000", .tcp = ACK);
+	expect_drop(vpc_wrong_host);
+	vm_put(VNI, HOST, .from = VM ":81", .to = ZONE_LOCAL ":5000", .tcp = SYN);
+	vm_put(VNI, HOST, .from = VM ":80", .to = ZONE_LOCAL ":22", .tcp = SYN);
+	expect_drops(vpc_no_service, 2);
+	vm_drop(VNI, VM);
+	from_tap(.from = ZONE_LOCAL ":5001", .to = VM ":80", .tcp = SYN);
+	run();
+	vm_put(VNI, HOST, .from = VM ":80", .to = ZONE_LOCAL ":5000", .tcp = ACK);
+	expect_drops(vpc_unknown_vm, 2);
+	from_tap(.from = ZONE_LOCAL ":5001", .to = VM_B ":80", .tcp = SYN);
+	run();
+	expect_drop(vpc_not_for_vm);
+	lab_advance(2);
+	assert_int_equal(lab_sessions(), 1);
+	tap_end();
+}
+
+static void test_tap_others(void **state)
+{
+	tap_begin();
+	from_tap(.from = ZONE_LOCAL, .to = VM, .icmp = 8, .rest = 0x12340001, .payload = 56);
+	run();
+	vm_expect(VNI, HOST, mac_tap, .from = ZONE_LOCAL, .to = VM, .icmp = 8, .rest = 0x12340001,
+		  .payload = 56, .ttl = PACKET_TTL);
+	vm_put(VNI, HOST, .from = VM, .to = ZONE_LOCAL, .icmp = 0, .protocol = IPPROTO_ICMP,
+	       .rest = 0x12340001, .payload = 56);
+	to_tap(PUNT_ICMP, .from = VM, .to = ZONE_LOCAL, .icmp = 0, .protocol = IPPROTO_ICMP,
+	       .rest = 0x12340001, .payload = 56, .ttl = PACKET_TTL);
+	from_tap(.from = "[" ZONE_LOCAL6 "]:5000", .to = "[" VM6 "]:53", .payload = 9);
+	run();
+	vm_expect(VNI, HOST6, mac_tap, .from = "[" ZONE_LOCAL6 "]:5000", .to = "[" VM6 "]:53",
+		  .payload = 9, .ttl = PACKET_TTL);
+	vm_put(VNI, HOST6, .from = "[" VM6 "]:53", .to = "[" ZONE_LOCAL6 "]:5000", .payload = 90);
+	to_tap(PUNT_REST, .from = "[" VM6 "]:53", .to = "[" ZONE_LOCAL6 "]:5000", .payload = 90,
+	       .ttl = PACKET_TTL);
+	// Not from a local address; and not for one station.
+	from_tap(.from = "172.16.25.9:5000", .to = VM ":80", .tcp = SYN);
+	from_tap(.type = 0x88cc, RAW("LLDP"));
+	run();
+	expect_drops(vpc_not_for_vm, 2);
+	tap_end();
+}
+
+#define ARP(operation, sender_mac, sender, target_mac, target) \
+	.type = 0x0806,                                        \
+	RAW("\x00\x01\x08\x00\x06\x04\x00" operation sender_mac sender target_mac target)
+#define TAP_BYTES    "\x02\0\0\0\0\x04"
+#define VM_MAC_BYTES "\x02\0\0\0\x0c\x04"
+#define NO_MAC	     "\0\0\0\0\0\0"
+#define LOCAL_BYTES  "\xac\x10\x19\x01"
+#define VM_BYTES     "\xac\x10\x19\x1e"
+
+static void test_tap_arp(void **state)
+{
+	tap_begin();
+	from_tap(ARP("\x01", TAP_BYTES, LOCAL_BYTES, NO_MAC, VM_BYTES));
+	run();
+	to_tap(PUNT_NEIGHBOUR, ARP("\x02", VM_MAC_BYTES, VM_BYTES, TAP_BYTES, LOCAL_BYTES));
+	from_tap(ARP("\x01", TAP_BYTES, LOCAL_BYTES, NO_MAC, "\xac\x10\x19\x63"));
+	run();
+	expect_drop(vpc_unknown_vm);
+	from_tap(ARP("\x02", TAP_BYTES, LOCAL_BYTES, TAP_BYTES, LOCAL_BYTES));
+	run();
+	expect_drop(vpc_not_for_vm);
+	tap_end();
+}
+
 #define row(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -369,6 +476,9 @@ int main(void)
 		row(test_server_gone),
 		row(test_snat),
 		row(test_snat_ping),
+		row(test_tap_connection),
+		row(test_tap_others),
+		row(test_tap_arp),
 	};
 
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);
