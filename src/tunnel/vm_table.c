@@ -236,10 +236,8 @@ static int index_reserve(uint32_t more)
 	while ((live + more) * 2 > words / 2)
 		words *= 2;
 	after = index_new(words);
-	if (!after || rcu_defer(free, before) < 0) {
-		free(after);
+	if (!after)
 		return -ENOMEM;
-	}
 	for (uint32_t i = 0; i < before->words; i++) {
 		uint64_t word = before->word[i];
 
@@ -247,6 +245,9 @@ static int index_reserve(uint32_t more)
 			index_enter(after, word >> 32, (uint32_t)word);
 	}
 	__atomic_store_n(&vm_index, after, __ATOMIC_RELEASE);
+	// Not before: until now workers have begun to read the old one, grace period or not.
+	if (rcu_defer(free, before) < 0)
+		log_error("out of memory: an index of VMs is lost");
 	return 0;
 }
 
