@@ -47,6 +47,7 @@ static enum exit_code port_list(struct client *client, const struct arguments *a
 		{"PACKETS-OUT", "packets_out", true, 0},
 		{"MISSED", "missed", true, 0},
 		{"NO-BUFFER", "no_buffer", true, 0},
+		{"VXLAN", "vxlan", false, 0},
 		{"STEERING", "steering", false, 0},
 		{"WHY", "why", false, 0},
 		{0},

@@ -13,6 +13,7 @@
 #include "control/port_stats.h"
 #include "control/rest.h"
 #include "control/rest_bond.h"
+#include "io/offload.h"
 #include "io/pool.h"
 #include "io/steer_home.h"
 
@@ -49,6 +50,22 @@ static void port_add_link(json_t *object, const struct port *port)
 			  "all_multicast", network_link_all_multicast(port)));
 }
 
+/* Where VXLAN's checksums and segments are made, and what the device could do of it. */
+static void port_add_vxlan(json_t *object, const struct port *port)
+{
+	const char *names[OFFLOAD_VXLAN_MAX];
+	json_t *list = json_array();
+	struct rte_eth_dev_info info;
+	unsigned int count = 0;
+
+	if (rte_eth_dev_info_get(port->queues[0].dpdk_port, &info) == 0)
+		count = offload_vxlan(&info, names);
+	for (unsigned int i = 0; i < count; i++)
+		json_array_append_new(list, json_string(names[i]));
+	json_object_set_new(object, "vxlan", json_string("software"));
+	json_object_set_new(object, "vxlan_offloads", list);
+}
+
 static json_t *port_json(const struct port *port)
 {
 	char mac[RTE_ETHER_ADDR_FMT_SIZE];
@@ -63,6 +80,7 @@ static json_t *port_json(const struct port *port)
 			   "partial_checksums", port->partial_checksums, "transmit_checksum",
 			   port->transmit_checksum);
 	port_add_link(object, port);
+	port_add_vxlan(object, port);
 	port_stats_get(port, &stats);
 	json_object_update_new(
 		object,

@@ -6,6 +6,7 @@
 #include "io/port.c"
 
 #include "environment.h"
+#include "io/offload.h"
 #include "io/pool.h"
 
 #include <net/if.h>
@@ -272,6 +273,26 @@ static void test_after_kill(void **state)
 	check_given_back();
 }
 
+/* What devices say of VXLAN: nothing, all, and a card that only sends. */
+static void test_vxlan_offloads(void **state)
+{
+	const char *names[OFFLOAD_VXLAN_MAX];
+	struct rte_eth_dev_info info = {
+		.rx_offload_capa = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM,
+		.tx_offload_capa = RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO,
+	};
+
+	assert_int_equal(offload_vxlan(&info, names), 0);
+	info.tx_offload_capa |= RTE_ETH_TX_OFFLOAD_OUTER_UDP_CKSUM |
+				RTE_ETH_TX_OFFLOAD_VXLAN_TNL_TSO;
+	assert_int_equal(offload_vxlan(&info, names), 2);
+	assert_string_equal(names[0], "tx outer UDP checksum");
+	assert_string_equal(names[1], "tx segmentation");
+	info.rx_offload_capa = info.tx_offload_capa = UINT64_MAX;
+	assert_int_equal(offload_vxlan(&info, names), OFFLOAD_VXLAN_MAX);
+	assert_string_equal(names[0], "rx outer IPv4 checksum");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +305,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_jumbo_needs_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_after_kill, setup, teardown),
+		cmocka_unit_test(test_vxlan_offloads),
 	};
 	struct pool_config config = {.buffers = 16384};
 	struct error error;
