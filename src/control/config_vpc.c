@@ -66,6 +66,8 @@ static const struct field vm_fields[] = {
 	{"mac", decode_station, FIELD_OF(struct vm_row, mac), .required = true},
 	{"host", document_decode_unicast, FIELD_OF(struct vm_row, host), .required = true},
 	{"origin", decode_ignore},
+	{"age", decode_ignore},
+	{"path_mtu", decode_ignore},
 	{NULL},
 };
 

@@ -281,6 +281,8 @@ json_t *vpc_vm_json(const struct vm_row *row, bool marks)
 	object = json_pack("{s:I, s:s, s:s, s:s}", "vni", (json_int_t)row->vni, "address",
 			   addr_format(&row->addr, address), "mac", mac_format(row->mac, mac),
 			   "host", addr_format(&row->host, host));
+	if (marks && row->path_mtu)
+		json_object_set_new(object, "path_mtu", json_integer(row->path_mtu));
 	if (marks && row->learned) {
 		json_object_set_new(object, "origin", json_string("learned"));
 		json_object_set_new(object, "age", json_integer(row->age));

@@ -12,7 +12,8 @@
  * trouble itself (RFC 2003, 4; RFC 2473, 8; RFC 4213, 3.4): the MTU that is left inside the tunnel,
  * or else that the host cannot be reached, since ports, protocols and routes between here and the
  * server mean nothing to a client. Errors about anything but a tunnel to a real server are Linux's;
- * but what a "too big" says of the way to the other side of a tunnel interface is kept as well.
+ * but what a "too big" says of the way to the other side of a tunnel interface is kept as well, and
+ * of the way to a host of VMs: the sender of the next large packet to a VM there is told.
  *
  * That it is one of ours is seen by the outer addresses and by the session: the quoted client's
  * packet must belong to one that goes through a tunnel to the quoted destination.
@@ -31,6 +32,7 @@
 #include "session/translate.h"
 #include "tunnel/device.h"
 #include "tunnel/template.h"
+#include "tunnel/vxlan.h"
 
 enum { ICMP_BYTES = 8, PORT_BYTES = 8, GRE_BYTES = 4, GUE_BYTES = 4 };
 
@@ -228,6 +230,19 @@ static void interface_learn(struct worker *w, const struct pkt *p, const struct 
 		path_mtu_report(&w->reports, &e->to, e->mtu);
 }
 
+/* The same of the way to a host of VMs, whose VXLAN packets have DF. */
+static bool is_to_vm_host(const struct tunnel_error *e)
+{
+	uint16_t port;
+
+	if (e->protocol != IPPROTO_UDP)
+		return false;
+	memcpy(&port, e->outer + e->headers - GUE_BYTES - sizeof(struct rte_udp_hdr) + 2, 2);
+	return port == vxlan.port &&
+	       (e->from.family == AF_INET6 ? memcmp(e->from.bytes, vxlan.v6, 16) == 0
+					   : e->from.v4 == vxlan.v4);
+}
+
 bool tunnel_error_take(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
@@ -239,7 +254,8 @@ bool tunnel_error_take(struct worker *w, struct batch *b, unsigned int at)
 	if (!address_set_has(ADDRESS_TUNNEL, &e.to)) {
 		if (__atomic_load_n(&tunnel_device_count, __ATOMIC_RELAXED) > 0)
 			interface_learn(w, p, &e);
-		return false;
+		if (!is_to_vm_host(&e))
+			return false;
 	}
 	if (!checksum_is_right(&e, p)) {
 		pkt_drop(p, DROP_icmp_checksum);
@@ -248,7 +264,7 @@ bool tunnel_error_take(struct worker *w, struct batch *b, unsigned int at)
 	if (e.mtu > 0 && e.mtu < e.length)
 		path_mtu_report(&w->reports, &e.to, e.mtu);
 	pkt_drop(p, DROP_tunnel_error);
-	if (!client_read(&e, p))
+	if (!address_set_has(ADDRESS_TUNNEL, &e.to) || !client_read(&e, p))
 		return true;
 	p->session = p->flags & PKT_IPV6 ? table_find6(&w->table, &p->key6, p->hash)
 					 : table_find4(&w->table, &p->key4, p->hash);

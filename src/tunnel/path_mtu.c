@@ -6,7 +6,8 @@
  * A router between here and a real server, or the other side of a tunnel interface, that cannot
  * carry an outer packet tells so the source of that, which is weir (RFC 2003, 4213: "soft state" of
  * the tunnel). What it says is kept in the template of each server and tunnel interface with that
- * address, so that it bounds itself, and workers find it on the line that they read anyway. A
+ * address, or in the line of a host of VMs, so that it bounds itself, and workers find it on the line
+ * that they read anyway. A
  * worker may not write there: it puts what it hears into a few places of its own, and the control
  * thread, some times a second, takes it over. Until then the sender of a packet to a server is told
  * at once from the router's error, if that quotes enough of its packet (path/tunnel_error.c); who
@@ -23,8 +24,9 @@
 #include "base/log.h"
 #include "tunnel/device.h"
 #include "tunnel/template.h"
+#include "tunnel/vm_host.h"
 
-static bool any; // control: some template has learned one
+static bool any; // control: some template, or a host of VMs, has learned one
 static uint32_t aged;
 
 void path_mtu_report(struct path_mtu_reports *reports, const struct addr *to, uint16_t mtu)
@@ -88,6 +90,7 @@ void path_mtu_gather(struct path_mtu_reports *reports, uint32_t seconds)
 			if (t && template_leads_to(t, &report->to))
 				template_learn(t, &report->to, report->mtu, seconds);
 		}
+		any = vm_host_lower_mtu(&report->to, report->mtu, seconds) || any;
 	}
 	__atomic_store_n(&reports->read, read + count, __ATOMIC_RELEASE);
 }
@@ -97,7 +100,7 @@ void path_mtu_age(uint32_t seconds)
 	if (!any || seconds == aged)
 		return;
 	aged = seconds;
-	any = false;
+	any = vm_host_age_mtus(seconds);
 	for (uint32_t at = 1; at < template_end(); at++) {
 		struct template *t = template_at(at);
 

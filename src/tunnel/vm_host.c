@@ -14,6 +14,7 @@
 #include "io/rcu.h"
 #include "net/map.h"
 #include "net/nexthop.h"
+#include "tunnel/path_mtu.h"
 #include "tunnel/vxlan.h"
 
 /* What only the control thread needs of a host. */
@@ -22,6 +23,7 @@ struct record {
 	struct addr addr;
 	uint32_t references;
 	uint32_t next_free;
+	uint32_t mtu_until; // seconds
 };
 
 enum { OUTER_TTL = 64 };
@@ -185,6 +187,39 @@ uint32_t vm_host_find(const struct addr *addr)
 uint32_t vm_host_count(void)
 {
 	return in_use;
+}
+
+bool vm_host_lower_mtu(const struct addr *addr, uint16_t mtu, uint32_t seconds)
+{
+	uint32_t number = vm_host_find(addr);
+	struct vm_host *host = &vm_host_table[number];
+	char text[ADDR_TEXT];
+
+	if (number == 0 || (host->mtu != 0 && mtu > host->mtu))
+		return false;
+	if (mtu != host->mtu)
+		log_info("VMs on %s: the way takes %u bytes, a router says",
+			 addr_format(addr, text), mtu);
+	records[number].mtu_until = seconds + PATH_MTU_SECONDS;
+	__atomic_store_n(&host->mtu, mtu, __ATOMIC_RELAXED);
+	return true;
+}
+
+bool vm_host_age_mtus(uint32_t seconds)
+{
+	bool any = false;
+
+	for (uint32_t number = 1; number <= highest; number++) {
+		struct vm_host *host = &vm_host_table[number];
+
+		if (host->mtu == 0)
+			continue;
+		if ((int32_t)(seconds - records[number].mtu_until) >= 0)
+			__atomic_store_n(&host->mtu, 0, __ATOMIC_RELAXED);
+		else
+			any = true;
+	}
+	return any;
 }
 
 void vm_host_address(const struct vm_host *host, struct addr *addr)

@@ -10,7 +10,7 @@
 /*
  * Hosts that VMs run on: the way to each, and the outer IP header of packets to it, ready to copy.
  * Hosts are shared by address and counted. A line never changes while a worker may see it, but for
- * its path, which the control thread keeps up to date (net/nexthop.h).
+ * its path, which the control thread keeps up to date (net/nexthop.h), and its MTU.
  */
 enum { HOST_MAX = 1 << 18 };
 
@@ -20,6 +20,7 @@ struct vm_host {
 	uint16_t sum; // IPv4: of the header as it stands here, folded
 	bool ipv6;
 	uint8_t spare;
+	uint16_t mtu; // atomic: what a router has said of the way there, 0: nothing
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct vm_host) == 64, "a host is one cache line");
 
@@ -36,6 +37,13 @@ void vm_host_release(uint32_t host);
 uint32_t vm_host_find(const struct addr *addr);
 uint32_t vm_host_count(void);
 void vm_host_address(const struct vm_host *host, struct addr *addr);
+
+/*
+ * Control: a router says that the way to `addr`, if that is a host, takes `mtu` bytes; believed for
+ * PATH_MTU_SECONDS (path_mtu.h), and only ever less. Forget what is older; false: nothing is left.
+ */
+bool vm_host_lower_mtu(const struct addr *addr, uint16_t mtu, uint32_t seconds);
+bool vm_host_age_mtus(uint32_t seconds);
 
 /* Worker: is this the source address of an outer header from the host? */
 static inline bool vm_host_is(const struct vm_host *host, const uint8_t *source, bool ipv6)

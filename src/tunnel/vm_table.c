@@ -525,8 +525,10 @@ void vm_row_of(const struct vm *vm, struct vm_row *row)
 	row->origin = vm->origin;
 	row->learned = vm->learned;
 	row->age = vm->learned ? vm_learn_age(vm) : 0;
-	if (vm->host)
-		vm_host_address(&vm_host_table[vm->host], &row->host);
+	if (vm->host == 0)
+		return;
+	vm_host_address(&vm_host_table[vm->host], &row->host);
+	row->path_mtu = vm_host_table[vm->host].mtu;
 }
 
 const struct vm *vm_next(uint32_t *cursor)

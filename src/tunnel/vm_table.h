@@ -67,7 +67,8 @@ struct vm_row {
 	uint8_t mac[6];
 	uint8_t origin;
 	bool learned;
-	uint32_t age; // out of a line: seconds since a learned one was heard
+	uint32_t age;	   // out of a line: seconds since a learned one was heard
+	uint16_t path_mtu; // out of a line: that of its host (vm_host.h)
 };
 
 /*

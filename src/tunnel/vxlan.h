@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
@@ -61,6 +62,10 @@ static inline unsigned int vxlan_overhead(const struct vm_host *host)
 
 static inline unsigned int vxlan_mtu(const struct vm_host *host, unsigned int mtu)
 {
+	unsigned int learned = __atomic_load_n(&host->mtu, __ATOMIC_RELAXED);
+
+	if (unlikely(learned != 0 && learned < mtu))
+		mtu = learned;
 	return mtu > vxlan_overhead(host) ? mtu - vxlan_overhead(host) : 0;
 }
 

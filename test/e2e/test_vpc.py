@@ -13,7 +13,7 @@ import socket
 import time
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 
@@ -159,12 +159,15 @@ def vxlan(inner, vni=96, flags=8):
                                    IP(src=VM, dst=VIP) / TCP(dport=80))),
     ("vxlan_inner_fragment", 96, vxlan(Ether(src=MACS[96], dst="02:77:65:69:72:01") /
                                        IP(src=VM, dst=VIP, flags="MF") / ICMP() / Raw(b"x" * 24))),
+    ("vxlan_inner_fragment", 96, vxlan(Ether(src=MACS[96], dst="02:77:65:69:72:01") /
+                                       IP(src=VM, dst=VIP, frag=100) / Raw(b"x" * 24))),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_named_drops(vpc, reason, host, payload):
     before = vpc.w.drops().get(reason, 0)
     with vpc.hosts_by_vni[host].socket(kind=socket.SOCK_DGRAM) as sock:
         sock.sendto(payload, (VTEP, PORT))
     wait_for(lambda: vpc.w.drops().get(reason, 0) == before + 1, what=lambda: f"{reason}: {vpc.w.drops()}")
+    assert f'weir_drops_total{{worker="0",reason="{reason}"}} {before + 1}\n' in vpc.w.get("/metrics")
 
 
 def test_move(vpc):
@@ -195,6 +198,21 @@ def test_mtu_of_a_vni(vpc):
     sock = vpc.vms[96].connect(VIP, 80)
     assert sock.getsockopt(6, 2) > 1300
     sock.close()
+
+
+def test_path_mtu_to_a_host(vpc):
+    """A router between here and a host takes less: what goes there becomes smaller, and nothing is lost for its size."""
+    router = vpc.hosts_by_vni[96]  # as good as any: it is not asked who it is
+    quoted = IP(src=VTEP, dst=HOSTS[96], flags="DF", id=1) / UDP(sport=50000, dport=PORT, len=1480) / Raw(b"x" * 1472)
+    error = ICMP(type=3, code=4, nexthopmtu=1300) / Raw(bytes(quoted)[:548])
+    with router.socket(kind=socket.SOCK_RAW, protocol=socket.IPPROTO_ICMP) as sock:
+        sock.sendto(bytes(error), (VTEP, 0))
+    wait_for(lambda: {row.get("path_mtu") for row in vpc.w.table("vpc", "list", "--vni", 96)} == {1300}, what="it is known")
+    assert all("path_mtu" not in row for row in vpc.w.table("vpc", "list", "--vni", 101))
+    sock = vpc.vms[96].connect(VIP, 80)
+    assert sock.getsockopt(6, 2) <= 1300 - 50 - 40  # TCP_MAXSEG
+    sock.close()
+    assert vpc.vms[96].names(VIP) == ["s1"]
 
 
 def test_services_by_vni(vpc):

@@ -272,6 +272,43 @@ static void test_too_big(void **state)
 	nexthop_table[SERVER_NEXTHOP].mtu = 1500;
 }
 
+/* A router on the way to a host takes less: the sender of the next large packet is told. */
+static void test_path_mtu(void **state)
+{
+	const struct packet outer = {.from = VTEP ":50000",
+				     .to = HOST ":4789",
+				     .payload = 1472,
+				     .protocol = IPPROTO_UDP};
+	const unsigned int fits = 1400 - OUTER - 40;
+
+	vpc_begin();
+	service(.vni = VNI, .vip = ZONE_IP ":80");
+	vm_connect(VNI, HOST, mac_a, SERVER ":80");
+	put(.from = "10.1.9.9", .to = VTEP, .icmp = 3, .code = 4, .rest = 1400, .quote = &outer);
+	run();
+	expect_drop(tunnel_error);
+	path_mtu_gather(&lab.w->reports, 1000);
+	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK, .payload = fits);
+	run();
+	vm_expect(VNI, HOST, mac_a, .from = ZONE_IP ":80", .to = VM ":4000", .tcp = ACK,
+		  .payload = fits);
+	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK, .payload = fits + 1);
+	run();
+	expect(.from = LOCAL, .to = SERVER, .icmp = 3, .code = 4, .rest = 1350, .ttl = 64,
+	       .may_fragment = true, .quoted = 548,
+	       .quote = &(struct packet){.from = SERVER ":80",
+					 .to = LOCAL,
+					 .to_port = lab.remembered,
+					 .tcp = ACK,
+					 .payload = fits + 1});
+	expect_drop(too_big);
+	path_mtu_age(1000 + PATH_MTU_SECONDS); // a larger one is tried again
+	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK, .payload = fits + 1);
+	run();
+	vm_expect(VNI, HOST, mac_a, .from = ZONE_IP ":80", .to = VM ":4000", .tcp = ACK,
+		  .payload = fits + 1);
+}
+
 static void test_time_to_live(void **state)
 {
 	const struct packet last = {.from = VM ":4000", .to = ZONE_IP ":80", .tcp = ACK, .ttl = 1};
@@ -676,6 +713,7 @@ int main(void)
 		lab_test(test_one_packet),
 		lab_test(test_persistence),
 		lab_test(test_congestion),
+		lab_test(test_path_mtu),
 	};
 
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);
