@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "io/rcu.h"
 #include "net/kernel.h"
 
@@ -83,9 +84,12 @@ void source_refresh(bool (*skip)(const struct addr *addr))
 		return; // the old ones stay until the next time
 	kernel_addresses_visit(choice_visit, &choice);
 	choice_borrow(&choice);
-	if (memcmp(before, after, sizeof(*after)) == 0 || rcu_defer(free, (void *)before) < 0) {
+	if (memcmp(before, after, sizeof(*after)) == 0) {
 		free(after);
 		return;
 	}
 	__atomic_store_n(&source_table, after, __ATOMIC_RELEASE);
+	// Not before: until now workers have begun to read the old one, grace period or not.
+	if (rcu_defer(free, (void *)before) < 0)
+		log_error("out of memory: a table of source addresses is lost");
 }
