@@ -208,7 +208,7 @@ static inline bool is_fitting(const struct vm *vm, const struct vm_host *host, b
 	if (!to_vm)
 		return length <= mtu;
 	limit = vni_get(vm->vni).mtu;
-	return length + vxlan_overhead(host) <= mtu && (limit == 0 || length <= limit);
+	return length <= vxlan_mtu(host, mtu) && (limit == 0 || length <= limit);
 }
 
 /* A packet of one segment into a VXLAN packet. What is behind the datagram must not travel on. */
