@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/nat_journal.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "base/protocol.h"
 #include "control/loop.h"
