@@ -89,13 +89,27 @@ def test_apt_installs_it_with_what_it_needs(root, packages):
 
 def test_manual_pages_and_completion_are_there(root):
     for page in (debians.ROOT / "doc/man").iterdir():
-        if page.name == "weir-vpc-steer.8":
-            continue  # a package of its own
+        if page.name in ("weir-vpc-steer.8", "weir-realserver.8"):
+            continue  # packages of their own
         folder = root.path(f"/usr/share/man/man{page.suffix[1:]}")
         # Pages of faces have a name of their own beside Debian's pages.
         assert (folder / f"{page.name}.gz").exists() or (folder / f"weir-{page.name}.gz").exists(), page.name
     completion = root.run("cat", "/usr/share/bash-completion/completions/weirctl").stdout
     assert "complete -F" in completion and "weirctl" in completion
+
+
+def check_unit(root, folder, name):
+    """A unit of another package by systemd's own check, in the clean Debian, without installing what it needs."""
+    names = [f"lib/systemd/system/{name}.service", f"usr/sbin/{name}"]
+    try:
+        for file in names:
+            shutil.copy(folder / file, root.path(f"/{file}"))
+        done = debians.run("systemd-analyze", f"--root={root.folder}", "verify", "--man=no", f"/{names[0]}", check=False)
+        said = [line for line in (done.stdout + done.stderr).splitlines() if name in line]
+        assert not said, "\n".join(said)
+    finally:
+        for file in names:
+            root.path(f"/{file}").unlink(missing_ok=True)
 
 
 def test_the_scheduler_for_hosts_of_vms_is_a_package_of_its_own(root, packages, tmp_path):
@@ -108,17 +122,19 @@ def test_the_scheduler_for_hosts_of_vms_is_a_package_of_its_own(root, packages, 
             "lib/systemd/system/weir-vpc-steer.service"} <= files
     example = tmp_path / "usr/share/doc/weir-vpc-steer/examples/vpc-steer.yaml"
     assert "is right" in debians.run(tmp_path / "usr/sbin/weir-vpc-steer", "-c", example, "check").stdout
-    # Its unit by systemd's own check, in the clean Debian, where Open vSwitch would take long to install.
-    names = ["lib/systemd/system/weir-vpc-steer.service", "usr/sbin/weir-vpc-steer"]
-    try:
-        for name in names:
-            shutil.copy(tmp_path / name, root.path(f"/{name}"))
-        done = debians.run("systemd-analyze", f"--root={root.folder}", "verify", "--man=no", f"/{names[0]}", check=False)
-        said = [line for line in (done.stdout + done.stderr).splitlines() if "vpc-steer" in line]
-        assert not said, "\n".join(said)
-    finally:
-        for name in names:
-            root.path(f"/{name}").unlink(missing_ok=True)
+    check_unit(root, tmp_path, "weir-vpc-steer")
+
+
+def test_what_real_servers_need_is_a_package_of_its_own(root, packages, tmp_path):
+    """A library for eBPF and nothing of weir."""
+    needs = debians.run("dpkg-deb", "-f", packages["weir-realserver"], "Depends").stdout
+    assert "libbpf" in needs and "dpdk" not in needs and "weir" not in needs
+    debians.run("dpkg-deb", "-x", packages["weir-realserver"], tmp_path)
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {"usr/sbin/weir-realserver", "usr/share/man/man8/weir-realserver.8.gz",
+            "lib/systemd/system/weir-realserver.service"} <= files
+    assert debians.run(tmp_path / "usr/sbin/weir-realserver", "--version").stdout.startswith("weir-realserver ")
+    check_unit(root, tmp_path, "weir-realserver")
 
 
 def test_units_are_right(root):
