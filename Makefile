@@ -15,7 +15,7 @@ $(BUILD)/build.ninja:
 
 # The daemon and its client alone, without the tests: half the time.
 programs: $(BUILD)/build.ninja
-	ninja -C $(BUILD) -j $(JOBS) weir cli/weirctl checker/weir-checker steer/weir-vpc-steer
+	ninja -C $(BUILD) -j $(JOBS) weir cli/weirctl checker/weir-checker steer/weir-vpc-steer realserver/weir-realserver
 
 demo: ## balance real traffic between namespaces and show it (root)
 	tools/install-dependencies demo
