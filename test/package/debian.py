@@ -249,3 +249,9 @@ class Unit:
             words.append("--no-new-privs")
         enter = self.debian.words(*words, *self.command(), network=True)  # the host is the namespace
         return host.start(*enter, log=log)
+
+
+if __name__ == "__main__":
+    # So that it is there when the tests ask for it.
+    packages()
+    base()
