@@ -233,7 +233,8 @@ static void head_put(const struct frame_shape *shape, struct frame_head *head, u
 	head->ports[0] = rte_cpu_to_be_16(port);
 	head->ports[1] = rte_cpu_to_be_16(t->first_port + service % t->vip_ports);
 	head->sequence = rte_cpu_to_be_32(CLIENT_SEQUENCE + !first);
-	head->ack = rte_cpu_to_be_32(first ? 0 : SERVER_SEQUENCE + 1);
+	// A flow has had data of its server: it is beyond what only the first segments pay for.
+	head->ack = rte_cpu_to_be_32(first ? 0 : SERVER_SEQUENCE + 2);
 	head->kind = kind;
 }
 
