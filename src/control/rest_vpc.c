@@ -72,17 +72,27 @@ int rest_vm_list(struct request *request, struct error *error)
 	return request_stream(request, "application/json", vm_stream_more, stream, free);
 }
 
-int rest_vm_post(struct request *request, struct error *error)
+/* The rows of a body, or those that it names by VNI and address alone; to be freed. */
+static int vm_rows_of_body(struct request *request, bool named, struct vm_row **rows,
+			   unsigned int *count, struct error *error)
 {
 	json_t *body = request_body(request, error);
-	struct vm_row *rows;
-	unsigned int count;
 	int status;
 
 	if (body == NULL)
 		return error->code;
-	status = vpc_decode_vms(body, ORIGIN_REST, &rows, &count, error);
+	status = named ? vpc_decode_vm_keys(body, rows, count, error)
+		       : vpc_decode_vms(body, ORIGIN_REST, rows, count, error);
 	json_decref(body);
+	return status;
+}
+
+int rest_vm_post(struct request *request, struct error *error)
+{
+	struct vm_row *rows;
+	unsigned int count;
+	int status = vm_rows_of_body(request, false, &rows, &count, error);
+
 	if (status < 0)
 		return status;
 	status = vpc_put_vms(rows, count, error);
@@ -96,15 +106,10 @@ int rest_vm_post(struct request *request, struct error *error)
 
 int rest_vm_post_delete(struct request *request, struct error *error)
 {
-	json_t *body = request_body(request, error);
 	struct vm_row *rows;
 	unsigned int count;
-	int status;
+	int status = vm_rows_of_body(request, true, &rows, &count, error);
 
-	if (body == NULL)
-		return error->code;
-	status = vpc_decode_vm_keys(body, &rows, &count, error);
-	json_decref(body);
 	if (status < 0)
 		return status;
 	status = vpc_delete_vms(rows, count, error);
