@@ -25,6 +25,7 @@
 #include "path/bfd.h"
 #include "path/client_address.h"
 #include "path/fragment.h"
+#include "path/guard.h"
 #include "path/hand.h"
 #include "path/nat_log.h"
 #include "path/one_way.h"
@@ -496,6 +497,8 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 		balance_no_service(w, b, at);
 		return;
 	}
+	if (!guard_admits(w, b, at, service))
+		return;
 	if (pkt_protocol(p) == IPPROTO_TCP && (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) != TCP_SYN) {
 		if (service->by_hash)
 			balance_service(w, b, at, service, service->by_hash);
