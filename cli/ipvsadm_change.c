@@ -132,6 +132,8 @@ static json_t *service_body(const struct rule *rule)
 	if (rule_has(rule, SLOT_HASH_TARGET))
 		json_object_set_new(body, "hash_target",
 				    json_string(rule->given[SLOT_HASH_TARGET].text));
+	if (rule_has(rule, SLOT_QUIC))
+		json_object_set_new(body, "quic", json_string("dpvs"));
 	if (rule_has(rule, SLOT_EXPIRE_QUIESCENT))
 		json_object_set_new(body, "expire_quiescent", json_true());
 	if (!rule_has(rule, SLOT_CONN_TIMEOUT))

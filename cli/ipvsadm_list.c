@@ -203,6 +203,8 @@ static void service_print(struct list *list, const json_t *service)
 			fprintf(list->out, " conn-timeout %u", timeout);
 		if (json_is_true(json_object_get(service, "expire_quiescent")))
 			fputs(" expire-quiescent", list->out);
+		if (!strcmp(text_of(service, "quic"), "dpvs"))
+			fputs(" quic", list->out);
 	}
 	fputc('\n', list->out);
 }

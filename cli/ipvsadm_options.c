@@ -111,8 +111,7 @@ const struct rule_option rule_options[] = {
 	 "is neither sip nor qid", .help = "what -s conhash hashes"},
 	{SLOT_EXPIRE_QUIESCENT, "expire-quiescent", 0, NULL, SERVICE_CHANGES,
 	 .help = "end sessions of real servers with weight 0"},
-	{SLOT_QUIC, "quic", 0, NULL, SERVICE_CHANGES, .later = "following QUIC connections",
-	 .help = "follow QUIC connection identifiers"},
+	{SLOT_QUIC, "quic", 0, NULL, SERVICE_CHANGES, .help = "follow QUIC connection identifiers"},
 	{SLOT_DEST_CHECK, "dest-check", 0, "CHECK", SERVICE_CHANGES, take_dest_check,
 	 "is none of disable, default, tcp, udp, sctp, ping, D,Ws and D,U,Ws,MIN-MAXs such as"
 	 " 1,1,3s,5-3600s",

@@ -150,6 +150,10 @@ static void sessions_words(FILE *out, json_t *left)
 		fputs(" --hash-target qid", out);
 	if (json_is_true(json_object_get(left, "expire_quiescent")))
 		fputs(" --expire-quiescent", out);
+	if (!strcmp(text_of(left, "quic"), "dpvs")) {
+		fputs(" --quic", out);
+		json_object_del(left, "quic");
+	}
 	json_object_del(left, "persistent");
 	json_object_del(left, "netmask");
 	json_object_del(left, "one_packet");

@@ -27,6 +27,8 @@ static const struct option server_options[] = {
 	{"tunnel", 0, OPTION_TEXT, "TYPE[:PORT][+CHECKSUM]", "tunnel",
 	 "of mode tunnel: ipip, gre, gre+full, gue:6080, gue:6080+full or gue:6080+remote",
 	 "ipip gre gre+full gue:6080 gue:6080+full gue:6080+remote"},
+	{"quic-id", 0, OPTION_TEXT, "HEX", "quic_id",
+	 "its server ID in QUIC connection IDs (quic: quic-lb); by its address without", NULL},
 	{"bfd", 0, OPTION_TEXT, "[KIND/]PEER", "bfd",
 	 "a BFD session that it follows: it gets nothing new while the session is down", NULL},
 	{0},

@@ -86,6 +86,21 @@
 		 "hash_target",                                                                      \
 		 "what conhash hashes: the client's address, or the connection ID of QUIC",          \
 		 "sip qid"},                                                                         \
+		{"quic",                                                                             \
+		 0,                                                                                  \
+		 OPTION_TEXT,                                                                        \
+		 "none|dpvs|quic-lb",                                                                \
+		 "quic",                                                                             \
+		 "UDP: a QUIC connection ID that names a real server leads there, in this layout",   \
+		 "none dpvs quic-lb"},                                                               \
+		{"quic-lb",                                                                          \
+		 0,                                                                                  \
+		 OPTION_LIST,                                                                        \
+		 "ROTATION=LENGTH",                                                                  \
+		 "quic_lb",                                                                          \
+		 "with --quic quic-lb: bytes of the server IDs of a configuration rotation, 0 to "   \
+		 "6",                                                                                \
+		 "0= 1= 2= 3= 4= 5= 6="},                                                            \
 		{"removed-servers",                                                                  \
 		 0,                                                                                  \
 		 OPTION_TEXT,                                                                        \

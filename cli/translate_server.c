@@ -38,7 +38,7 @@ struct service {
 	const struct block *locals_block;
 	unsigned int established; // seconds; 0: not given
 	const char *scheduler;	  // that stock keepalived does not know, or NULL
-	bool expire_quiescent, quic_target;
+	bool expire_quiescent, quic_target, quic;
 	struct block *device; // vip_bind_dev
 	const struct block *vague;
 	struct key *keys;
@@ -53,7 +53,6 @@ static const struct refused {
 } refused[] = {
 	{"syn_proxy", "the SYN proxy", NULL},
 	{"proxy_protocol", "the PROXY protocol", "disable"},
-	{"quic", "routing by QUIC connection ID", NULL},
 	{"daddr_group_name", "an access list", NULL},
 	{"waddr_group_name", "an access list", NULL},
 	{"bps", "limiting a service", NULL},
@@ -156,6 +155,12 @@ static void take_scheduler(struct translation *t, struct service *service, struc
 static void take_quiescent(struct translation *t, struct service *service, struct block *block)
 {
 	service->expire_quiescent = service->own_words = true;
+	block_remove(block);
+}
+
+static void take_quic(struct translation *t, struct service *service, struct block *block)
+{
+	service->quic = service->own_words = true;
 	block_remove(block);
 }
 
@@ -345,6 +350,7 @@ static const struct {
 	{"vip_bind_dev", take_device},
 	{"expire_quiescent_conn", take_quiescent},
 	{"hash_target", take_hash_target},
+	{"quic", take_quic},
 	{"real_server", take_server},
 	{"sorry_server", take_server},
 };
@@ -648,6 +654,8 @@ static void key_settle(struct translation *t, const struct service *service, con
 		json_object_set_new(object, "timeouts", timeouts_json(service));
 	if (service->expire_quiescent)
 		json_object_set_new(object, "expire_quiescent", json_true());
+	if (service->quic)
+		json_object_set_new(object, "quic", json_string("dpvs"));
 	if (service->quic_target)
 		json_object_set_new(object, "hash_target", json_string("qid"));
 	json_array_append_new(t->settings, object);
@@ -681,7 +689,7 @@ static void service_settle(struct translation *t, const struct service *service)
 			     "laddr_group_name has no effect without lb_kind FNAT");
 	for (unsigned int i = 0; i < service->key_count && !service->vague; i++) {
 		if (service->fullnat || service->established || service->scheduler ||
-		    service->expire_quiescent || service->quic_target)
+		    service->expire_quiescent || service->quic_target || service->quic)
 			key_settle(t, service, &service->keys[i]);
 		if (service->device)
 			key_bind(t, service, &service->keys[i]);

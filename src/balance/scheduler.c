@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/quic.h"
 #include "balance/server.h"
 #include "balance/service_data.h"
 #include "base/hash.h"
@@ -35,37 +36,21 @@ uint64_t scheduler_hash_destination(const struct pkt *p)
 }
 
 /*
- * The destination connection ID of a QUIC packet: of a long header (RFC 8999) by its length; of a
- * short one the first eight bytes, since its length is the server's secret; and of Google's QUIC,
- * for which clients choose eight bytes that stay for the whole connection. At most the first eight
- * bytes count, so that packets with both headers agree. NULL: there is none.
+ * At most the first eight bytes count, so that packets with both headers agree: a short one does not
+ * say how long its connection ID is, and Google's QUIC, for which clients choose IDs that stay for
+ * the whole connection, has eight. One of its bits 0x48 tells a short header from other datagrams.
  */
-enum { QUIC_ID = 8 };
-
-static const uint8_t *quic_id(const struct pkt *p, size_t *size)
-{
-	const uint8_t *l4 = pkt_l4(p), *data = l4 + 8;
-	size_t there = rte_pktmbuf_data_len(p->mbuf) - p->l3 - p->l4, length;
-
-	// Padding of a short frame is none of the datagram's.
-	length = (size_t)(l4[4] << 8 | l4[5]);
-	length = (length < there ? length : there) - 8;
-	*size = QUIC_ID;
-	if (length >= 6 && (data[0] & 0x80)) {
-		*size = data[5] < QUIC_ID ? data[5] : QUIC_ID;
-		return *size > 0 && data[5] <= 20 && length >= 6u + data[5] ? data + 6 : NULL;
-	}
-	if (length >= 1 + QUIC_ID && !(data[0] & 0x80) && (data[0] & 0x48))
-		return data + 1;
-	return NULL;
-}
+enum { QUIC_HASHED = 8 };
 
 uint64_t scheduler_hash_quic(const struct service *service, const struct pkt *p)
 {
 	size_t size;
-	const uint8_t *id = pkt_protocol(p) == IPPROTO_UDP ? quic_id(p, &size) : NULL;
+	const uint8_t *id = quic_connection_id(p, &size);
 
-	return id ? hash_stable(id, size) : scheduler_hash_source(service, p);
+	if (id && !(pkt_l4(p)[8] & 0x80) && (size < QUIC_HASHED || !(pkt_l4(p)[8] & 0x48)))
+		id = NULL;
+	return id ? hash_stable(id, size < QUIC_HASHED ? size : QUIC_HASHED)
+		  : scheduler_hash_source(service, p);
 }
 
 static int by_address(const void *a, const void *b)

@@ -59,6 +59,7 @@ static void service_free(void *arg)
 		free(s->by_hash->scheduler_data);
 	free(s->by_hash);
 	free(s->scheduler_data);
+	free(s->quic);
 	free(s);
 }
 
@@ -220,6 +221,14 @@ static struct service *service_build(const struct service_spec *spec)
 		s->scheduler_data = s->scheduler->prepare(s);
 		if (!s->scheduler_data) {
 			free(s);
+			return NULL;
+		}
+	}
+	if (spec->quic.format != QUIC_NONE) {
+		s->quic = quic_prepare(&spec->quic, spec->servers, spec->quic_ids,
+				       spec->server_count);
+		if (!s->quic) {
+			service_free(s);
 			return NULL;
 		}
 	}

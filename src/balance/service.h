@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/quic.h"
 #include "base/addr.h"
 #include "base/error.h"
 #include "session/timeout.h"
@@ -81,7 +82,9 @@ struct service_spec {
 	uint8_t scheduler_flags;	 // enum scheduler_flag
 	enum unknown_action unknown_tcp; // what a TCP packet that begins nothing gets
 	enum hash_target hash_target;
-	bool one_packet;	 // each datagram is scheduled alone
+	struct quic_settings quic;
+	const struct quic_server_id *const *quic_ids; // of each server; NULL: none was given
+	bool one_packet;			      // each datagram is scheduled alone
 	bool symmetric_return;	 // answers leave by the way by which the client came
 	uint8_t client_address;	 // enum client_address
 	uint8_t persistent_bits; // how much of the client's address counts

@@ -25,7 +25,8 @@ struct service {
 	uint8_t persistent_bits;
 	uint32_t persistent; // seconds, 0: not persistent
 	uint16_t mss;
-	uint32_t server_count; // those with a weight above zero, heaviest first
+	struct quic_routes *quic; // NULL: it does not route by connection ID
+	uint32_t server_count;	  // those with a weight above zero, heaviest first
 	uint32_t weight_max;
 	uint32_t weight_gcd;
 	const struct service_server *servers;

@@ -217,6 +217,21 @@ static const char *yes(bool value)
 	return value ? "true" : "false";
 }
 
+static void describe_quic(struct describe *d, const char *prefix, const struct quic_settings *was,
+			  const struct quic_settings *is)
+{
+	json_t *old = document_quic_lb_json(was), *new = document_quic_lb_json(is);
+	char *before = json_dumps(old, JSON_COMPACT), *after = json_dumps(new, JSON_COMPACT);
+
+	line_add(d, &d->changed, "~ %squic %s%s -> %s%s", prefix, document_quic_words[was->format],
+		 was->format == QUIC_LB && before ? before : "", document_quic_words[is->format],
+		 is->format == QUIC_LB && after ? after : "");
+	free(before);
+	free(after);
+	json_decref(old);
+	json_decref(new);
+}
+
 static void describe_sessions(struct describe *d, const char *prefix,
 			      const struct model_service *was, const struct model_service *is)
 {
@@ -233,6 +248,8 @@ static void describe_sessions(struct describe *d, const char *prefix,
 		line_add(d, &d->changed, "~ %shash_target %s -> %s", prefix,
 			 document_hash_targets[was->hash_target],
 			 document_hash_targets[is->hash_target]);
+	if (memcmp(&was->quic, &is->quic, sizeof(was->quic)) != 0)
+		describe_quic(d, prefix, &was->quic, &is->quic);
 	if (was->removed_servers != is->removed_servers)
 		line_add(d, &d->changed, "~ %sremoved_servers %s -> %s", prefix,
 			 document_removed_words[was->removed_servers],

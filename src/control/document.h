@@ -87,6 +87,13 @@ extern const char *const document_scheduler_flags[];
 /* In the order of enum hash_target and of enum removed_action; NULL at the end. */
 extern const char *const document_hash_targets[], *const document_removed_words[];
 extern const char *const document_client_address_words[];
+/* Routing by QUIC connection ID; the words are in the order of enum quic_format. */
+extern const char *const document_quic_words[];
+json_t *document_quic_lb_json(const struct quic_settings *quic);
+enum { QUIC_ID_TEXT = 2 * QUIC_SERVER_ID + 1 };
+char *document_quic_id_format(const struct quic_server_id *id, char text[static QUIC_ID_TEXT]);
+/* Do the server IDs of its real servers fit? -EINVAL with the field `servers`, -ENOMEM. */
+int document_check_quic(const struct model_service *service, struct error *error);
 /* "established"; NULL for a state that has no timeout. */
 const char *document_timeout_name(enum session_state state);
 

@@ -412,6 +412,7 @@ const struct field document_server_fields[] = {
 	{"upper_threshold", decode_later, .more = "limiting connections of a real server"},
 	{"lower_threshold", decode_later, .more = "limiting connections of a real server"},
 	{"vni", document_decode_server_vni},
+	{"quic_id", document_decode_quic_id},
 	{"host", decode_finding},
 	{"tunnel", decode_tunnel},
 	{"check", document_decode_server_check},
@@ -638,7 +639,8 @@ static const struct field service_fields[] = {
 	{"proxy_protocol", decode_later},
 	{"client_address", decode_word, FIELD_OF(struct model_service, client_address),
 	 .more = document_client_address_words},
-	{"quic", decode_later, .more = "routing by QUIC connection ID"},
+	{"quic", document_decode_quic},
+	{"quic_lb", document_decode_quic_lb},
 	{"hash_target", decode_word, FIELD_OF(struct model_service, hash_target),
 	 .more = document_hash_targets},
 	{"expire_quiescent", decode_boolean, FIELD_OF(struct model_service, expire_quiescent)},
@@ -695,6 +697,8 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 		status = document_judge_match(d, json, service);
 	if (status == 0)
 		status = document_judge_vni(d, service);
+	if (status == 0)
+		status = document_judge_quic(d, service);
 	if (status < 0)
 		return status;
 	if (service->hysteresis >= service->quorum) {

@@ -61,6 +61,14 @@ int document_decode_netmask(struct decode *d, const json_t *value, const struct 
 int document_judge_key(struct decode *d, const json_t *json, const struct model_service *service);
 /* A real server without a port of its own. */
 int document_check_port(struct decode *d, const struct model_server *server);
+/* `quic` and `quic_lb` of a service, `quic_id` of a real server; see document_quic.c. */
+int document_decode_quic(struct decode *d, const json_t *value, const struct field *field,
+			 void *target);
+int document_decode_quic_lb(struct decode *d, const json_t *value, const struct field *field,
+			    void *target);
+int document_decode_quic_id(struct decode *d, const json_t *value, const struct field *field,
+			    void *target);
+int document_judge_quic(struct decode *d, const struct model_service *service);
 /*
  * The field `vni` of a service or of a real server, and what does not go with it; see document_vni.c.
  */

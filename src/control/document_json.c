@@ -114,7 +114,7 @@ static json_t *host_json(const struct model_server *server)
 
 json_t *document_server_json(const struct model_server *server, bool marks)
 {
-	char text[ADDR_TEXT], reference[BFD_REFERENCE];
+	char text[ADDR_TEXT], reference[BFD_REFERENCE], quic_id[QUIC_ID_TEXT];
 	json_t *object = json_pack("{s:s, s:i, s:I}", "address", addr_format(&server->addr, text),
 				   "port", server->port, "weight", (json_int_t)server->weight);
 
@@ -124,6 +124,10 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 		json_object_set_new(object, "tunnel", tunnel_json(&server->tunnel));
 	if (server->vni)
 		json_object_set_new(object, "vni", json_integer(server->vni));
+	if (server->quic_id.length)
+		json_object_set_new(
+			object, "quic_id",
+			json_string(document_quic_id_format(&server->quic_id, quic_id)));
 	if (server->vni && marks)
 		json_object_set_new(object, "host", host_json(server));
 	if (server->check == &check_none)
@@ -189,6 +193,11 @@ static void sessions_add(json_t *object, const struct model_service *service)
 	if (service->hash_target != HASH_SOURCE)
 		json_object_set_new(object, "hash_target",
 				    json_string(document_hash_targets[service->hash_target]));
+	if (service->quic.format != QUIC_NONE)
+		json_object_set_new(object, "quic",
+				    json_string(document_quic_words[service->quic.format]));
+	if (service->quic.format == QUIC_LB)
+		json_object_set_new(object, "quic_lb", document_quic_lb_json(&service->quic));
 	if (service->removed_servers != REMOVED_KEEP)
 		json_object_set_new(object, "removed_servers",
 				    json_string(document_removed_words[service->removed_servers]));

@@ -125,7 +125,8 @@ static bool service_differs(const struct model_service *a, const struct model_se
 	       a->hysteresis != b->hysteresis || strcmp(a->scheduler, b->scheduler) != 0 ||
 	       a->scheduler_flags != b->scheduler_flags || a->hash_target != b->hash_target ||
 	       a->removed_servers != b->removed_servers || a->one_packet != b->one_packet ||
-	       a->persistent != b->persistent || a->persistent_bits != b->persistent_bits ||
+	       memcmp(&a->quic, &b->quic, sizeof(a->quic)) != 0 || a->persistent != b->persistent ||
+	       a->persistent_bits != b->persistent_bits ||
 	       a->expire_quiescent != b->expire_quiescent ||
 	       a->symmetric_return != b->symmetric_return ||
 	       a->client_address != b->client_address || strcmp(a->mode, b->mode) != 0 ||
@@ -139,7 +140,8 @@ static bool server_differs(const struct model_server *a, const struct model_serv
 	return a->weight != b->weight || a->check != b->check || a->drain != b->drain ||
 	       a->drain_until != b->drain_until || strcmp(a->mode, b->mode) != 0 ||
 	       a->vni != b->vni || memcmp(&a->bfd, &b->bfd, sizeof(a->bfd)) != 0 ||
-	       memcmp(&a->tunnel, &b->tunnel, sizeof(a->tunnel)) != 0;
+	       memcmp(&a->tunnel, &b->tunnel, sizeof(a->tunnel)) != 0 ||
+	       memcmp(&a->quic_id, &b->quic_id, sizeof(a->quic_id)) != 0;
 }
 
 uint32_t model_server_weight(const struct model_server *server)

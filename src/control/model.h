@@ -46,6 +46,7 @@ struct model_server {
 	char mode[MODEL_WORD];	       // over the service's; "": as that
 	struct tunnel_settings tunnel; // of mode tunnel; all zero: ipip
 	struct bfd_name bfd;	       // the session that it follows; no peer: none
+	struct quic_server_id quic_id; // length 0: by its address
 	uint32_t vni;		       // it is a VM of this VNI, 0: of the underlay
 };
 
@@ -72,6 +73,7 @@ struct model_service {
 	uint8_t scheduler_flags; // enum scheduler_flag
 	uint8_t hash_target;	 // enum hash_target
 	uint8_t removed_servers; // enum removed_action
+	struct quic_settings quic;
 	uint8_t persistent_bits; // prefix length of its clients' networks; 0: whole addresses
 	bool one_packet, expire_quiescent, symmetric_return;
 	uint8_t client_address; // enum client_address

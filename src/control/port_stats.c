@@ -56,6 +56,12 @@ const struct worker_counter worker_counters[] = {
 		"segments to real servers in which the client's address had no room"),
 	COUNTER(half_open_evicted, false,
 		"half-open sessions that were ended to make room for new connections"),
+	COUNTER(quic_routed, false,
+		"new sessions whose real server was named by their QUIC connection ID"),
+	COUNTER(quic_unknown, false,
+		"new sessions of QUIC packets with a short header whose connection ID named none "
+		"of "
+		"the real servers"),
 	COUNTER(gone_ended, false,
 		"sessions that were ended because their real server was removed or its drain over"),
 	COUNTER(lent, false,

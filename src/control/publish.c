@@ -32,8 +32,9 @@
  */
 static struct {
 	struct service_server *servers; // room for one service's
-	const char **modes;		// of those servers
-	unsigned int server_room, mode_room;
+	const char **modes;		// of those servers, and
+	const struct quic_server_id **quic_ids;
+	unsigned int server_room, mode_room, quic_id_room;
 	struct service_local *locals;
 	unsigned int local_room;
 } publish;
@@ -130,6 +131,8 @@ static int service_prepare(const struct model_service *before, struct model_serv
 	after->timeout_set = -1;
 	after->number = 0;
 	status = mode_check_service(before, after, error);
+	if (status == 0)
+		status = document_check_quic(after, error);
 	if (status < 0)
 		return error_in_service(after, error);
 	after->number = before ? before->number : service_number_take();
@@ -322,6 +325,7 @@ static int service_show(const struct model_service *service, const struct model_
 	const struct model_local *locals = own ? service->locals : pool;
 	unsigned int local_count = own ? service->local_count : pool_count;
 	void *servers = publish.servers, *local_room = publish.locals, *modes = publish.modes;
+	void *quic_ids = publish.quic_ids;
 	unsigned int server_count = 0, usable = 0;
 	struct service_spec spec;
 	int status;
@@ -332,11 +336,15 @@ static int service_show(const struct model_service *service, const struct model_
 		status = room_make(&local_room, &publish.local_room, local_count,
 				   sizeof(*publish.locals));
 	if (status == 0)
+		status = room_make(&quic_ids, &publish.quic_id_room, service->server_count,
+				   sizeof(*publish.quic_ids));
+	if (status == 0)
 		status = room_make(&modes, &publish.mode_room, service->server_count,
 				   sizeof(*publish.modes));
 	publish.servers = servers;
 	publish.locals = local_room;
 	publish.modes = modes;
+	publish.quic_ids = quic_ids;
 	if (status < 0)
 		return error_set(error, -ENOMEM, "", "out of memory");
 	for (unsigned int i = 0; i < service->server_count; i++) {
@@ -346,6 +354,7 @@ static int service_show(const struct model_service *service, const struct model_
 		// Its number stays in use, so that its sessions go on as those of one that is down.
 		if (model_server_is_removed(service, server))
 			continue;
+		publish.quic_ids[server_count] = &server->quic_id;
 		publish.modes[server_count] = server_mode(service, server, locals, local_count);
 		publish.servers[server_count++] = (struct service_server){
 			.server = server->number,
@@ -371,6 +380,8 @@ static int service_show(const struct model_service *service, const struct model_
 		.unknown_tcp = service->unknown_tcp,
 		.mss = service->mss,
 		.hash_target = service->hash_target,
+		.quic = service->quic,
+		.quic_ids = publish.quic_ids,
 		.one_packet = service->one_packet,
 		.symmetric_return = service->symmetric_return,
 		.client_address = service->client_address,
@@ -567,6 +578,7 @@ void publish_stop(void)
 {
 	free(publish.servers);
 	free(publish.modes);
+	free(publish.quic_ids);
 	free(publish.locals);
 	memset(&publish, 0, sizeof(publish));
 }

@@ -17,6 +17,7 @@
 #include "balance/classify.h"
 #include "balance/matches.h"
 #include "balance/mode.h"
+#include "balance/quic.h"
 #include "balance/server.h"
 #include "base/csum.h"
 #include "net/nexthop.h"
@@ -219,7 +220,8 @@ static void tags_begin(struct worker *w, const struct pkt *p, struct session *s)
 }
 
 /*
- * The real server of a first packet, 0: there is none. Of a persistent service the home of the
+ * The real server of a first packet, 0: there is none. One that its QUIC connection ID names has the
+ * connection already, which has only changed its client's address. Of a persistent service the home of the
  * client's template chooses (balance/persistence.c); then the packet may have to go there and come
  * back, and `*handed` says that it is on its way.
  */
@@ -232,6 +234,14 @@ static uint32_t server_choose(struct worker *w, struct batch *b, unsigned int at
 	unsigned int home;
 
 	*handed = false;
+	if (unlikely(service->quic) && chooser == service) {
+		server = quic_route(service->quic, p);
+		if (server != 0) {
+			w->stats.quic_routed++;
+			return server;
+		}
+		w->stats.quic_unknown += quic_is_short(p);
+	}
 	if (likely(!service->persistent || chooser != service))
 		return service->server_count ? chooser->scheduler->choose(&w->balancer, chooser, p)
 					     : 0;

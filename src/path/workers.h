@@ -75,6 +75,8 @@ struct worker_stats {
 	uint64_t repaired_checksums; // frames that had only the pseudo-header sum
 	uint64_t sessions, sessions_wide, half_open;
 	uint64_t half_open_evicted; // made room for others
+	uint64_t quic_routed;	    // new sessions whose server a connection ID named
+	uint64_t quic_unknown;	    // ... and those of a short header whose ID named none
 	uint64_t gone_ended;	    // because their server was gone
 	uint64_t lent;		    // connections that other workers took, for want of a local port
 	uint64_t session_capacity, session_wide_capacity;

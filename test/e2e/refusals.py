@@ -167,7 +167,7 @@ IPVSADM = rows(
     # what is not available yet
     (f"-a -t {VIP} -r 192.168.100.4 -b -x 100", 2, "limiting connections is not available yet"),
     (f"-A -t {NEW} -j enable", 2, "the SYN proxy is not available yet"),
-    (f"-A -t {NEW} --quic", 2, "is not available yet"),
+    (f"-A -t {NEW} --quic", 1, "quic is only for UDP"),
     (f"-A -t {NEW} --proxy-protocol v2", 2, "the PROXY protocol is not available yet"),
     (f"-A -t {NEW} --dest-check 1,1,3s,5-3600s", 2, "is not available yet"),
     (f"-A -t {NEW} --dest-check tcp --dest-check disable", 2, "is not available yet"),
@@ -303,7 +303,6 @@ KEEPALIVED = [
     keepalived(in_service("lb_algo nonsense"), "file:2: error: lb_algo: \"nonsense\" is no scheduler"),
     keepalived(in_service("protocol DCCP"), "file:2: error: protocol DCCP: there is TCP, UDP and SCTP"),
     keepalived(in_service("proxy_protocol v2"), "file:2: error: proxy_protocol: the PROXY protocol"),
-    keepalived(in_service("quic"), "file:2: error: quic"),
     keepalived(in_service("daddr_group_name deny"), "file:2: error: daddr_group_name: an access list"),
     keepalived(in_service("limit_proportion 50"), "file:2: error: limit_proportion: limiting a service"),
     keepalived(in_service("establish_timeout soon"), "file:2: error: establish_timeout soon: it takes a number"),

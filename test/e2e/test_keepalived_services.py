@@ -7,7 +7,7 @@ import pytest
 
 from keepalived_lab import Keepalived
 from lab import CLIENT, LIP, VIP, TwoArm, server_address, wait_for
-from test_services import quic
+from test_services import dpvs_id, quic
 
 NEIGHBOUR = "10.0.0.21"  # of the client's network
 CHECK = "TCP_CHECK {\nconnect_timeout 1\n}"
@@ -25,7 +25,8 @@ def file(persistent=True):
     words = "persistence_timeout 300\npersistence_granularity 255.255.255.0" if persistent else ""
     return (f"local_address_group lips {{\n{LIP} dpdk1\n}}\n" +
             virtual(f"{VIP} 80", "TCP", "rr", 80, words, CHECK) + virtual(f"{VIP} 5353", "UDP", "rr", 5353, "ops") +
-            virtual(f"{VIP} 443", "UDP", "conhash", 5353, "hash_target qid") + virtual("fwmark 7", "TCP", "rr", 80))
+            virtual(f"{VIP} 443", "UDP", "conhash", 5353, "hash_target qid") + virtual(f"{VIP} 4433", "UDP", "rr", 5353, "quic") +
+            virtual("fwmark 7", "TCP", "rr", 80))
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,8 @@ def lab(make_lab):
     lab.address(lab.client, "eth0", f"{NEIGHBOUR}/24")
     lab.w = lab.balancer.w = lab.weir(services=[], local_addresses=[]).start()
     lab.keepalived = Keepalived(lab, lab.balancer).start(file())
-    wait_for(lambda: sorted(len(s["servers"]) for s in lab.w.get("/v1/services")["services"]) == [2] * 4, 20, 0.1,
-             what="four services with two servers each")
+    wait_for(lambda: sorted(len(s["servers"]) for s in lab.w.get("/v1/services")["services"]) == [2] * 5, 20, 0.1,
+             what="five services with two servers each")
     yield lab
     lab.keepalived.stop()
 
@@ -73,6 +74,24 @@ def test_connection_id(lab):
 
                 assert chosen.setdefault(number, wait_for(answer, what="an answer")) == wait_for(answer, what="an answer")
     assert set(chosen.values()) == {b"s1", b"s2"}
+
+
+def test_quic_routing(lab):
+    """DPVS's `quic`: the connection ID has the address of the real server."""
+    assert lab.w.get(f"/v1/services/udp/{VIP}/4433")["quic"] == "dpvs"
+    for n in (1, 2):
+        for _ in range(4):
+            with lab.client.socket(kind=socket.SOCK_DGRAM, timeout=1.0) as sock:
+                sock.connect((VIP, 4433))
+
+                def answer():
+                    sock.send(b"\x40" + dpvs_id(server_address(n)))
+                    try:
+                        return sock.recv(4096).split()[0].decode()
+                    except TimeoutError:
+                        return None
+
+                assert wait_for(answer, what="an answer") == f"s{n}"
 
 
 def test_mark(lab):

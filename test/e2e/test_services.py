@@ -326,12 +326,79 @@ def test_quic_id(lab, service):
     assert set(chosen.values()) == {b"s1", b"s2"}
 
 
+def quic_server(lab, packet):
+    """The real server of this datagram, which comes from a port of its own."""
+    with lab.client.socket(kind=socket.SOCK_DGRAM, timeout=1.0) as sock:
+        for _ in range(3):
+            sock.sendto(packet, (VIP2, 5353))
+            try:
+                return sock.recv(4096).split()[0].decode()
+            except TimeoutError:
+                continue
+    raise AssertionError(f"no answer to {packet.hex()}")
+
+
+def dpvs_id(address, port=None):
+    """A connection ID as DPVS documents it: two bytes of the address, the port when there is one."""
+    plain = socket.inet_aton(address)[2:] + (port.to_bytes(2, "big") if port else b"")
+    first = f"2a{3 if port else 2:x}"  # any octet; two bytes, less 1, and whether a port follows
+    return bytes.fromhex(first + plain.hex() + "f") + os.urandom(6)
+
+
+def test_quic_routing(lab, service):
+    """A client that moves keeps its server by the connection ID that this one has issued, in both layouts."""
+    path = service(f"udp/{VIP2}/5353", port=5353, quic="dpvs")
+    for n in (1, 2):
+        for packet in (b"\x40" + dpvs_id(server_address(n)), b"\x40" + dpvs_id(server_address(n), 5353),
+                       b"\xc0\0\0\0\1\x0b" + dpvs_id(server_address(n)) + bytes(20)):
+            assert [quic_server(lab, packet) for _ in range(4)] == [f"s{n}"] * 4, packet.hex()
+    # New connections are scheduled in turns, also by IDs that name nobody.
+    initial = b"\xc3\0\0\0\1\x08" + os.urandom(8) + bytes(1200)
+    assert {quic_server(lab, initial) for _ in range(8)} == {"s1", "s2"}
+    assert {quic_server(lab, b"\x40" + dpvs_id("192.168.0.77")) for _ in range(8)} == {"s1", "s2"}
+    # A server that gets nothing new keeps what it has.
+    lab.w.patch(f"{path}/servers/{server_address(1)}/5353", {"weight": 0})
+    assert quic_server(lab, b"\x40" + dpvs_id(server_address(1))) == "s1"
+    assert {quic_server(lab, initial) for _ in range(4)} == {"s2"}
+
+    service(f"udp/{VIP2}/5353", quic="quic-lb", quic_lb={"0": 4, "1": 2}, servers=[
+        {"address": server_address(1), "port": 5353},
+        {"address": server_address(2), "port": 5353, "quic_id": "beef"}])
+    by_address = b"\x40\x0c" + socket.inet_aton(server_address(1)) + os.urandom(8)
+    given = b"\x40\x2a\xbe\xef" + os.urandom(8)
+    assert [quic_server(lab, by_address) for _ in range(4)] == ["s1"] * 4
+    assert [quic_server(lab, given) for _ in range(4)] == ["s2"] * 4
+    counts = dict(re.findall(r"^weir_worker_(quic_\w+?)(?:_total)?{[^}]*} (\d+)$", lab.w.get("/metrics"), re.M))
+    assert int(counts["quic_routed"]) + int(counts["quic_unknown"]) > 0, counts
+
+
+def test_quic_refused(lab, service):
+    for fields, wrong in (
+            ({"quic": "ietf"}, "quic.*dpvs"),
+            ({"quic": "quic-lb"}, "quic_lb.*is missing"),
+            ({"quic": "dpvs", "quic_lb": {"0": 4}}, "quic_lb.*is only for a service with quic: quic-lb"),
+            ({"quic": "quic-lb", "quic_lb": {"7": 4}}, "quic_lb"),
+            ({"quic": "quic-lb", "quic_lb": {"0": 16}}, "quic_lb.0.*15"),
+            ({"servers": [{"address": server_address(1), "port": 53, "quic_id": "ab"}]}, "only for a service with quic"),
+            ({"quic": "quic-lb", "quic_lb": {"0": 4}, "servers": [
+                {"address": server_address(1), "port": 53, "quic_id": "ab"}]}, "quic_id has 1 bytes"),
+            ({"quic": "quic-lb", "quic_lb": {"0": 1}, "servers": [
+                {"address": server_address(n), "port": 53, "quic_id": "ab"} for n in (1, 2)]}, "the same quic_id"),
+            ({"quic": "quic-lb", "quic_lb": {"0": 1}, "servers": [
+                {"address": server_address(1), "port": 53, "quic_id": "abc"}]}, "quic_id.*two hexadecimal digits")):
+        with pytest.raises(Refused, match=wrong):
+            service(f"udp/{VIP2}/53", port=53, **fields)
+    with pytest.raises(Refused, match="quic.*only for UDP"):
+        service(f"tcp/{VIP2}/80", quic="dpvs")
+
+
 IPVSADM = f"""\
 -A -t {VIP2}:80 -s rr -p 300 -M 255.255.255.0
 -A -t {VIP2}:0 -s wrr -p 360
 -A -u {VIP2}:5353 -s rr -o
 -A -f 7 -s wlc
 -A -u {VIP2}:443 -s conhash --hash-target qid
+-A -u {VIP2}:4433 -s rr --quic
 -a -t {VIP2}:80 -r {server_address(1)}:80 -b
 -a -t {VIP2}:0 -r {server_address(1)}:0 -b
 -a -f 7 -r {server_address(2)}:0 -b
@@ -375,8 +442,10 @@ def test_tools(tool):
 
     shown, templates = restored(tool, dpvs, IPVSADM)
     assert "persistent 300 mask 255.255.255.0" in shown and "FWM  7" in shown and " ops" in shown and " qid" in shown
+    assert re.search(rf"UDP +{VIP2}:4433 +rr .*quic", shown), shown
     assert "10.0.0.0:0" in templates and f"{server_address(1)}:80" in templates
-    rules = IPVSADM.replace(" -b", " -m").replace(f"-A -u {VIP2}:443 -s conhash --hash-target qid\n", "")
+    rules = IPVSADM.replace(" -b", " -m")
+    rules = re.sub(r".*(--hash-target|--quic).*\n", "", rules)
     shown, templates = restored(tool, stock, rules)
     assert "persistent 300 mask 255.255.255.0" in shown and "FWM  7" in shown and " ops" in shown
     assert re.search(rf"TCP .* NONE +10.0.0.0:0 +{VIP2}:80 +{server_address(1)}:80", templates), templates

@@ -85,6 +85,8 @@ struct lab_service {
 	uint8_t persistent_bits;	 // 0: all
 	bool one_packet, symmetric, qid, toa;
 	enum removed_action removed;
+	struct quic_settings quic;
+	const char *quic_ids[LAB_LIST]; // of the servers; NULL: none was given
 };
 
 /* For cmocka: around the group, and around each test. */

@@ -143,6 +143,19 @@ static unsigned int locals_fill(const struct lab_service *spec, bool ipv6,
 	return count;
 }
 
+static void quic_ids_fill(const struct lab_service *spec, struct quic_server_id ids[LAB_LIST],
+			  const struct quic_server_id *places[LAB_LIST])
+{
+	memset(ids, 0, LAB_LIST * sizeof(*ids));
+	for (unsigned int i = 0; i < LAB_LIST; i++) {
+		places[i] = &ids[i];
+		if (spec->quic_ids[i]) {
+			ids[i].length = strlen(spec->quic_ids[i]);
+			memcpy(ids[i].bytes, spec->quic_ids[i], ids[i].length);
+		}
+	}
+}
+
 uint32_t lab_service(const struct lab_service *spec)
 {
 	struct service_key key = spec_key(spec);
@@ -151,6 +164,8 @@ uint32_t lab_service(const struct lab_service *spec)
 	struct service_server servers[LAB_LIST];
 	char endpoint[LAB_LIST][ENDPOINT_TEXT];
 	struct service_local locals[LAB_LIST];
+	const struct quic_server_id *quic_places[LAB_LIST];
+	struct quic_server_id quic_ids[LAB_LIST];
 	struct error error = {0};
 	struct service_spec published;
 	struct match match;
@@ -171,6 +186,7 @@ uint32_t lab_service(const struct lab_service *spec)
 					: spec->weights[count] ? spec->weights[count]
 							       : 1;
 	}
+	quic_ids_fill(spec, quic_ids, quic_places);
 	published = (struct service_spec){
 		.key = key,
 		.number = services[place].number,
@@ -182,6 +198,8 @@ uint32_t lab_service(const struct lab_service *spec)
 						    : UNKNOWN_RESET,
 		.mss = spec->mss,
 		.hash_target = spec->qid ? HASH_QUIC : HASH_SOURCE,
+		.quic = spec->quic,
+		.quic_ids = quic_places,
 		.one_packet = spec->one_packet,
 		.symmetric_return = spec->symmetric,
 		.client_address = spec->toa ? CLIENT_ADDRESS_TOA : CLIENT_ADDRESS_NONE,

@@ -137,7 +137,6 @@ static void test_later(void **state)
 {
 	static const char *const lines[] = {
 		"-At 10.0.0.1:80 -j enable",
-		"-Au 10.0.0.1:443 -s conhash --hash-target qid --quic",
 		"-At 10.0.0.1:80 --proxy-protocol V2-insecure",
 		"-At 10.0.0.1:80 --dest-check default --dest-check tcp",
 		"-At 10.0.0.1:80 --dest-check 1,3s",
