@@ -167,7 +167,7 @@ IPVSADM = rows(
     # what is not available yet
     (f"-a -t {VIP} -r 192.168.100.4 -b -x 100", 2, "limiting connections is not available yet"),
     (f"-A -t {NEW} -j enable", 2, "the SYN proxy is not available yet"),
-    (f"-A -t {NEW} --quic", 1, "quic is only for UDP"),
+    (f"-A -t {NEW} --quic", 1, "quic: is only for UDP"),
     (f"-A -t {NEW} --proxy-protocol v2", 2, "the PROXY protocol is not available yet"),
     (f"-A -t {NEW} --dest-check 1,1,3s,5-3600s", 2, "is not available yet"),
     (f"-A -t {NEW} --dest-check tcp --dest-check disable", 2, "is not available yet"),
@@ -263,6 +263,8 @@ WEIRCTL = rows(
     ("service add tcp 10.0.0.100:8000 --persistent 60 --netmask 33", 1, "netmask: 33 is out of range"),
     ("service add tcp 10.0.0.100:8000 --persistent 2678401", 1, "persistent: 2678401 is out of range"),
     ("service add udp 10.0.0.100:8000 --hash-target qid", 1, "hash_target: qid is only for the scheduler conhash"),
+    ("service add udp 10.0.0.100:8000 --quic quic-lb", 1, "quic_lb: is missing"),
+    ("service add udp 10.0.0.100:8000 --quic quic-lb --quic-lb 7=4", 1, "quic_lb"),
     ("service add tcp 10.0.0.100:8000 --client-address nonsense", 1, "is none of: toa, none"),
     ("service add tcp 10.0.0.100:8000 --removed-servers nonsense", 1, "is none of: keep, reset, reschedule"),
     (f"server add tcp {VIP} 192.168.100.4:0", 1, "port: is missing, or 0"),
