@@ -203,6 +203,11 @@ static json_t *server_body(const struct rule *rule)
 		json_object_set_new(body, "tunnel", tunnel_body(rule));
 	if (rule_has(rule, SLOT_WEIGHT) || rule->command->id == RULE_ADD_SERVER)
 		json_object_set_new(body, "weight", json_integer(rule->weight));
+	// As with the weight, the tool of DPVS sends 0 for what is not given; here it stays.
+	if (rule_has(rule, SLOT_UPPER))
+		json_object_set_new(body, "upper_threshold", json_integer(rule->upper));
+	if (rule_has(rule, SLOT_LOWER))
+		json_object_set_new(body, "lower_threshold", json_integer(rule->lower));
 	return body;
 }
 

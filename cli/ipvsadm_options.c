@@ -151,10 +151,10 @@ const struct rule_option rule_options[] = {
 	 .help = "SNAT: the real server is a WAN address (-H)"},
 	{SLOT_WEIGHT, "weight", 'w', "NUMBER", SERVER_CHANGES, take_weight,
 	 "is no weight, 0 to 65535", .help = "weight (1); 0 drains"},
-	{SLOT_UPPER, "u-threshold", 'x', "NUMBER", SERVER_CHANGES, take_threshold, threshold_right,
-	 "limiting connections", "0", .help = "no new connections above"},
-	{SLOT_LOWER, "l-threshold", 'y', "NUMBER", SERVER_CHANGES, take_threshold, threshold_right,
-	 "limiting connections", "0", .help = "and again below"},
+	{SLOT_UPPER, "u-threshold", 'x', "NUMBER", SERVER_CHANGES, take_upper, threshold_right,
+	 .help = "no new connections from so many on"},
+	{SLOT_LOWER, "l-threshold", 'y', "NUMBER", SERVER_CHANGES, take_lower, threshold_right,
+	 .help = "and again below so many"},
 
 	/* Local addresses and access lists */
 	{SLOT_LOCAL, "laddr", 'z', "ADDRESS", LOCAL_CHANGES, take_local, "is no address",

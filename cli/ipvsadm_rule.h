@@ -141,7 +141,7 @@ struct rule {
 	struct error why;   // what is wrong with a value, when `take` can say more than `right`
 	struct rule_endpoint service, server, local;
 	unsigned int mark; // of a service by firewall mark; 0: it is not
-	unsigned int weight, cpu, conn_timeout, tunnel_port;
+	unsigned int weight, upper, lower, cpu, conn_timeout, tunnel_port;
 	unsigned int seconds[3]; // of --set
 	uint8_t pair_protocol;
 	struct rule_endpoint pair_client, pair_vip; // --sockpair

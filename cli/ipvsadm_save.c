@@ -215,9 +215,17 @@ static void tunnel_words(FILE *out, const json_t *tunnel)
 		fputs(" --tun-remcsum", out);
 }
 
+static void number_word(FILE *out, const char *option, const json_t *number)
+{
+	if (number)
+		fprintf(out, " %s %lld", option, (long long)json_integer_value(number));
+}
+
 static void server_line(FILE *out, const json_t *service, const json_t *server)
 {
-	static const char *const said[] = {"address", "port", "weight", "mode", "tunnel"};
+	static const char *const said[] = {"address",	     "port",   "weight",
+					   "mode",	     "tunnel", "upper_threshold",
+					   "lower_threshold"};
 	const char *address = text_of(server, "address");
 	json_t *left = json_copy((json_t *)server);
 
@@ -229,6 +237,8 @@ static void server_line(FILE *out, const json_t *service, const json_t *server)
 		forward_letter(service, server),
 		(long long)json_integer_value(json_object_get(server, "weight")));
 	tunnel_words(out, json_object_get(server, "tunnel"));
+	number_word(out, "-x", json_object_get(server, "upper_threshold"));
+	number_word(out, "-y", json_object_get(server, "lower_threshold"));
 	settings_print(out, left);
 	fputc('\n', out);
 }

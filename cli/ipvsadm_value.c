@@ -258,11 +258,14 @@ int take_tunnel_port(struct rule *rule, const char *text)
 	return value_number(text, 1, 65535, &rule->tunnel_port);
 }
 
-int take_threshold(struct rule *rule, const char *text)
+int take_upper(struct rule *rule, const char *text)
 {
-	unsigned int threshold;
+	return value_number(text, 0, INT32_MAX, &rule->upper);
+}
 
-	return value_number(text, 0, INT32_MAX, &threshold);
+int take_lower(struct rule *rule, const char *text)
+{
+	return value_number(text, 0, INT32_MAX, &rule->lower);
 }
 
 int take_switch(struct rule *rule, const char *text)

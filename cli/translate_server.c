@@ -58,8 +58,6 @@ static const struct refused {
 	{"bps", "limiting a service", NULL},
 	{"limit_proportion", "limiting a service", "100"},
 	{"persistence_engine", "persistence", NULL},
-	{"uthreshold", "limiting the connections of a real server", NULL},
-	{"lthreshold", "limiting the connections of a real server", NULL},
 };
 
 bool word_among(const char *list, const char *word)

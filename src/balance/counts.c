@@ -46,6 +46,11 @@ unsigned int counts_workers(void)
 	return worker_count;
 }
 
+void counts_use(unsigned int workers)
+{
+	worker_count = workers;
+}
+
 struct server_count *counts_servers(unsigned int worker)
 {
 	return server_memory[worker].base;

@@ -16,6 +16,8 @@ struct server_count {
 	uint64_t connections; // ever made
 	uint64_t packets[2];  // by direction; as of the last fold
 	uint64_t bytes[2];
+	uint32_t lease;	  // control writes: one more than it may have here (overload.h), 0: any
+	uint32_t stopped; // the lease that was found used up, else 0
 } __attribute__((aligned(64)));
 
 struct service_count {
@@ -29,5 +31,6 @@ struct service_count {
 int counts_start(unsigned int workers);
 void counts_stop(void);
 unsigned int counts_workers(void);
-struct server_count *counts_servers(unsigned int worker);   // by server number
+void counts_use(unsigned int workers);			  // tests: of those started, as many as run
+struct server_count *counts_servers(unsigned int worker); // by server number
 struct service_count *counts_services(unsigned int worker); // by service number

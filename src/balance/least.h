@@ -2,6 +2,7 @@
 #pragma once
 
 #include "balance/balancer.h"
+#include "balance/overload.h"
 #include "balance/service_data.h"
 
 /*
@@ -17,6 +18,13 @@ static inline uint64_t least_load(const struct balancer *b, uint32_t server)
 
 	return (uint64_t)c->active * ACTIVE_WEIGHS + c->inactive +
 	       __atomic_load_n(&c->elsewhere, __ATOMIC_RELAXED);
+}
+
+/* Is it out of the question, because it is full? */
+static inline bool least_passes_over(const struct balancer *b, const struct service *service,
+				     uint32_t server)
+{
+	return unlikely(service->thresholds) && overload_refuses(b, server);
 }
 
 /*
@@ -36,14 +44,17 @@ static inline uint32_t least_choose(struct balancer *b, const struct service *se
 	at = state->position;
 	best = &servers[at];
 	best_load = least_load(b, best->server) + more;
+	if (least_passes_over(b, service, best->server))
+		best_load = UINT64_MAX >> 17; // more than any, even times a weight
 	for (uint32_t i = 1; i < service->server_count; i++) {
 		uint64_t load;
 
 		if (++at == service->server_count)
 			at = 0;
 		load = least_load(b, servers[at].server) + more;
-		if (weighted ? load * best->weight < best_load * servers[at].weight
-			     : load < best_load) {
+		if ((weighted ? load * best->weight < best_load * servers[at].weight
+			      : load < best_load) &&
+		    !least_passes_over(b, service, servers[at].server)) {
 			best = &servers[at];
 			best_load = load;
 		}

@@ -14,8 +14,8 @@
  * the others.
  *
  * A template is as good as its server: one that was removed or is down is replaced at the next
- * connection; one of weight 0 goes on for the clients that it has (as with LVS), unless the service
- * says expire_quiescent. Control writes that down in the server (server.sticky). Server numbers are
+ * connection, and so is one that is overloaded (balance/overload.h); one of weight 0 goes on for
+ * the clients that it has (as with LVS), unless the service says expire_quiescent. Control writes that down in the server (server.sticky). Server numbers are
  * used again; a generation tells the old from the new.
  *
  * When there is no room for another template the server follows from the network's hash alone,
@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "balance/balancer.h"
+#include "balance/overload.h"
 #include "balance/server.h"
 #include "balance/service_data.h"
 #include "base/hash.h"
@@ -203,14 +204,17 @@ uint32_t persistence_choose(struct balancer *b, const struct service *service, c
 	uint32_t server;
 
 	if (t && !template_is_over(persistence, t) && template_is_current(t) &&
-	    server_table[t->server].sticky) {
+	    server_table[t->server].sticky &&
+	    !(unlikely(service->thresholds) && overload_refuses(b, t->server))) {
 		t->last = persistence->now;
 		t->seconds = service->persistent;
 		return t->server;
 	}
 	if (service->server_count == 0)
 		return 0;
-	server = service->scheduler->choose(b, service, p);
+	server = scheduler_choose(b, service, p);
+	if (server == 0)
+		return 0; // all are overloaded
 	if (t)
 		template_count(persistence, t, -1);
 	else

@@ -6,7 +6,8 @@
 static uint32_t nq_choose(struct balancer *b, const struct service *service, const struct pkt *p)
 {
 	for (uint32_t i = 0; i < service->server_count; i++)
-		if (least_load(b, service->servers[i].server) == 0)
+		if (least_load(b, service->servers[i].server) == 0 &&
+		    !least_passes_over(b, service, service->servers[i].server))
 			return service->servers[i].server;
 	return least_choose(b, service, ACTIVE_WEIGHS, true);
 }

@@ -17,6 +17,10 @@ static uint32_t p2c_choose(struct balancer *b, const struct service *service, co
 	uint64_t load_one = least_load(b, one->server) + more;
 	uint64_t load_two = least_load(b, two->server) + more;
 
+	if (least_passes_over(b, service, one->server))
+		return two->server;
+	if (least_passes_over(b, service, two->server))
+		return one->server;
 	return load_two * one->weight < load_one * two->weight ? two->server : one->server;
 }
 

@@ -13,4 +13,4 @@ static uint32_t rr_choose(struct balancer *b, const struct service *service, con
 	return service->servers[state->position].server;
 }
 
-const struct scheduler scheduler_rr = {.name = "rr", .choose = rr_choose};
+const struct scheduler scheduler_rr = {.name = "rr", .choose = rr_choose, .by_turns = true};

@@ -27,4 +27,4 @@ static uint32_t wrr_choose(struct balancer *b, const struct service *service, co
 	return servers[state->position++].server;
 }
 
-const struct scheduler scheduler_wrr = {.name = "wrr", .choose = wrr_choose};
+const struct scheduler scheduler_wrr = {.name = "wrr", .choose = wrr_choose, .by_turns = true};

@@ -1,16 +1,51 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What schedulers have in common that choose by address. */
+/* What schedulers have in common: passing over servers that are full, and choosing by address. */
 #include "balance/scheduler.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/overload.h"
 #include "balance/quic.h"
 #include "balance/server.h"
 #include "balance/service_data.h"
 #include "base/hash.h"
+
+/*
+ * The server that was chosen is overloaded. Taking turns goes on for two rounds, in which even a
+ * light server has its turn when the weights are alike; after that, as for a hash, the list is
+ * walked once.
+ */
+static uint32_t scheduler_choose_other(struct balancer *b, const struct service *service,
+				       const struct pkt *p)
+{
+	uint32_t turns = service->scheduler->by_turns ? 2 * service->server_count : 0, at, server;
+
+	for (uint32_t i = 0; i < turns; i++) {
+		server = service->scheduler->choose(b, service, p);
+		if (!overload_refuses(b, server))
+			return server;
+	}
+	at = scheduler_hash_source(service, p) % service->server_count;
+	for (uint32_t i = 0; i < service->server_count; i++) {
+		server = service->servers[at].server;
+		if (!overload_refuses(b, server))
+			return server;
+		at = at + 1 < service->server_count ? at + 1 : 0;
+	}
+	return 0;
+}
+
+uint32_t scheduler_choose(struct balancer *b, const struct service *service, const struct pkt *p)
+{
+	uint32_t server = service->scheduler->choose(b, service, p);
+
+	if (likely(!service->thresholds) || !overload_refuses(b, server))
+		return server;
+	return scheduler_choose_other(b, service, p);
+}
 
 uint64_t scheduler_hash_source(const struct service *service, const struct pkt *p)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "io/batch.h"
@@ -18,12 +19,20 @@ struct scheduler {
 	 * is no usable server.
 	 */
 	uint32_t (*choose)(struct balancer *b, const struct service *service, const struct pkt *p);
+	/* Does choosing again for the same packet give another server? */
+	bool by_turns;
 	/*
 	 * Control: what choosing needs beyond the list of servers, one block for free(), or NULL when
 	 * there is no memory. Not called for a service without usable servers; NULL: nothing needed.
 	 */
 	void *(*prepare)(const struct service *service);
 };
+
+/*
+ * Worker: what choose() says, but of those servers that are not overloaded (overload.h); 0 when all
+ * are. Who goes by address finds the next one that is not, from a place that the address gives.
+ */
+uint32_t scheduler_choose(struct balancer *b, const struct service *service, const struct pkt *p);
 
 const struct scheduler *scheduler_find(const char *name); // NULL when there is none
 

@@ -8,6 +8,7 @@
 
 #include "balance/address_set.h"
 #include "balance/counts.h"
+#include "balance/overload.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/rcu.h"
@@ -69,6 +70,7 @@ free_list:
 
 void server_stop(void)
 {
+	overload_stop();
 	source_stop();
 	template_stop();
 	memory_unmap(&path_memory);
@@ -230,6 +232,7 @@ unsigned int server_reap(void)
 		else
 			path_release(server_table[number].path);
 		template_clear(number);
+		overload_set(number, 0, 0);
 		if (server_table[number].tunnel_end)
 			address_set_remove(ADDRESS_TUNNEL, &server_table[number].addr);
 		if (server_table[number].held)

@@ -39,6 +39,8 @@ struct server {
 	uint8_t removed;	 // enum removed_action: what its service wants when it is removed
 	uint8_t gone;		 // enum removed_action: not REMOVED_KEEP: its sessions end
 	uint8_t sticky;		 // persistent clients may go on to be sent to it
+	uint32_t resume;	 // overloaded, it begins again below so many connections
+	uint32_t limited;	 // control: its place in the list of those with thresholds, 0: none
 	const struct mode *mode; // how new sessions reach it; old ones keep theirs
 };
 

@@ -17,6 +17,7 @@
 #include "balance/counts.h"
 #include "balance/matches.h"
 #include "balance/mark.h"
+#include "balance/overload.h"
 #include "balance/ranges.h"
 #include "balance/server.h"
 #include "balance/service_data.h"
@@ -195,6 +196,7 @@ static struct service *service_build(const struct service_spec *spec)
 		if (spec->servers[i].weight == 0)
 			continue;
 		servers[s->server_count++] = spec->servers[i];
+		s->thresholds |= overload_is_set(spec->servers[i].server);
 		s->weight_gcd = gcd(s->weight_gcd, spec->servers[i].weight);
 	}
 	qsort(servers, s->server_count, sizeof(*servers), heavier_first);

@@ -21,6 +21,7 @@ struct service {
 	uint8_t unknown_tcp;
 	uint8_t hash_target;
 	bool one_packet, symmetric_return;
+	bool thresholds; // some of its servers take so many connections and no more
 	uint8_t client_address;
 	uint8_t persistent_bits;
 	uint32_t persistent; // seconds, 0: not persistent

@@ -129,6 +129,17 @@ static void describe_gate(struct describe *d, const char *prefix, const struct m
 	line_add(d, &d->changed, "~ %sbfd %s -> %s", prefix, was, is);
 }
 
+static void describe_thresholds(struct describe *d, const char *prefix,
+				const struct model_server *old, const struct model_server *new)
+{
+	if (old->upper != new->upper)
+		line_add(d, &d->changed, "~ %supper_threshold %u -> %u", prefix, old->upper,
+			 new->upper);
+	if (old->lower != new->lower)
+		line_add(d, &d->changed, "~ %slower_threshold %u -> %u", prefix, old->lower,
+			 new->lower);
+}
+
 static void describe_servers(struct describe *d, const char *where, const struct model_service *was,
 			     const struct model_service *is)
 {
@@ -164,6 +175,7 @@ static void describe_servers(struct describe *d, const char *where, const struct
 				line_add(d, &d->changed, "~ %stunnel %s -> %s", prefix,
 					 tunnel_type_words[old->tunnel.type],
 					 tunnel_type_words[new->tunnel.type]);
+			describe_thresholds(d, prefix, old, new);
 			describe_gate(d, prefix, old, new);
 			describe_check(d, prefix, old->check, new->check);
 			i++;

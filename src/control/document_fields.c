@@ -409,8 +409,11 @@ const struct field document_server_fields[] = {
 	{"keepalived", decode_overridden, FIELD_OF(struct model_server, keepalived)},
 	COUNTERS_IGNORED,
 	{"inhibit", decode_later, .more = "inhibiting a real server"},
-	{"upper_threshold", decode_later, .more = "limiting connections of a real server"},
-	{"lower_threshold", decode_later, .more = "limiting connections of a real server"},
+	{"upper_threshold", decode_integer, FIELD_OF(struct model_server, upper),
+	 .maximum = INT32_MAX},
+	{"lower_threshold", decode_integer, FIELD_OF(struct model_server, lower),
+	 .maximum = INT32_MAX},
+	{"overloaded", decode_finding},
 	{"vni", document_decode_server_vni},
 	{"quic_id", document_decode_quic_id},
 	{"host", decode_finding},
@@ -442,6 +445,8 @@ int document_judge_server(struct decode *d, struct model_server *server)
 	if (server->port == 0 && one_way && service->key.port_end == 0)
 		server->port = service->key.port;
 	status = document_check_port(d, server);
+	if (status == 0)
+		status = document_check_thresholds(d, server);
 	if (status < 0)
 		return status;
 	status = mode_check_server(service, server, &inner);

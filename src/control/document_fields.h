@@ -84,6 +84,8 @@ int document_check_vni(const struct service_key *key, const struct model_server 
 /* "172.16.25.13@96", of a path or a command; without "@" the VNI is 0. */
 int document_split_vni(const char *text, char vip[static ADDR_TEXT + 2], uint32_t *vni,
 		       struct error *error);
+/* Its thresholds; see document_limits.c. */
+int document_check_thresholds(struct decode *d, const struct model_server *server);
 /* Of another family than the context's service, a real server needs a mode that can reach it. */
 int document_check_family(struct decode *d, const struct model_server *server);
 /* Does it go with its mode? Fills in the port that a mode implies. */

@@ -2,6 +2,7 @@
 #include "control/bfd_gate.h"
 #include "control/document.h"
 
+#include "balance/overload.h"
 #include "control/match_number.h"
 #include "control/server_drain.h"
 #include "control/service_key.h"
@@ -120,6 +121,12 @@ json_t *document_server_json(const struct model_server *server, bool marks)
 
 	if (*server->mode)
 		json_object_set_new(object, "mode", json_string(server->mode));
+	if (server->upper)
+		json_object_set_new(object, "upper_threshold", json_integer(server->upper));
+	if (server->lower)
+		json_object_set_new(object, "lower_threshold", json_integer(server->lower));
+	if (marks && overload_is_on(server->number))
+		json_object_set_new(object, "overloaded", json_true());
 	if (server->tunnel.type != TUNNEL_IPIP)
 		json_object_set_new(object, "tunnel", tunnel_json(&server->tunnel));
 	if (server->vni)

@@ -138,6 +138,8 @@ void ipvs_check_fill(const struct model_service *service, const struct ipvs_serv
 	if (strcmp(mode, service->mode) != 0)
 		strcpy(server->mode, mode);
 	server->weight = asked->weight;
+	server->upper = asked->upper;
+	server->lower = asked->lower;
 	if (method != IP_VS_CONN_F_TUNNEL)
 		return;
 	server->tunnel.type = asked->tunnel_type;
@@ -174,8 +176,10 @@ int ipvs_check_server(const struct model_service *service, const struct ipvs_ser
 	if (asked->weight > 65535)
 		return error_set(error, -ERANGE, "", "weight %d is out of range, 0 to 65535",
 				 (int)asked->weight);
-	if (asked->upper != 0 || asked->lower != 0)
-		return error_set(error, -EOPNOTSUPP, "",
-				 "limiting connections of a real server is not available yet");
+	if (asked->lower > asked->upper || asked->upper > INT32_MAX)
+		return error_set(error, -ERANGE, "",
+				 "thresholds: the lower one (-y, %u) must be at most the upper one "
+				 "(-x, %u), and that at most %d",
+				 asked->lower, asked->upper, INT32_MAX);
 	return 0;
 }

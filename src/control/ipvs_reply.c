@@ -200,8 +200,8 @@ void ipvs_reply_server(struct ipvs_reply *reply, const struct model_service *ser
 	mnl_attr_put_u16(message, IPVS_DEST_ATTR_PORT, htons(server->port));
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_FWD_METHOD, ipvs_reply_method(service, server));
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_WEIGHT, model_server_weight(server));
-	mnl_attr_put_u32(message, IPVS_DEST_ATTR_U_THRESH, 0);
-	mnl_attr_put_u32(message, IPVS_DEST_ATTR_L_THRESH, 0);
+	mnl_attr_put_u32(message, IPVS_DEST_ATTR_U_THRESH, server->upper);
+	mnl_attr_put_u32(message, IPVS_DEST_ATTR_L_THRESH, server->lower);
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_ACTIVE_CONNS, (uint32_t)traffic.active);
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_INACT_CONNS, (uint32_t)traffic.inactive);
 	mnl_attr_put_u32(message, IPVS_DEST_ATTR_PERSIST_CONNS,

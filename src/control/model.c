@@ -137,9 +137,10 @@ static bool service_differs(const struct model_service *a, const struct model_se
 /* Is the same server configured in another way? */
 static bool server_differs(const struct model_server *a, const struct model_server *b)
 {
-	return a->weight != b->weight || a->check != b->check || a->drain != b->drain ||
-	       a->drain_until != b->drain_until || strcmp(a->mode, b->mode) != 0 ||
-	       a->vni != b->vni || memcmp(&a->bfd, &b->bfd, sizeof(a->bfd)) != 0 ||
+	return a->weight != b->weight || a->upper != b->upper || a->lower != b->lower ||
+	       a->check != b->check || a->drain != b->drain || a->drain_until != b->drain_until ||
+	       strcmp(a->mode, b->mode) != 0 || a->vni != b->vni ||
+	       memcmp(&a->bfd, &b->bfd, sizeof(a->bfd)) != 0 ||
 	       memcmp(&a->tunnel, &b->tunnel, sizeof(a->tunnel)) != 0 ||
 	       memcmp(&a->quic_id, &b->quic_id, sizeof(a->quic_id)) != 0;
 }

@@ -40,6 +40,7 @@ struct model_server {
 	bool bfd_down;		       // so says `bfd`; found out, never configured
 	uint8_t drain;		       // enum drain; asked for by a person, never configured
 	uint64_t drain_until;	       // while it waits: by loop_now(), 0: without a deadline
+	uint32_t upper, lower;	       // thresholds of its connections; 0: none, three quarters
 	uint32_t weight;	       // as configured; workers see model_server_weight()
 	uint32_t number;	       // from server_create(); 0 until published
 	const struct check *check;     // over the service's; NULL: as that, &check_none: none

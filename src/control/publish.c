@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/overload.h"
 #include "balance/server.h"
 #include "balance/service.h"
 #include "base/log.h"
@@ -301,6 +302,8 @@ static void server_show(const struct model_service *service, const struct model_
 	server_set_sticky(server->number, !model_server_is_down(server) &&
 						  server->drain == DRAIN_NONE && !quiescent);
 	server_set_gone(server->number, sessions_action(service, server));
+	if (overload_set(server->number, server->upper, server->lower) < 0)
+		log_error("out of memory: the thresholds of a real server are not kept");
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "balance/classify.h"
 #include "balance/matches.h"
 #include "balance/mode.h"
+#include "balance/overload.h"
 #include "balance/quic.h"
 #include "balance/server.h"
 #include "base/csum.h"
@@ -147,6 +148,7 @@ static void session_begin(struct worker *w, struct batch *b, unsigned int at, st
 		rewrite_prepare(s, wide);
 	s->stamp = b->seconds;
 	session_count(w, s, 1);
+	overload_note(&w->balancer, s->server);
 	table_insert(&w->table, wide, number);
 	*session_gauge(w, wide) = w->table.pool[wide].used;
 	if ((s->flags & (SESSION_HALF_OPEN | SESSION_LOCAL)) == SESSION_HALF_OPEN)
@@ -243,8 +245,7 @@ static uint32_t server_choose(struct worker *w, struct batch *b, unsigned int at
 		w->stats.quic_unknown += quic_is_short(p);
 	}
 	if (likely(!service->persistent || chooser != service))
-		return service->server_count ? chooser->scheduler->choose(&w->balancer, chooser, p)
-					     : 0;
+		return service->server_count ? scheduler_choose(&w->balancer, chooser, p) : 0;
 	if (why & HAND_CHOSEN) {
 		server = why & HAND_ARGUMENT;
 		return persistence_is_current(service, server) ? server : 0;
@@ -317,8 +318,9 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	chosen = server_choose(w, b, at, service, chooser, &handed);
 	if (handed)
 		return;
-	if (chosen == 0) {
-		pkt_drop(p, DROP_no_server);
+	// Of a persistent service another worker has chosen, who knows only what it has itself.
+	if (chosen == 0 || (unlikely(service->thresholds) && overload_refuses(balancer, chosen))) {
+		pkt_drop(p, service->server_count ? DROP_servers_overloaded : DROP_no_server);
 		return;
 	}
 	server = &server_table[chosen];

@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 
 #include "balance/address_set.h"
+#include "balance/overload.h"
 #include "base/log.h"
 #include "io/handoff.h"
 #include "io/steer_home.h"
@@ -517,6 +518,7 @@ void workers_tick(void)
 	warn_exhausted();
 	sources_follow();
 	path_mtus_follow();
+	overload_tick();
 	if (worker_total < 2)
 		return;
 	compare_spreading();

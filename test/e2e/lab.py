@@ -20,6 +20,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -241,6 +242,11 @@ class Keep:
         return answer.split(b"\r\n\r\n", 1)[1].split()[0].decode()
 
     def close(self):
+        self.socket.close()
+
+    def abort(self):
+        """Close with a reset."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
 

@@ -165,7 +165,7 @@ IPVSADM = rows(
     (f"-a -t {VIP} -r 192.168.100.4 -i --tun-csum", 2, "--tun-csum is only for --tun-type gue and gre"),
     (f"-a -t {VIP} -r 192.168.100.4 -i --tun-type vxlan", 2, "is none of ipip, gue, gre"),
     # what is not available yet
-    (f"-a -t {VIP} -r 192.168.100.4 -b -x 100", 2, "limiting connections is not available yet"),
+    (f"-a -t {VIP} -r 192.168.100.4 -b -x 10 -y 11", 1, "must be at most the upper_threshold, which is 10"),
     (f"-A -t {NEW} -j enable", 2, "the SYN proxy is not available yet"),
     (f"-A -t {NEW} --quic", 1, "quic: is only for UDP"),
     (f"-A -t {NEW} --proxy-protocol v2", 2, "the PROXY protocol is not available yet"),

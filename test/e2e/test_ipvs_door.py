@@ -202,7 +202,7 @@ def test_errors(lab):
     refused(lab, "-A", "-t", "224.0.0.1:80", "-s", "rr", logs="no unicast address")
     refused(lab, "-a", "-t", HTTP, "-r", "172.31.9.9", "-g", logs="address 172.31.9.9 is on another subnet")
     refused(lab, "-a", "-t", HTTP, "-r", "192.168.100.9:80", "-m", "-w", "70000", logs="out of range, 0 to 65535")
-    refused(lab, "-a", "-t", HTTP, "-r", "192.168.100.9:80", "-m", "-x", "5", logs="limiting connections")
+    refused(lab, "-a", "-t", HTTP, "-r", "192.168.100.9:80", "-m", "-x", "5", "-y", "6", logs="thresholds: the lower one")
     refused(lab, "--start-daemon", "master", "--mcast-interface", "lo", logs="synchronisation daemon")
     refused(lab, "--stop-daemon", "master", logs="synchronisation daemon")
     assert adm(lab, "-l", "--daemon").stdout == ""

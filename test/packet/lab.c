@@ -77,6 +77,7 @@ int lab_stop(void **state)
 	service_stop();
 	vm_table_stop();
 	server_stop();
+	counts_use(LAB_WORKERS);
 	counts_stop();
 	handoff_stop();
 	rcu_stop();
@@ -136,6 +137,7 @@ static void workers_begin(unsigned int count, unsigned int sessions, unsigned in
 		workers[i] = w;
 	}
 	lab.workers = worker_total = count;
+	counts_use(count);
 	lab.w = &lab.worker[0];
 }
 

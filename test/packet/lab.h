@@ -79,10 +79,12 @@ struct lab_service {
 	const char *servers[LAB_LIST];	 // endpoints; no one: SERVER or SERVER6 on port 80
 	uint32_t weights[LAB_LIST];	 // 0: 1
 	bool drained[LAB_LIST];		 // weight 0
-	uint16_t port_end;		 // of a range of ports
-	uint32_t mark;			 // by this firewall mark; `vip` says the family
-	uint32_t persistent;		 // seconds
-	uint8_t persistent_bits;	 // 0: all
+	uint32_t upper[LAB_LIST];	 // thresholds, 0: none
+	uint32_t lower[LAB_LIST];
+	uint16_t port_end;	 // of a range of ports
+	uint32_t mark;		 // by this firewall mark; `vip` says the family
+	uint32_t persistent;	 // seconds
+	uint8_t persistent_bits; // 0: all
 	bool one_packet, symmetric, qid, toa;
 	enum removed_action removed;
 	struct quic_settings quic;

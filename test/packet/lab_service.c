@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "balance/overload.h"
 #include "balance/service.h"
 #include "base/hash.h"
 #include "base/match.h"
@@ -220,8 +221,11 @@ uint32_t lab_service(const struct lab_service *spec)
 		published.match_out = match_iface(match.out);
 		published.local_count = 0;
 	}
-	for (unsigned int i = 0; i < count; i++)
+	for (unsigned int i = 0; i < count; i++) {
 		server_set_removed(servers[i].server, spec->removed);
+		assert_int_equal(overload_set(servers[i].server, spec->upper[i], spec->lower[i]),
+				 0);
+	}
 	assert_int_equal(service_publish(&published, &error), 0);
 	servers_leave(services[place].servers, services[place].server_count, servers, count);
 	memcpy(services[place].servers, servers, sizeof(servers));

@@ -275,9 +275,6 @@ static void test_refused(void **state)
 			 "lb_kind FNAT\n laddr_group_name g\n real_server fd00::1 80 {\n }"),
 		 "f:6: error: the local_address_group \"g\" has no IPv6 address, which 10.0.0.1 "
 		 "needs"},
-		{IN_SERVICE("real_server 10.1.0.1 80 {\n uthreshold 5\n}"),
-		 "f:3: error: uthreshold: limiting the connections of a real server is not "
-		 "available yet"},
 		{IN_SERVICE("dpdk_interface dpdk0"),
 		 "f:2: error: dpdk_interface means nothing here"},
 		{IN_SERVICE("@a syn_proxy"),

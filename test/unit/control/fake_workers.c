@@ -2,6 +2,7 @@
 
 /* What workers have of persistence, marks and servers that are gone: nothing. */
 #include "balance/mark.h"
+#include "balance/overload.h"
 #include "balance/persistence.h"
 #include "balance/server.h"
 #include "path/workers.h"
@@ -12,6 +13,16 @@ void server_set_removed(uint32_t server, enum removed_action action)
 
 void server_set_gone(uint32_t server, enum removed_action action)
 {
+}
+
+int overload_set(uint32_t server, uint32_t upper, uint32_t lower)
+{
+	return 0;
+}
+
+bool overload_is_on(uint32_t server)
+{
+	return false;
 }
 
 void server_set_sticky(uint32_t server, bool sticky)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Limits: what real servers, services and sources may have, and what becomes of the rest."""
+
+import subprocess
+from collections import Counter
+
+import pytest
+
+from lab import BUILD, LIP, VIP, VIP6, Keep, Refused, run, server_address, server_address6, wait_for
+
+FAMILIES = pytest.mark.parametrize("vip, address", [(VIP, server_address), (VIP6, server_address6)],
+                                   ids=["ipv4", "ipv6"])
+
+
+def close_all(kept, weir, vip, port=80):
+    """Close with a reset, so that no session of them is left to count; wait until none is."""
+    for keep in kept:
+        keep.abort()
+    wait_for(lambda: not weir.sessions(vip=f"[{vip}]:{port}" if ":" in vip else f"{vip}:{port}"), 15,
+             what="the sessions have ended")
+
+
+def refused(lab, vip, port=80):
+    with pytest.raises(OSError):
+        lab.client.connect(vip, port, timeout=0.3)
+
+
+@FAMILIES
+def test_threshold_of_a_server(two_arm, vip, address):
+    """Of two servers one takes three connections: the fourth goes to the other; none is left: dropped by name."""
+    w, path = two_arm.w, f"/v1/services/tcp/{vip}/80"
+    w.patch(path, {"timeouts": {"close": 1}})
+    w.patch(f"{path}/servers/{address(1)}/80", {"upper_threshold": 3, "lower_threshold": 2})
+    kept = [Keep(two_arm.client, vip) for _ in range(8)]
+    assert Counter(keep.name for keep in kept) == {"s1": 3, "s2": 5}
+    shown = {s["address"]: s for s in w.get(path)["servers"]}
+    assert shown[address(1)]["upper_threshold"] == 3 and shown[address(1)]["overloaded"] is True
+    assert "overloaded" not in shown[address(2)]
+    w.patch(f"{path}/servers/{address(2)}/80", {"upper_threshold": 5})
+    before = w.drops().get("servers_overloaded", 0)
+    refused(two_arm, vip)
+    assert w.drops()["servers_overloaded"] > before
+    assert all(keep.ask() == keep.name for keep in kept), "what is established goes on"
+    # Two of s1's end: it is at 1, below the lower threshold, and the next two go there.
+    for keep in [keep for keep in kept if keep.name == "s1"][:2]:
+        keep.abort()
+        kept.remove(keep)
+    wait_for(lambda: len(w.sessions(vip=f"[{vip}]:80" if ":" in vip else f"{vip}:80")) == 6, what="two are gone")
+    kept += [Keep(two_arm.client, vip) for _ in range(2)]
+    assert Counter(keep.name for keep in kept) == {"s1": 3, "s2": 5}
+    refused(two_arm, vip)
+    w.patch(f"{path}/servers/{address(1)}/80", {"upper_threshold": 0, "lower_threshold": 0})
+    kept += [Keep(two_arm.client, vip) for _ in range(3)]
+    assert Counter(keep.name for keep in kept) == {"s1": 6, "s2": 5}
+    w.patch(f"{path}/servers/{address(2)}/80", {"upper_threshold": 0})
+    close_all(kept, w, vip)
+    with pytest.raises(Refused, match="must be at most the upper_threshold, which is 0"):
+        w.patch(f"{path}/servers/{address(2)}/80", {"lower_threshold": 3})
+
+
+def test_thresholds_by_ipvsadm(two_arm):
+    """-x and -y of the face ipvsadm, its listing, and what it saves."""
+    w = two_arm.w
+
+    def adm(*words):
+        done = subprocess.run([BUILD / "cli/ipvsadm", *words], capture_output=True, text=True, timeout=30,
+                              env={"WEIR_SOCKET": str(w.socket)})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    service = f"{VIP}:8085"
+    adm("-A", "-t", service, "-s", "rr")
+    for number, upper in ((1, 2), (2, 1)):
+        adm("-a", "-t", service, "-r", f"{server_address(number)}:80", "-b", "-x", str(upper), "-y", "1")
+    adm("-P", "-t", service, "-z", LIP, "-F", "dpdk1")
+    w.patch(f"/v1/services/tcp/{VIP}/8085", {"timeouts": {"close": 1}})
+    kept = [Keep(two_arm.client, VIP, 8085) for _ in range(3)]
+    assert Counter(keep.name for keep in kept) == {"s1": 2, "s2": 1}
+    refused(two_arm, VIP, 8085)
+    lines = adm("-ln", "--thresholds", "-t", service).splitlines()
+    assert lines[-2].split()[1:] == ["192.168.100.2:80", "2", "1", "2", "0"]
+    assert lines[-1].split()[1:] == ["192.168.100.3:80", "1", "1", "1", "0"]
+    assert f"-a -t {service} -r 192.168.100.2:80 -b -w 1 -x 2 -y 1\n" in adm("-S", "-n")
+    adm("-e", "-t", service, "-r", f"{server_address(1)}:80", "-b", "-x", "0", "-y", "0")
+    kept.append(Keep(two_arm.client, VIP, 8085))
+    assert kept[-1].name == "s1"
+    close_all(kept, w, VIP, 8085)
+    adm("-D", "-t", service)
+
+
+def test_thresholds_by_stock_ipvsadm(two_arm):
+    """The unmodified tool through the IPVS door, with NAT-or-FullNAT as it is chosen there."""
+    w = two_arm.w
+
+    def adm(*words):
+        return run("/usr/sbin/ipvsadm", *words, env=w.preload).stdout
+
+    service = f"{VIP}:8086"
+    adm("-A", "-t", service, "-s", "sh")
+    for number in (1, 2):
+        adm("-a", "-t", service, "-r", f"{server_address(number)}:80", "-m", "-x", "2", "-y", "1")
+    w.patch(f"/v1/services/tcp/{VIP}/8086", {"timeouts": {"close": 1}})
+    kept = [Keep(two_arm.client, VIP, 8086) for _ in range(4)]
+    assert Counter(keep.name for keep in kept) == {"s1": 2, "s2": 2}, "a hash passes over what is full"
+    refused(two_arm, VIP, 8086)
+    lines = [line.split() for line in adm("-ln", "--thresholds", "-t", service).splitlines()]
+    assert ["->", "192.168.100.2:80", "2", "1", "2", "0"] in lines
+    adm("-e", "-t", service, "-r", f"{server_address(2)}:80", "-m", "-x", "3")
+    kept.append(Keep(two_arm.client, VIP, 8086))
+    assert kept[-1].name == "s2"
+    close_all(kept, w, VIP, 8086)
+    adm("-D", "-t", service)
