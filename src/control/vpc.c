@@ -41,19 +41,20 @@ static void vpc_changed(void)
 
 /* VNIs */
 
-static struct vpc_vni *vni_find(uint32_t number)
-{
-	for (unsigned int i = 0; i < vpc.vni_count; i++)
-		if (vpc.vnis[i].vni == number)
-			return &vpc.vnis[i];
-	return NULL;
-}
-
 static int vni_compare(const void *a, const void *b)
 {
 	const struct vpc_vni *x = a, *y = b;
 
 	return x->vni < y->vni ? -1 : x->vni > y->vni;
+}
+
+static struct vpc_vni *vni_find(uint32_t number)
+{
+	const struct vpc_vni key = {.vni = number};
+
+	return vpc.vni_count == 0
+		       ? NULL
+		       : bsearch(&key, vpc.vnis, vpc.vni_count, sizeof(key), vni_compare);
 }
 
 static int locals_set(const struct vpc_vni *vni, struct error *error)
@@ -71,6 +72,21 @@ static int locals_set(const struct vpc_vni *vni, struct error *error)
 	return status < 0 ? out_of_memory(error) : 0;
 }
 
+/* Room for one that is not there yet, where it belongs in the sorted list. NULL: no memory. */
+static struct vpc_vni *vni_insert(uint32_t number)
+{
+	struct vpc_vni *more = realloc(vpc.vnis, (vpc.vni_count + 1) * sizeof(*more));
+	unsigned int at = vpc.vni_count;
+
+	if (more == NULL)
+		return NULL;
+	vpc.vnis = more;
+	for (; at > 0 && more[at - 1].vni > number; at--)
+		more[at] = more[at - 1];
+	vpc.vni_count++;
+	return &more[at];
+}
+
 int vpc_put_vni(const struct vpc_vni *vni, struct error *error)
 {
 	struct vpc_vni *place = vni_find(vni->vni);
@@ -80,16 +96,11 @@ int vpc_put_vni(const struct vpc_vni *vni, struct error *error)
 		status = locals_set(vni, error);
 	if (status < 0)
 		return status;
-	if (place == NULL) {
-		struct vpc_vni *more = realloc(vpc.vnis, (vpc.vni_count + 1) * sizeof(*more));
-
-		if (more == NULL)
-			return out_of_memory(error);
-		vpc.vnis = more;
-		place = &vpc.vnis[vpc.vni_count++];
-	}
+	if (place == NULL)
+		place = vni_insert(vni->vni);
+	if (place == NULL)
+		return out_of_memory(error);
 	*place = *vni;
-	qsort(vpc.vnis, vpc.vni_count, sizeof(*vpc.vnis), vni_compare);
 	vni_set(vni->vni, &vni->settings);
 	vpc_changed();
 	return 0;
