@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ipvsadm_change.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,18 @@ static void persistence_body(const struct rule *rule, json_t *body)
 		json_object_set_new(body, "netmask", json_integer(atoi(mask)));
 }
 
+/* The tool takes capital letters too. */
+static json_t *proxy_protocol_json(const struct rule *rule)
+{
+	char word[16];
+	unsigned int i = 0;
+
+	for (const char *c = rule->given[SLOT_PROXY_PROTOCOL].text; *c && i < sizeof(word) - 1; c++)
+		word[i++] = (char)tolower((unsigned char)*c);
+	word[i] = '\0';
+	return json_string(word);
+}
+
 static json_t *service_body(const struct rule *rule)
 {
 	json_t *body = settings_body(rule), *timeouts;
@@ -136,6 +149,8 @@ static json_t *service_body(const struct rule *rule)
 		json_object_set_new(body, "quic", json_string("dpvs"));
 	if (rule_has(rule, SLOT_EXPIRE_QUIESCENT))
 		json_object_set_new(body, "expire_quiescent", json_true());
+	if (rule_has(rule, SLOT_PROXY_PROTOCOL))
+		json_object_set_new(body, "proxy_protocol", proxy_protocol_json(rule));
 	if (!rule_has(rule, SLOT_CONN_TIMEOUT))
 		return body;
 	if (rule->conn_timeout) {

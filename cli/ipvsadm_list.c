@@ -201,6 +201,8 @@ static void service_print(struct list *list, const json_t *service)
 		sessions_print(list, service);
 		if (timeout)
 			fprintf(list->out, " conn-timeout %u", timeout);
+		if (json_object_get(service, "proxy_protocol"))
+			fprintf(list->out, " pp%s", text_of(service, "proxy_protocol"));
 		if (json_is_true(json_object_get(service, "expire_quiescent")))
 			fputs(" expire-quiescent", list->out);
 		if (!strcmp(text_of(service, "quic"), "dpvs"))

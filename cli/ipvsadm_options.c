@@ -121,7 +121,7 @@ const struct rule_option rule_options[] = {
 	 "is no number of seconds, 1 to 64800, or 0 for the default",
 	 .help = "timeout of what is established"},
 	{SLOT_PROXY_PROTOCOL, "proxy-protocol", 0, "VERSION", SERVICE_CHANGES, take_proxy_protocol,
-	 "is none of disable, v1, v2, v1-insecure, v2-insecure", "the PROXY protocol", "disable",
+	 "is none of disable, v1, v2, v1-insecure, v2-insecure",
 	 .help = "tell real servers the client's address"},
 	{SLOT_PE, "pe", 0, "NAME", SERVICE_CHANGES, .later = "a persistence engine",
 	 .help = "persistence engine"},

@@ -154,11 +154,14 @@ static void sessions_words(FILE *out, json_t *left)
 		fputs(" --quic", out);
 		json_object_del(left, "quic");
 	}
+	if (json_object_get(left, "proxy_protocol"))
+		fprintf(out, " --proxy-protocol %s", text_of(left, "proxy_protocol"));
 	json_object_del(left, "persistent");
 	json_object_del(left, "netmask");
 	json_object_del(left, "one_packet");
 	json_object_del(left, "hash_target");
 	json_object_del(left, "expire_quiescent");
+	json_object_del(left, "proxy_protocol");
 }
 
 static void service_line(FILE *out, const json_t *service)

@@ -119,6 +119,13 @@
 		 OPTION_TEXT,	   "toa|none",                                                       \
 		 "client_address", "how a FullNAT real server is told who the client is",            \
 		 "toa none"},                                                                        \
+		{"proxy-protocol",                                                                   \
+		 0,                                                                                  \
+		 OPTION_TEXT,                                                                        \
+		 "disable|v1|v2|v1-insecure|v2-insecure",                                            \
+		 "proxy_protocol",                                                                   \
+		 "tell real servers the client's address by the PROXY protocol",                     \
+		 "disable v1 v2 v1-insecure v2-insecure"},                                           \
 		{"symmetric-return",                                                                 \
 		 0,                                                                                  \
 		 OPTION_BOOLEAN,                                                                     \

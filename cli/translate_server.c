@@ -39,7 +39,8 @@ struct service {
 	unsigned int established; // seconds; 0: not given
 	const char *scheduler;	  // that stock keepalived does not know, or NULL
 	bool expire_quiescent, quic_target, quic;
-	struct block *device; // vip_bind_dev
+	const char *proxy_protocol; // NULL: not given
+	struct block *device;	    // vip_bind_dev
 	const struct block *vague;
 	struct key *keys;
 	unsigned int key_count, key_room;
@@ -52,7 +53,6 @@ static const struct refused {
 	const char *off; // a value that asks for nothing
 } refused[] = {
 	{"syn_proxy", "the SYN proxy", NULL},
-	{"proxy_protocol", "the PROXY protocol", "disable"},
 	{"daddr_group_name", "an access list", NULL},
 	{"waddr_group_name", "an access list", NULL},
 	{"bps", "limiting a service", NULL},
@@ -173,6 +173,26 @@ static void take_hash_target(struct translation *t, struct service *service, str
 		service->quic_target = service->own_words = true;
 	else if (strcasecmp(name, "sip"))
 		finding_error(t->findings, block, "hash_target %s: there is sip and qid", name);
+}
+
+static void take_proxy_protocol(struct translation *t, struct service *service, struct block *block)
+{
+	static const char *const words[] = {"disable", "v1", "v2", "v1-insecure", "v2-insecure"};
+	const char *name = statement_value(t, block);
+
+	block_remove(block);
+	for (unsigned int i = 0; name && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strcasecmp(name, words[i])) {
+			service->proxy_protocol = i > 0 ? words[i] : NULL;
+			service->own_words |= i > 0;
+			return;
+		}
+	}
+	if (name)
+		finding_error(t->findings, block,
+			      "proxy_protocol %s: there is v1, v2, v1-insecure, v2-insecure and "
+			      "disable",
+			      name);
 }
 
 static void take_protocol(struct translation *t, struct service *service, struct block *block)
@@ -349,6 +369,7 @@ static const struct {
 	{"expire_quiescent_conn", take_quiescent},
 	{"hash_target", take_hash_target},
 	{"quic", take_quic},
+	{"proxy_protocol", take_proxy_protocol},
 	{"real_server", take_server},
 	{"sorry_server", take_server},
 };
@@ -656,6 +677,8 @@ static void key_settle(struct translation *t, const struct service *service, con
 		json_object_set_new(object, "quic", json_string("dpvs"));
 	if (service->quic_target)
 		json_object_set_new(object, "hash_target", json_string("qid"));
+	if (service->proxy_protocol)
+		json_object_set_new(object, "proxy_protocol", json_string(service->proxy_protocol));
 	json_array_append_new(t->settings, object);
 }
 
@@ -687,7 +710,8 @@ static void service_settle(struct translation *t, const struct service *service)
 			     "laddr_group_name has no effect without lb_kind FNAT");
 	for (unsigned int i = 0; i < service->key_count && !service->vague; i++) {
 		if (service->fullnat || service->established || service->scheduler ||
-		    service->expire_quiescent || service->quic_target || service->quic)
+		    service->expire_quiescent || service->quic_target || service->quic ||
+		    service->proxy_protocol)
 			key_settle(t, service, &service->keys[i]);
 		if (service->device)
 			key_bind(t, service, &service->keys[i]);

@@ -58,7 +58,8 @@ static void fullnat_shift(struct balancer *b, struct session *s, const struct pk
 			  const struct port_history *history)
 {
 	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)pkt_l4(p);
-	struct session_extra *extra = table_extra_allocate(b->table, s);
+	struct session_extra *extra = s->flags & SESSION_EXTRA ? table_extra(b->table, s)
+							       : table_extra_allocate(b->table, s);
 
 	if (extra)
 		extra->sequence_shift = history->sequence + UINT16_MAX -

@@ -273,6 +273,10 @@ static void describe_sessions(struct describe *d, const char *prefix,
 		line_add(d, &d->changed, "~ %sclient_address %s -> %s", prefix,
 			 document_client_address_words[was->client_address],
 			 document_client_address_words[is->client_address]);
+	if (was->proxy_protocol != is->proxy_protocol)
+		line_add(d, &d->changed, "~ %sproxy_protocol %s -> %s", prefix,
+			 document_proxy_protocol_words[was->proxy_protocol],
+			 document_proxy_protocol_words[is->proxy_protocol]);
 	if (was->symmetric_return != is->symmetric_return)
 		line_add(d, &d->changed, "~ %ssymmetric_return %s -> %s", prefix,
 			 yes(was->symmetric_return), yes(is->symmetric_return));

@@ -94,6 +94,7 @@ enum { QUIC_ID_TEXT = 2 * QUIC_SERVER_ID + 1 };
 char *document_quic_id_format(const struct quic_server_id *id, char text[static QUIC_ID_TEXT]);
 /* Do the server IDs of its real servers fit? -EINVAL with the field `servers`, -ENOMEM. */
 int document_check_quic(const struct model_service *service, struct error *error);
+extern const char *const document_proxy_protocol_words[];
 /* "established"; NULL for a state that has no timeout. */
 const char *document_timeout_name(enum session_state state);
 

@@ -641,7 +641,8 @@ static const struct field service_fields[] = {
 	 .maximum = VNI_MAX},
 	{"zone", decode_later, .more = "a service in a zone"},
 	{"syn_proxy", decode_later},
-	{"proxy_protocol", decode_later},
+	{"proxy_protocol", decode_word, FIELD_OF(struct model_service, proxy_protocol),
+	 .more = document_proxy_protocol_words},
 	{"client_address", decode_word, FIELD_OF(struct model_service, client_address),
 	 .more = document_client_address_words},
 	{"quic", document_decode_quic},
@@ -704,6 +705,8 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 		status = document_judge_vni(d, service);
 	if (status == 0)
 		status = document_judge_quic(d, service);
+	if (status == 0)
+		status = document_judge_proxy(d, service);
 	if (status < 0)
 		return status;
 	if (service->hysteresis >= service->quorum) {

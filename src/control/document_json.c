@@ -6,6 +6,7 @@
 #include "control/match_number.h"
 #include "control/server_drain.h"
 #include "control/service_key.h"
+#include "session/proxy_header.h"
 #include "tunnel/vm_table.h"
 
 /*
@@ -214,6 +215,10 @@ static void sessions_add(json_t *object, const struct model_service *service)
 		json_object_set_new(
 			object, "client_address",
 			json_string(document_client_address_words[service->client_address]));
+	if (service->proxy_protocol != PROXY_DISABLE)
+		json_object_set_new(
+			object, "proxy_protocol",
+			json_string(document_proxy_protocol_words[service->proxy_protocol]));
 	if (service->symmetric_return)
 		json_object_set_new(object, "symmetric_return", json_true());
 }

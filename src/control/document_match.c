@@ -139,9 +139,10 @@ static int judge_interface(struct decode *d, const char *name, const char *part)
 static int judge_foreign(struct decode *d, const json_t *json)
 {
 	static const char *const foreign[] = {
-		"vip",	    "port",	  "port_end",	      "protocol",
-		"fwmark",   "family",	  "local_addresses",  "check",
-		"announce", "one_packet", "symmetric_return", "client_address"};
+		"vip",		 "port",       "port_end",	   "protocol",
+		"fwmark",	 "family",     "local_addresses",  "check",
+		"announce",	 "one_packet", "symmetric_return", "client_address",
+		"proxy_protocol"};
 
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
 		const json_t *value = json_object_get(json, foreign[i]);

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "net/kernel.h"
+#include "session/proxy_header.h"
 
 enum { NETWORKS_MAX = 256 };
 
@@ -155,6 +156,20 @@ static int symmetric_check(const struct model_service *service, struct error *er
 			 "their clients by themselves");
 }
 
+/* Who sees the client's address anyway would take a header for the client's own bytes. */
+static int proxy_check(const struct model_service *service, const struct model_server *server,
+		       struct error *error)
+{
+	const char *mode = model_server_mode(service, server);
+
+	if (service->proxy_protocol == PROXY_DISABLE || strcmp(mode, "fullnat") == 0)
+		return 0;
+	return error_set(error, -EINVAL, "mode",
+			 "is %s, which does not go with the service's proxy_protocol: that is for "
+			 "the mode fullnat",
+			 mode);
+}
+
 int mode_check_service(const struct model_service *before, const struct model_service *after,
 		       struct error *error)
 {
@@ -170,6 +185,8 @@ int mode_check_service(const struct model_service *before, const struct model_se
 		char text[ENDPOINT_TEXT];
 		int status = mode_check_server(after, server, error);
 
+		if (status == 0)
+			status = proxy_check(after, server, error);
 		if (status == 0 && direct && !links_unchecked && !was_direct(before, server) &&
 		    link_check(server, error) < 0) {
 			kernel_read(); // what Linux has been told a moment ago counts too

@@ -129,7 +129,8 @@ static bool service_differs(const struct model_service *a, const struct model_se
 	       a->persistent_bits != b->persistent_bits ||
 	       a->expire_quiescent != b->expire_quiescent ||
 	       a->symmetric_return != b->symmetric_return ||
-	       a->client_address != b->client_address || strcmp(a->mode, b->mode) != 0 ||
+	       a->client_address != b->client_address || a->proxy_protocol != b->proxy_protocol ||
+	       strcmp(a->mode, b->mode) != 0 ||
 	       memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) != 0 ||
 	       !model_locals_equal(a->locals, a->local_count, b->locals, b->local_count);
 }

@@ -78,6 +78,7 @@ struct model_service {
 	uint8_t persistent_bits; // prefix length of its clients' networks; 0: whole addresses
 	bool one_packet, expire_quiescent, symmetric_return;
 	uint8_t client_address; // enum client_address
+	uint8_t proxy_protocol; // enum proxy_protocol
 	uint32_t persistent;	// seconds, 0: not persistent
 	char mode[MODEL_WORD];
 	struct timeouts timeouts;  // 0: as the default of the whole model

@@ -388,6 +388,7 @@ static int service_show(const struct model_service *service, const struct model_
 		.one_packet = service->one_packet,
 		.symmetric_return = service->symmetric_return,
 		.client_address = service->client_address,
+		.proxy_protocol = service->proxy_protocol,
 		.persistent = service->persistent,
 		.persistent_bits = (uint8_t)model_service_persistent_bits(service),
 		.servers = publish.servers,

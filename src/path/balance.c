@@ -31,6 +31,7 @@
 #include "path/hand.h"
 #include "path/nat_log.h"
 #include "path/one_way.h"
+#include "path/proxy_protocol.h"
 #include "path/room.h"
 #include "path/tunnelled.h"
 #include "path/vpc.h"
@@ -338,6 +339,11 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	}
 	s->server = chosen;
 	s->timeouts = service->timeouts;
+	if (unlikely(service->proxy_protocol) && mode->translates &&
+	    !proxy_protocol_begin(w, service, p, s)) {
+		table_free(&w->table, wide, number);
+		return;
+	}
 	reason = mode->bind(balancer, service, server, p, s);
 	if (unlikely(reason == DROP_no_local_port) && wide == ipv6 && pkt_zone(p) == 0 &&
 	    lend_begin(w, p, s)) {

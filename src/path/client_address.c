@@ -26,7 +26,7 @@ void client_address_begin(struct worker *w, const struct service *service, const
 {
 	struct session_extra *extra;
 
-	if (service->client_address == CLIENT_ADDRESS_NONE ||
+	if (service->client_address == CLIENT_ADDRESS_NONE || service->proxy_protocol ||
 	    (p->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return;
 	extra = s->flags & SESSION_EXTRA ? table_extra(&w->table, s)
@@ -37,12 +37,17 @@ void client_address_begin(struct worker *w, const struct service *service, const
 	extra->toa = p->flags & PKT_IPV6 ? TOA_LENGTH6 : TOA_LENGTH4;
 }
 
+void client_address_release(struct worker *w, struct session *s, const struct session_extra *extra)
+{
+	if (session_extra_is_idle(extra))
+		table_extra_free(&w->table, s);
+}
+
 /* The option is over; so is the extra line when it was there for nothing else. */
 static void told(struct worker *w, struct session *s, struct session_extra *extra)
 {
 	extra->toa = 0;
-	if (extra->sequence_shift == 0 && extra->client_iface == 0)
-		table_extra_free(&w->table, s);
+	client_address_release(w, s, extra);
 }
 
 static void tell(struct worker *w, struct pkt *p, struct session *s, unsigned int room)

@@ -15,6 +15,9 @@ void client_address_begin(struct worker *w, const struct service *service, const
 void client_address_forward(struct worker *w, struct pkt *p, struct session *s,
 			    unsigned int direction, unsigned int room);
 
+/* Something that the extra line was there for is over: free it when that was the last. */
+void client_address_release(struct worker *w, struct session *s, const struct session_extra *extra);
+
 /* How much shorter the client's segments have to be, so that the option has room. */
 static inline unsigned int client_address_size(const struct table *t, const struct session *s)
 {

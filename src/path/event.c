@@ -7,6 +7,7 @@
 #include "path/client_address.h"
 #include "path/forward.h"
 #include "path/mss.h"
+#include "path/proxy_protocol.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 
@@ -95,11 +96,16 @@ static void event_shift(struct pkt *p, uint32_t shift, unsigned int direction)
 		tcp_remove_timestamp(tcp, header);
 }
 
-void forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
+bool forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
 		   unsigned int room)
 {
 	struct session_extra *extra = table_extra(&w->table, s);
 
+	if (extra->proxy.kind && direction == 0 &&
+	    !proxy_protocol_from_client(w, p, s, extra, room))
+		return false;
+	if (!(s->flags & SESSION_EXTRA))
+		return true; // that was all it was for
 	if (pkt_protocol(p) == IPPROTO_TCP && extra->sequence_shift)
 		event_shift(p, extra->sequence_shift, direction);
 	// The client may come by another neighbour from now on.
@@ -108,6 +114,9 @@ void forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned 
 		extra->client_iface = p->iface;
 	}
 	// Last: the extra line may go, and the headers may move.
-	if (extra->toa)
+	if (extra->proxy.kind && direction == 1)
+		proxy_protocol_from_server(w, p, s, extra);
+	else if (extra->toa)
 		client_address_forward(w, p, s, direction, room);
+	return true;
 }

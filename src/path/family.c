@@ -32,6 +32,7 @@
 #include "path/fragment.h"
 #include "session/l4_tcp.h"
 #include "session/rewrite.h"
+#include "session/segment.h"
 #include "session/translate.h"
 
 /*
@@ -156,22 +157,6 @@ uint8_t *family_header(struct pkt *p, unsigned int transport, unsigned int heade
 	return header_turn(p, transport, header, true);
 }
 
-/* Sum of a packet's bytes in all its segments; DPDK 22.11's own is wrong behind an odd segment. */
-static uint64_t segments_sum(const struct rte_mbuf *m, unsigned int offset, unsigned int length)
-{
-	uint64_t sum = 0;
-
-	for (unsigned int done = 0; m && done < length; m = m->next, offset = 0) {
-		unsigned int part = RTE_MIN(rte_pktmbuf_data_len(m) - offset, length - done);
-		uint16_t folded = csum_fold(
-			csum_bytes(rte_pktmbuf_mtod_offset(m, const uint8_t *, offset), part));
-
-		sum += done & 1 ? __builtin_bswap16(folded) : folded;
-		done += part;
-	}
-	return sum;
-}
-
 /* An IPv4 sender may leave out the checksum of UDP; in IPv6 there has to be one (RFC 8200). */
 static __attribute__((noinline)) void udp_sum(struct pkt *p)
 {
@@ -179,7 +164,7 @@ static __attribute__((noinline)) void udp_sum(struct pkt *p)
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)pkt_l4(p);
 	unsigned int length = rte_be_to_cpu_16(udp->dgram_len);
 	uint16_t sum = ~csum_fold(csum_pseudo6(ip->src_addr, IPPROTO_UDP, length) +
-				  segments_sum(p->mbuf, p->l3 + p->l4, length));
+				  segment_sum(p->mbuf, p->l3 + p->l4, length));
 
 	udp->dgram_cksum = sum ? sum : 0xffff;
 }
@@ -247,8 +232,9 @@ static __attribute__((noinline)) void forward_any(struct worker *w, struct batch
 	}
 	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
 		forward_event(w, b, p, s, direction);
-	if (unlikely(s->flags & SESSION_EXTRA))
-		forward_extra(w, p, s, direction, nexthop_room(nexthop, after));
+	if (unlikely(s->flags & SESSION_EXTRA) &&
+	    !forward_extra(w, p, s, direction, nexthop_room(nexthop, after)))
+		return;
 	if (ipv6)
 		to4(w, p, s, direction, pkt_l3(p), p->l4, !real);
 	else if (!to6(p, s, direction, pkt_l3(p), p->l4, !real))
@@ -363,8 +349,8 @@ void family_fragment(struct worker *w, struct batch *b, unsigned int at, struct 
 		return;
 	if (!later && ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
 		forward_event(w, b, p, s, direction);
-	if (!later && (s->flags & SESSION_EXTRA))
-		forward_extra(w, p, s, direction, 0);
+	if (!later && (s->flags & SESSION_EXTRA) && !forward_extra(w, p, s, direction, 0))
+		return;
 	t.hop_limit--;
 	if (!family_header(p, p->l3 + p->l4, header)) {
 		pkt_drop(p, DROP_no_headroom);

@@ -17,7 +17,6 @@
 #include "path/fragment.h"
 #include "path/odd.h"
 #include "path/one_way.h"
-#include "path/room.h"
 #include "path/vpc.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
@@ -130,7 +129,8 @@ forward_plain(struct worker *w, struct batch *b, unsigned int at, struct session
 	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
 		forward_event(w, b, p, s, direction);
 	if (unlikely(s->flags & SESSION_EXTRA)) {
-		forward_extra(w, p, s, direction, nexthop_room(nexthop, length));
+		if (!forward_extra(w, p, s, direction, nexthop_room(nexthop, length)))
+			return;
 		l3 = pkt_l3(p);
 	}
 	forward_rewrite(p, l3, s, direction);

@@ -35,9 +35,9 @@ void forward_event(struct worker *w, struct batch *b, struct pkt *p, struct sess
 /*
  * event.c: what the session's extra line asks for: sequence numbers, the way back to the client, an
  * option that tells the server who the client is. The packet may grow by `room` bytes, and its
- * headers may move.
+ * headers may move. False: its fate is settled.
  */
-void forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
+bool forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
 		   unsigned int room);
 
 /* By how much a packet of this length may grow on its way. */
@@ -53,3 +53,5 @@ void forward_local(struct worker *w, struct batch *b, struct pkt *p, struct sess
 		   unsigned int direction);
 void forward_form(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 		  uint16_t nexthop, unsigned int length);
+/* lend.c: a packet of a session that another worker has. */
+void lend_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s);

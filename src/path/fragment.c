@@ -255,7 +255,7 @@ bool fragment_is_later(const struct pkt *p)
 	return ((l3[6] << 8 | l3[7]) & 0x1fff) != 0;
 }
 
-void fragment_change(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
+bool fragment_change(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 		     unsigned int direction, unsigned int length, unsigned int room)
 {
 	if (fragment_is_later(p)) {
@@ -263,14 +263,15 @@ void fragment_change(struct worker *w, struct batch *b, struct pkt *p, struct se
 	} else {
 		if ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE))
 			forward_event(w, b, p, s, direction);
-		if (s->flags & SESSION_EXTRA)
-			forward_extra(w, p, s, direction, room);
+		if ((s->flags & SESSION_EXTRA) && !forward_extra(w, p, s, direction, room))
+			return false;
 		if (s->form & FORM_ECHO)
 			echo_rewrite(p, pkt_l3(p), s, direction);
 		else
 			forward_rewrite(p, pkt_l3(p), s, direction);
 	}
 	forward_count(w, s, direction, length);
+	return true;
 }
 
 /*
@@ -284,9 +285,11 @@ void fragment_forward_cut(struct worker *w, struct batch *b, unsigned int at, ui
 {
 	struct pkt *p = &b->pkt[at];
 	struct session *s = table_session(&w->table, p->session);
-	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)pkt_l3(p);
+	struct rte_ipv4_hdr *ip;
 
-	fragment_change(w, b, p, s, p->session & ENTRY_REVERSE ? 1 : 0, length, 0);
+	if (!fragment_change(w, b, p, s, p->session & ENTRY_REVERSE ? 1 : 0, length, 0))
+		return;
+	ip = (struct rte_ipv4_hdr *)pkt_l3(p);
 	if (!(p->flags & PKT_LOCAL)) {
 		ip->packet_id = rte_cpu_to_be_16(
 			frag_id(&w->frag, &ip->src_addr, &ip->dst_addr, false, w->index, w->count));
@@ -342,7 +345,8 @@ void fragment_forward(struct worker *w, struct batch *b, unsigned int at, struct
 	} else if (too_big) {
 		answer_too_big(w, b, at, nexthop_table[nexthop].mtu);
 	} else {
-		fragment_change(w, b, p, s, direction, length, 0);
+		if (!fragment_change(w, b, p, s, direction, length, 0))
+			return;
 		b->nexthop[at] = nexthop;
 		p->fate = FATE_SEND;
 	}

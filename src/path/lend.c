@@ -13,6 +13,7 @@
  * A worker that has no port either passes the connection on, and each remembers; after a round
  * through all workers it is refused.
  */
+#include "path/forward.h"
 #include "path/room.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"

@@ -15,5 +15,3 @@ struct session *room_take(struct worker *w, bool wide, uint32_t *number);
  * session becomes one that remembers that. False: all workers have been asked.
  */
 bool lend_begin(struct worker *w, const struct pkt *p, struct session *s);
-/* lend.c: a packet of such a session. */
-void lend_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s);

@@ -157,7 +157,8 @@ static void forward_there(struct worker *w, struct batch *b, unsigned int at, st
 		forward_too_big(w, b, at, to_vm, nexthop, length, mtu);
 		return;
 	}
-	fragment_change(w, b, p, s, direction, length, mtu > length ? mtu - length : 0);
+	if (!fragment_change(w, b, p, s, direction, length, mtu > length ? mtu - length : 0))
+		return;
 	b->nexthop[at] = nexthop;
 	p->fate = FATE_SEND;
 	if (to_vm)

@@ -276,6 +276,7 @@ void worker_stats(unsigned int worker, struct worker_stats *out)
 
 	*out = w->stats; // single words, each at most a moment old
 	out->local_ports_exhausted = w->balancer.ports_exhausted;
+	out->extra_lines = w->table.extra_pool.used;
 }
 
 uint64_t worker_drops(unsigned int worker, unsigned int reason)

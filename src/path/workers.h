@@ -68,6 +68,9 @@ struct worker_stats {
 	uint64_t sent, send_failed;
 	uint64_t without_session;	  // forwarded by a hash alone: the table was full
 	uint64_t untold;		  // segments to servers without the client's address
+	uint64_t proxy_headers;		  // of the PROXY protocol, sent to servers
+	uint64_t proxy_made;		  // ... in segments of their own
+	uint64_t extra_lines;		  // sessions that have one
 	uint64_t answered;		  // resets, probes and ICMP errors made here
 	uint64_t handed_over, taken_over; // to and from other workers
 	uint64_t punted, from_kernel;

@@ -101,6 +101,7 @@ enum tcp_option {
 	OPTION_END = 0,
 	OPTION_NOP = 1,
 	OPTION_MSS = 2,
+	OPTION_SCALE = 3,
 	OPTION_SACK = 5,
 	OPTION_TIME = 8
 };
@@ -162,6 +163,22 @@ void tcp_remove_timestamp(uint8_t *tcp, unsigned int length)
 
 	if (option && option[1] == 10)
 		tcp_overwrite(tcp, option, nops, 10);
+}
+
+void tcp_remove_option(uint8_t *tcp, unsigned int length, uint8_t kind)
+{
+	uint8_t *option, nops[40];
+
+	memset(nops, OPTION_NOP, sizeof(nops));
+	while ((option = tcp_option(tcp, length, kind, 2)) != NULL)
+		tcp_overwrite(tcp, option, nops, option[1]);
+}
+
+uint8_t tcp_window_scale(uint8_t *tcp, unsigned int length)
+{
+	const uint8_t *option = tcp_option(tcp, length, OPTION_SCALE, 3);
+
+	return option ? RTE_MIN(option[2], 14) : 0;
 }
 
 static void tcp_add32(uint8_t *tcp, uint8_t *at, uint32_t shift)

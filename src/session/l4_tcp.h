@@ -7,7 +7,14 @@
 #include "session/session.h"
 #include "session/state.h"
 
-enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10, TCP_EVENTS = 0x07 };
+enum {
+	TCP_FIN = 0x01,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_PSH = 0x08,
+	TCP_ACK = 0x10,
+	TCP_EVENTS = 0x07,
+};
 
 /* The state after a packet of this direction with these flags. Any thread. */
 enum session_state tcp_next_state(enum session_state state, unsigned int direction, uint8_t flags);
@@ -25,6 +32,11 @@ void tcp_clamp_mss(uint8_t *tcp, unsigned int length, uint16_t mss);
 
 /* Replace the timestamp option of a SYN by NOPs and mend the checksum. */
 void tcp_remove_timestamp(uint8_t *tcp, unsigned int length);
+
+/* Replace all options of a kind by NOPs and mend the checksum. */
+void tcp_remove_option(uint8_t *tcp, unsigned int length, uint8_t kind);
+/* What the option of a SYN says, 14 at most; 0 without one. */
+uint8_t tcp_window_scale(uint8_t *tcp, unsigned int length);
 
 /* Add to the sequence number, and to the acknowledgement and SACK blocks, mending the checksum. */
 void tcp_shift_sequence(uint8_t *tcp, uint32_t shift);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "io/batch.h"
+#include "session/extra.h"
 #include "session/state.h"
 
 /*
@@ -103,22 +104,6 @@ struct session_wide {
 	uint8_t more[64];
 };
 _Static_assert(sizeof(struct session_wide) == 128, "an IPv6 session is two cache lines");
-
-/* The extra line: what only few sessions need. */
-struct session_extra {
-	union {
-		uint32_t next_free;  // while it is free
-		uint32_t client_tag; // SCTP: the verification tags, as on the wire; 0: not known
-	};
-	union {
-		uint32_t sequence_shift; // TCP: added to the client's sequence numbers, host order
-		uint32_t server_tag;
-	};
-	uint8_t client_mac[6]; // symmetric return: the neighbour that the client comes by,
-	uint16_t client_iface; // and the interface; 0: answers are routed
-	uint32_t server_first; // TCP: of the server's first byte, host order; 0: not seen yet
-	uint8_t toa; // size of the option while it is sent, else 0 (path/client_address.c)
-};
 
 /* A key4 as two words, which is how it is compared and hashed; and where a port stands in them. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "where the ports of a key stand");

@@ -15,6 +15,7 @@
 #include <rte_tcp.h>
 
 #include "base/csum.h"
+#include "session/segment.h"
 
 enum { TCP_FIXED = sizeof(struct rte_tcp_hdr), OPTIONS_MAX = 40, OPTION_TIMESTAMP = 8 };
 
@@ -74,24 +75,6 @@ static void options_build(struct options *built, const struct toa *toa, const ui
 		built->bytes[built->length++] = 1;
 }
 
-/* The length of the packet stands in its header, and in what TCP's checksum covers. */
-static void length_change(uint8_t *l3, uint8_t *tcp, bool ipv6, int grown)
-{
-	struct rte_ipv4_hdr *ip4 = (struct rte_ipv4_hdr *)l3;
-	struct rte_ipv6_hdr *ip6 = (struct rte_ipv6_hdr *)l3;
-	struct rte_tcp_hdr *header = (struct rte_tcp_hdr *)tcp;
-	uint16_t before = ipv6 ? ip6->payload_len : ip4->total_length;
-	uint16_t after = rte_cpu_to_be_16(rte_be_to_cpu_16(before) + grown);
-
-	header->cksum = csum_replace16(header->cksum, before, after);
-	if (ipv6) {
-		ip6->payload_len = after;
-	} else {
-		ip4->total_length = after;
-		ip4->hdr_checksum = csum_replace16(ip4->hdr_checksum, before, after);
-	}
-}
-
 /* The header as it was and as it is, but for lengths that are not its own. */
 static uint16_t header_sum(const uint8_t *tcp, const uint8_t *options, unsigned int length)
 {
@@ -127,7 +110,7 @@ int toa_insert(struct rte_mbuf *m, unsigned int l3, unsigned int l4, bool ipv6,
 	header->cksum =
 		csum_apply(header->cksum,
 			   csum_difference(before, header_sum(tcp, tcp + TCP_FIXED, built.length)));
-	length_change(start - grown + l3, tcp, ipv6, grown);
+	segment_grow(start - grown + l3, tcp, ipv6, grown);
 	return 0;
 }
 

@@ -86,6 +86,7 @@ struct lab_service {
 	uint32_t persistent;	 // seconds
 	uint8_t persistent_bits; // 0: all
 	bool one_packet, symmetric, qid, toa;
+	uint8_t proxy; // enum proxy_protocol
 	enum removed_action removed;
 	struct quic_settings quic;
 	const char *quic_ids[LAB_LIST]; // of the servers; NULL: none was given

@@ -26,7 +26,7 @@ void lab_flow_check(struct worker *w)
 	for (unsigned int i = 0; i < DROP_COUNT; i++)
 		gone += w->drops[i];
 	assert_int_equal(lab.received[w->index] + w->stats.answered + w->stats.fragments_made +
-				 w->stats.bfd_sent,
+				 w->stats.bfd_sent + w->stats.proxy_made,
 			 gone);
 	assert_int_equal(w->drops[DROP_none], 0);
 	assert_int_equal(w->stats.send_failed, w->drops[DROP_transmit_full]);

@@ -203,6 +203,7 @@ uint32_t lab_service(const struct lab_service *spec)
 		.quic_ids = quic_places,
 		.one_packet = spec->one_packet,
 		.symmetric_return = spec->symmetric,
+		.proxy_protocol = spec->proxy,
 		.client_address = spec->toa ? CLIENT_ADDRESS_TOA : CLIENT_ADDRESS_NONE,
 		.persistent = spec->persistent,
 		.persistent_bits = spec->persistent_bits ? spec->persistent_bits

@@ -99,22 +99,26 @@ static unsigned int put_tcp(const struct packet *p, uint8_t *l4)
 	put32(l4 + 8, p->acknowledgement);
 	l4[12] = (20 + options) / 4 << 4;
 	l4[13] = p->tcp;
-	put16(l4 + 14, p->no_window ? 0 : 512);
+	put16(l4 + 14, p->no_window ? 0 : p->window ? p->window : 512);
 	put16(l4 + 16, 0);
 	put16(l4 + 18, 0);
 	memset(l4 + 20, 0, options);
 	if (options)
 		memcpy(l4 + 20, p->options, p->option_length);
-	put_payload(p, l4 + 20 + options, p->payload);
-	return 20 + options + p->payload;
+	if (p->before)
+		memcpy(l4 + 20 + options, p->before, p->before_length);
+	put_payload(p, l4 + 20 + options + p->before_length, p->payload);
+	return 20 + options + p->before_length + p->payload;
 }
 
 static unsigned int put_udp(const struct packet *p, uint8_t *l4)
 {
-	put16(l4 + 4, 8 + p->payload);
+	put16(l4 + 4, 8 + p->before_length + p->payload);
 	put16(l4 + 6, 0);
-	put_payload(p, l4 + 8, p->payload);
-	return 8 + p->payload;
+	if (p->before)
+		memcpy(l4 + 8, p->before, p->before_length);
+	put_payload(p, l4 + 8 + p->before_length, p->payload);
+	return 8 + p->before_length + p->payload;
 }
 
 /* CRC32c, a bit at a time (RFC 9260, appendix A). */

@@ -43,8 +43,11 @@ struct packet {
 	const char *options; // of TCP
 	unsigned int option_length;
 	bool no_window;	      // TCP: window 0
+	uint16_t window;      // TCP, 0: 512
 	unsigned int payload; // bytes
 	uint16_t word;	      // the first two bytes of the payload, 0: as the rest
+	const char *before;   // TCP, UDP: bytes in front of the payload,
+	unsigned int before_length;
 
 	/*
 	 * A packet in a tunnel: `protocol` IPPROTO_GRE, IPPROTO_UDP for GUE, or 0 for IPIP. What is
@@ -100,6 +103,7 @@ struct packet {
 /* Text with zero bytes in it, for `options` and the like. */
 #define OPTIONS(text)  .options = text, .option_length = sizeof(text) - 1
 #define CHUNKS(text)   .chunks = text, .chunk_length = sizeof(text) - 1
+#define BEFORE(text)   .before = text, .before_length = sizeof(text) - 1
 #define RAW(text)      .raw = text, .raw_length = sizeof(text) - 1
 #define OPTIONS4(text) .ip_options = text, .ip_option_length = sizeof(text) - 1
 #define EXTENSIONS(first, text) \

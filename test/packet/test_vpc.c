@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "session/proxy_header.h"
+
 static void vm_connect(uint32_t vni, const char *host, const uint8_t mac[6], const char *server)
 {
 	vm_put(vni, host, .from = VM ":4000", .to = ZONE_IP ":80", .tcp = SYN, .sequence = 1);
@@ -117,6 +119,36 @@ static void test_client_address(void **state)
 	       .acknowledgement = 9);
 	expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK, .sequence = 12,
 	       .acknowledgement = 9);
+	assert_false(lab_session()->flags & SESSION_EXTRA);
+}
+
+/* ... by PROXY protocol also in which VNI, and which address it has asked there. */
+static void test_proxy_protocol(void **state)
+{
+#define HEADER                                               \
+	"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x1a\xac\x10\x19\x1e" \
+	"\xac\x10\x19\x0d\x0f\xa0\0\x50\xe0\0\4\0\0\0\x60\xe1\0\4\xac\x10\x19\x0d"
+	const unsigned int length = sizeof(HEADER) - 1;
+
+	vpc_begin();
+	service(.vni = VNI, .vip = ZONE_IP ":80", .proxy = PROXY_V2);
+	vm_put(VNI, HOST, .from = VM ":4000", .to = ZONE_IP ":80", .tcp = SYN, .sequence = 1000);
+	expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN, .sequence = 1000 - length);
+	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = SYN | ACK, .sequence = 7,
+	    .acknowledgement = 1001 - length);
+	run();
+	vm_expect(VNI, HOST, mac_a, .from = ZONE_IP ":80", .to = VM ":4000", .tcp = SYN | ACK,
+		  .sequence = 7, .acknowledgement = 1001, .window = 512 - length);
+	vm_put(VNI, HOST, .from = VM ":4000", .to = ZONE_IP ":80", .tcp = ACK, .sequence = 1001,
+	       .acknowledgement = 8, .payload = 10);
+	expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK | PSH, .sequence = 1001 - length,
+	       .acknowledgement = 8, BEFORE(HEADER));
+	expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK, .sequence = 1001,
+	       .acknowledgement = 8, .payload = 10);
+	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK, .acknowledgement = 1011);
+	run();
+	vm_expect(VNI, HOST, mac_a, .from = ZONE_IP ":80", .to = VM ":4000", .tcp = ACK,
+		  .acknowledgement = 1011);
 	assert_false(lab_session()->flags & SESSION_EXTRA);
 }
 
@@ -687,33 +719,20 @@ static void test_congestion(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		lab_test(test_zones),
-		lab_test(test_apart),
-		lab_test(test_ipv6),
-		lab_test(test_udp),
-		lab_test(test_client_address),
-		lab_test(test_move),
-		lab_test(test_removal),
-		lab_test(test_wrong_host),
-		lab_test(test_malformed),
-		lab_test(test_reset),
-		lab_test(test_too_big),
-		lab_test(test_time_to_live),
-		lab_test(test_mss),
-		lab_test(test_icmp_errors),
-		lab_test(test_arp),
-		lab_test(test_ping),
-		lab_test(test_neighbour_discovery),
-		lab_test(test_owner),
-		lab_test(test_fragments_from_server),
-		lab_test(test_vlan),
-		lab_test(test_ports),
-		lab_test(test_server_gone),
-		lab_test(test_reschedule),
-		lab_test(test_one_packet),
-		lab_test(test_persistence),
-		lab_test(test_congestion),
-		lab_test(test_path_mtu),
+		lab_test(test_zones),	       lab_test(test_apart),
+		lab_test(test_ipv6),	       lab_test(test_udp),
+		lab_test(test_client_address), lab_test(test_proxy_protocol),
+		lab_test(test_move),	       lab_test(test_removal),
+		lab_test(test_wrong_host),     lab_test(test_malformed),
+		lab_test(test_reset),	       lab_test(test_too_big),
+		lab_test(test_time_to_live),   lab_test(test_mss),
+		lab_test(test_icmp_errors),    lab_test(test_arp),
+		lab_test(test_ping),	       lab_test(test_neighbour_discovery),
+		lab_test(test_owner),	       lab_test(test_fragments_from_server),
+		lab_test(test_vlan),	       lab_test(test_ports),
+		lab_test(test_server_gone),    lab_test(test_reschedule),
+		lab_test(test_one_packet),     lab_test(test_persistence),
+		lab_test(test_congestion),     lab_test(test_path_mtu),
 	};
 
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);

@@ -90,6 +90,7 @@ static void test_commands(void **state)
 		{"--del-laddr -z 192.168.1.200 -t 10.0.0.1:80 -F dpdk0", RULE_DELETE_LOCAL},
 		{"-At 10.0.0.1:80 -j disable --proxy-protocol DISABLE --dest-check disable",
 		 RULE_ADD_SERVICE},
+		{"-At 10.0.0.1:80 --proxy-protocol V2-insecure", RULE_ADD_SERVICE},
 		{"-et 10.0.0.1:80 -r 192.168.1.2 -x 0 -y 0", RULE_EDIT_SERVER},
 		{"-E -t 10.0.0.1:80 --settings '{\"mss\": 1400}'", RULE_EDIT_SERVICE},
 	};
@@ -137,7 +138,6 @@ static void test_later(void **state)
 {
 	static const char *const lines[] = {
 		"-At 10.0.0.1:80 -j enable",
-		"-At 10.0.0.1:80 --proxy-protocol V2-insecure",
 		"-At 10.0.0.1:80 --dest-check default --dest-check tcp",
 		"-At 10.0.0.1:80 --dest-check 1,3s",
 		"-At 10.0.0.1:80 --pe sip",

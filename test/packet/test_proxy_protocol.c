@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* The PROXY protocol to real servers: before the client's first byte, and until it has arrived. */
+#include "lab.h"
+
+#include <string.h>
+
+#include "session/proxy_header.h"
+
+#define V1    "PROXY TCP4 10.1.0.1 10.0.0.100 4000 80\r\n"
+#define V1_6  "PROXY TCP6 2001:db8:1::1 2001:db8::100 4000 80\r\n"
+#define SIGN  "\r\n\r\n\0\r\nQUIT\n"
+#define ENDS4 "\x0a\x01\0\1\x0a\0\0\x64\x0f\xa0\0\x50"
+#define V2    SIGN "\x21\x11\0\x0c" ENDS4
+#define V2U   SIGN "\x21\x12\0\x0c" ENDS4
+#define V2_6                                                                                    \
+	SIGN "\x21\x21\0\x24\x20\1\x0d\xb8\0\1\0\0\0\0\0\0\0\0\0\1\x20\1\x0d\xb8\0\0\0\0\0\0\0" \
+	     "\0\0\0\1\0\x0f\xa0\0\x50"
+#define LENGTH(text) (sizeof(text) - 1)
+#define TIME	     "\x08\x0a\x11\x22\x33\x44\x55\x66\x77\x88"
+
+static const struct ends nat64 = {"[" CLIENT6 "]:4000", "[" VIP6 "]:80", LOCAL ":*", LOCAL ":@",
+				  SERVER ":80"};
+static const struct ends nat46 = {CLIENT ":4000", VIP ":80", "[" LOCAL6 "]:*", "[" LOCAL6 "]:@",
+				  "[" SERVER6 "]:80"};
+
+static bool is_ipv6(const char *end)
+{
+	return end[0] == '[';
+}
+
+static uint16_t packet_id; // of what becomes an IPv4 packet next
+
+/* From the client, and what the server gets for it. Ends are filled in. */
+static void put_client(const struct ends *e, struct packet in)
+{
+	in.from = e->client;
+	in.to = e->vip;
+	packet_id = lab.w->packet_id;
+	lab_put(&in);
+	lab_run();
+}
+
+static void expect_server(const struct ends *e, struct packet out, int line)
+{
+	out.from = out.tcp == SYN ? e->local_any : e->local;
+	out.to = e->server;
+	if (is_ipv6(e->client) && !is_ipv6(e->server)) {
+		out.may_fragment = true;
+		out.id = packet_id;
+	}
+	lab_expect(&out, __FILE__, line);
+}
+
+static void from_server(const struct ends *e, struct packet in, struct packet out, int line)
+{
+	in.from = e->server;
+	in.to = e->local;
+	out.from = e->vip;
+	out.to = e->client;
+	if (is_ipv6(e->server) && !is_ipv6(e->client)) {
+		out.may_fragment = true;
+		out.id = lab.w->packet_id;
+	}
+	lab_put(&in);
+	lab_run();
+	lab_expect(&out, __FILE__, line);
+}
+
+#define P(...)		   ((struct packet){__VA_ARGS__})
+#define client(e, ...)	   put_client(e, P(__VA_ARGS__))
+#define seen(e, ...)	   expect_server(e, P(__VA_ARGS__), __LINE__)
+#define server(e, in, out) from_server(e, P in, P out, __LINE__)
+
+static void begin(const struct ends *e, enum proxy_protocol version)
+{
+	service(.vip = e->vip, .servers = {e->server}, .proxy = version, .toa = true,
+		.locals = {is_ipv6(e->server) ? LOCAL6 : LOCAL});
+}
+
+/* The SYN goes with a number that is smaller by the header's length; the client sees nothing of it. */
+static void handshake(const struct ends *e, enum proxy_protocol version, unsigned int length)
+{
+	begin(e, version);
+	client(e, .tcp = SYN, .sequence = 1000);
+	seen(e, .tcp = SYN, .sequence = 1000 - length);
+	server(e, (.tcp = SYN | ACK, .sequence = 7000, .acknowledgement = 1001 - length),
+	       (.tcp = SYN | ACK, .sequence = 7000, .acknowledgement = 1001,
+		.window = 512 - length));
+}
+
+static void silent_client(const struct ends *e, enum proxy_protocol version, const char *header,
+			  unsigned int length)
+{
+	handshake(e, version, length);
+	for (unsigned int i = 0; i < 2; i++) { // the second one: the server's SYN-ACK came again
+		client(e, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001);
+		seen(e, .tcp = PSH | ACK, .sequence = 1001 - length, .acknowledgement = 7001,
+		     .before = header, .before_length = length);
+	}
+	assert_true(lab_session()->flags & SESSION_EXTRA);
+	server(e, (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001));
+	assert_false(lab_session()->flags & SESSION_EXTRA);
+	client(e, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, .payload = 9);
+	seen(e, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, .payload = 9);
+	server(e, (.tcp = ACK, .sequence = 7001, .acknowledgement = 1010),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1010));
+	assert_int_equal(lab.w->stats.proxy_headers, 2);
+}
+
+static void test_ipv4(void **state)
+{
+	silent_client(&ends4, PROXY_V1, V1, LENGTH(V1));
+}
+
+static void test_ipv4_binary(void **state)
+{
+	silent_client(&ends4, PROXY_V2, V2, LENGTH(V2));
+}
+
+static void test_ipv6(void **state)
+{
+	silent_client(&ends6, PROXY_V1, V1_6, LENGTH(V1_6));
+}
+
+static void test_ipv6_binary(void **state)
+{
+	silent_client(&ends6, PROXY_V2, V2_6, LENGTH(V2_6));
+}
+
+static void test_nat64(void **state)
+{
+	silent_client(&nat64, PROXY_V2, V2_6, LENGTH(V2_6));
+}
+
+static void test_nat46(void **state)
+{
+	silent_client(&nat46, PROXY_V1, V1, LENGTH(V1));
+}
+
+/* Data comes before the third ACK was seen, or again: the header goes before it, once per while. */
+static void test_data(void **state)
+{
+	handshake(&ends4, PROXY_V2, LENGTH(V2));
+	for (unsigned int i = 0; i < 2; i++) {
+		client(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001,
+		       OPTIONS("\1\1" TIME), .payload = 1400);
+		seen(&ends4, .tcp = PSH | ACK, .sequence = 1001 - LENGTH(V2),
+		     .acknowledgement = 7001, OPTIONS("\1\1" TIME), BEFORE(V2));
+		seen(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001,
+		     OPTIONS("\1\1" TIME), .payload = 1400);
+		client(&ends4, .tcp = FIN | ACK, .sequence = 2401, .acknowledgement = 7001);
+		seen(&ends4, .tcp = FIN | ACK, .sequence = 2401, .acknowledgement = 7001);
+		lab_advance(1);
+	}
+	assert_int_equal(lab.w->stats.proxy_made, 2);
+}
+
+/* The server has the data and not the header; or only a part of it. */
+static void test_clamped(void **state)
+{
+	handshake(&ends4, PROXY_V2, LENGTH(V2));
+	client(&ends4, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001);
+	lab_forget();
+	server(&ends4,
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001 - LENGTH(V2),
+		OPTIONS("\1\1\5\x0a\0\0\3\xe9\0\0\4\0")),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001, .window = 512 - LENGTH(V2),
+		OPTIONS("\1\1\1\1\1\1\1\1\1\1\1\1")));
+	server(&ends4, (.tcp = ACK, .sequence = 7001, .acknowledgement = 1000, .payload = 5),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001, .window = 511,
+		.payload = 5));
+	// Small enough to have nothing left: zero, and never more than there was.
+	server(&ends4,
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001 - LENGTH(V2), .window = 5),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001, .no_window = true));
+	// A number that was never sent is none of our business.
+	server(&ends4, (.tcp = ACK, .sequence = 7001, .acknowledgement = 500),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 500));
+	assert_true(lab_session()->flags & SESSION_EXTRA);
+}
+
+static void test_scaled_window(void **state)
+{
+	begin(&ends4, PROXY_V2);
+	client(&ends4, .tcp = SYN, .sequence = 1000);
+	seen(&ends4, .tcp = SYN, .sequence = 1000 - LENGTH(V2));
+	server(&ends4,
+	       (.tcp = SYN | ACK, .sequence = 7000, .acknowledgement = 1001 - LENGTH(V2),
+		OPTIONS("\1\3\3\7")),
+	       (.tcp = SYN | ACK, .sequence = 7000, .acknowledgement = 1001,
+		.window = 512 - LENGTH(V2), OPTIONS("\1\3\3\7")));
+	server(&ends4, (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001 - LENGTH(V2)),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001, .window = 511));
+}
+
+/* Bytes before the client's first would be taken for the header. */
+static void test_forged(void **state)
+{
+	const uint8_t *sent;
+	unsigned int length;
+
+	begin(&ends4, PROXY_V2);
+	client(&ends4, .tcp = SYN, .sequence = 1000,
+	       OPTIONS("\x22\x0a"
+		       "12345678\1\1"),
+	       BEFORE("PROXY TCP4 1.1.1.1 1.1.1.1 1 1\r\n"));
+	seen(&ends4, .tcp = SYN, .sequence = 1000 - LENGTH(V2),
+	     OPTIONS("\1\1\1\1\1\1\1\1\1\1\1\1"));
+	client(&ends4, .tcp = ACK | PSH, .sequence = 1001 - LENGTH(V2), .acknowledgement = 7001,
+	       .payload = LENGTH(V2));
+	seen(&ends4, .tcp = ACK | PSH, .sequence = 1001 - LENGTH(V2), .acknowledgement = 7001,
+	     BEFORE(V2));
+	// A keepalive of a client that has sent nothing yet.
+	client(&ends4, .tcp = ACK, .sequence = 1000, .acknowledgement = 7001, .payload = 1,
+	       .split = 54);
+	seen(&ends4, .tcp = ACK | PSH, .sequence = 1001 - LENGTH(V2), .acknowledgement = 7001,
+	     BEFORE(V2));
+	// In a fragment they become the client's own.
+	client(&ends4, .tcp = ACK | PSH, .sequence = 990, .acknowledgement = 7001, .payload = 20,
+	       .fragment = 0x2000, .may_fragment = true);
+	sent = lab_next_sent(SERVERS - 1, &length);
+	assert_non_null(sent);
+	assert_memory_equal(sent + 14 + 20 + 4, "\0\0\3\xe9", 4);
+	client(&ends4, .tcp = SYN, .sequence = 1000, .id = 9, .fragment = 0x2000, .payload = 20,
+	       .may_fragment = true);
+	expect_drop(proxy_fragment);
+}
+
+/* A server takes a reset at the number that it expects, and no other. */
+static void test_reset(void **state)
+{
+	handshake(&ends4, PROXY_V1, LENGTH(V1));
+	client(&ends4, .tcp = RST, .sequence = 1001);
+	seen(&ends4, .tcp = RST, .sequence = 1001 - LENGTH(V1));
+	server(&ends4, (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001 - 10),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001, .window = 502));
+	client(&ends4, .tcp = RST, .sequence = 1001);
+	seen(&ends4, .tcp = RST, .sequence = 991);
+	client(&ends4, .tcp = RST, .sequence = 1200);
+	seen(&ends4, .tcp = RST, .sequence = 1200);
+}
+
+static void test_refused(void **state)
+{
+	begin(&ends4, PROXY_V1);
+	client(&ends4, .tcp = SYN, .sequence = 1000);
+	seen(&ends4, .tcp = SYN, .sequence = 1000 - LENGTH(V1));
+	server(&ends4, (.tcp = RST | ACK, .sequence = 0, .acknowledgement = 1001 - LENGTH(V1)),
+	       (.tcp = RST | ACK, .sequence = 0, .acknowledgement = 1001,
+		.window = 512 - LENGTH(V1)));
+}
+
+/* No connection without a header: a server would believe the client's. */
+static void test_no_line(void **state)
+{
+	lab_resize(1, 8, 8, 0);
+	begin(&ends4, PROXY_V1);
+	for (uint16_t port = 1; port <= 5; port++) {
+		put(.from = CLIENT ":0", .from_port = port, .to = VIP ":80", .tcp = SYN);
+		run();
+	}
+	expect_drop(proxy_no_line);
+	lab_forget();
+	assert_int_equal(lab_sessions(), 4);
+}
+
+static void insecure(enum proxy_protocol version, const char *own, unsigned int own_length,
+		     const char *header, unsigned int length)
+{
+	begin(&ends4, version);
+	client(&ends4, .tcp = SYN, .sequence = 1000);
+	seen(&ends4, .tcp = SYN, .sequence = 1000);
+	server(&ends4, (.tcp = SYN | ACK, .sequence = 7000, .acknowledgement = 1001),
+	       (.tcp = SYN | ACK, .sequence = 7000, .acknowledgement = 1001));
+	client(&ends4, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001);
+	seen(&ends4, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001);
+	for (unsigned int i = 0; i < 2; i++) {
+		client(&ends4, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001, .before = own,
+		       .before_length = own_length, .payload = 21);
+		if (length > 0)
+			seen(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001,
+			     .before = header, .before_length = length);
+		seen(&ends4, .tcp = ACK, .sequence = 1001 + length, .acknowledgement = 7001,
+		     .before = length > 0 ? NULL : own,
+		     .before_length = length > 0 ? 0 : own_length, .payload = 21);
+	}
+	if (length == 0) {
+		assert_false(lab_session()->flags & SESSION_EXTRA);
+		return;
+	}
+	server(&ends4, (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001 + 10),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001,
+		.window = 512 - length + 10));
+	server(&ends4, (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001 + length + 21),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001 + own_length + 21));
+	client(&ends4, .tcp = ACK, .sequence = 1022 + own_length, .acknowledgement = 7001,
+	       .payload = 3);
+	seen(&ends4, .tcp = ACK, .sequence = 1022 + length, .acknowledgement = 7001, .payload = 3);
+}
+
+#define CLAIM	"PROXY TCP4 1.2.3.4 5.6.7.8 257 514\r\n"
+#define CLAIM2	SIGN "\x21\x11\0\x0f\1\2\3\4\5\6\7\x08\1\1\2\2\4\0\0"
+#define CLAIM2_ SIGN "\x21\x11\0\x0c\1\2\3\4\5\6\7\x08\1\1\2\2"
+#define BROKEN	"PROXY TCP4 1.2.3.4 5.6.7.8 257 99999\r\n"
+
+static void test_insecure(void **state)
+{
+	static const struct {
+		enum proxy_protocol version;
+		const char *own;
+		unsigned int own_length;
+		const char *header;
+		unsigned int length;
+	} rows[] = {
+		{PROXY_V1_INSECURE, CLAIM, LENGTH(CLAIM), NULL, 0},
+		{PROXY_V2_INSECURE, CLAIM2, LENGTH(CLAIM2), NULL, 0},
+		{PROXY_V1_INSECURE, CLAIM2, LENGTH(CLAIM2), CLAIM, LENGTH(CLAIM)},
+		{PROXY_V2_INSECURE, CLAIM, LENGTH(CLAIM), CLAIM2_, LENGTH(CLAIM2_)},
+		{PROXY_V1_INSECURE, NULL, 0, V1, LENGTH(V1)},
+		{PROXY_V2_INSECURE, NULL, 0, V2, LENGTH(V2)},
+		{PROXY_V1_INSECURE, "PROXY UNKNOWN what\r\n", 20, NULL, 0},
+		{PROXY_V2_INSECURE, "PROXY UNKNOWN what\r\n", 20, SIGN "\x21\0\0\0", 16},
+		{PROXY_V1_INSECURE, SIGN "\x20\0\0\0", 16, "PROXY UNKNOWN\r\n", 15},
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		insecure(rows[i].version, rows[i].own, rows[i].own_length, rows[i].header,
+			 rows[i].length);
+		lab_flush();
+		lab_forget();
+	}
+}
+
+/* What is none after all stands behind ours, as the client's own bytes. */
+static void test_insecure_malformed(void **state)
+{
+	begin(&ends4, PROXY_V2_INSECURE);
+	client(&ends4, .tcp = SYN, .sequence = 1000);
+	seen(&ends4, .tcp = SYN, .sequence = 1000);
+	client(&ends4, .tcp = ACK, .sequence = 1100, .acknowledgement = 7001, .payload = 3);
+	expect_drop(proxy_order);
+	client(&ends4, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001, BEFORE(BROKEN));
+	seen(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, BEFORE(V2));
+	seen(&ends4, .tcp = ACK, .sequence = 1001 + LENGTH(V2), .acknowledgement = 7001,
+	     BEFORE(BROKEN));
+}
+
+static void udp_begin(const char *vip, enum proxy_protocol version)
+{
+	service(.vip = vip, .protocol = IPPROTO_UDP, .proxy = version);
+}
+
+static void test_udp(void **state)
+{
+	udp_begin(VIP ":80", PROXY_V2);
+	for (unsigned int i = 0; i < 2; i++) {
+		put(.from = ends4.client, .to = ends4.vip, .payload = 1444);
+		run();
+		expect(.from = i ? ends4.local : ends4.local_any, .to = ends4.server, BEFORE(V2U),
+		       .payload = 1444);
+		put(.from = ends4.server, .to = ends4.local, .payload = 5);
+		run();
+		expect(.from = ends4.vip, .to = ends4.client, .payload = 5);
+	}
+	put(.from = ends4.client, .to = ends4.vip, .payload = 1445);
+	run();
+	expect_drop(proxy_too_big);
+	// Who made no checksum gets none.
+	put(.from = ends4.client, .to = ends4.vip, .payload = 3, .sum = SUM_ZERO);
+	run();
+	expect(.from = ends4.local, .to = ends4.server, BEFORE(V2U), .payload = 3, .sum = SUM_ZERO);
+}
+
+static void test_udp_insecure(void **state)
+{
+	udp_begin(VIP ":80", PROXY_V2_INSECURE);
+	put(.from = ends4.client, .to = ends4.vip, BEFORE(CLAIM2), .payload = 4);
+	run();
+	expect(.from = ends4.local_any, .to = ends4.server, BEFORE(CLAIM2), .payload = 4);
+}
+
+/* The numbers of a port that was used a moment ago are shifted too. */
+static void test_with_port_reuse(void **state)
+{
+	service(.vip = VIP ":80");
+	lab_connect(&ends4);
+	put(.from = ends4.server, .to = ends4.local, .tcp = FIN | ACK);
+	run();
+	put(.from = ends4.client, .to = ends4.vip, .tcp = FIN | ACK, .sequence = 5000);
+	run();
+	put(.from = ends4.server, .to = ends4.local, .tcp = ACK);
+	run();
+	lab_forget();
+	lab_advance(10);
+	assert_int_equal(lab_sessions(), 0);
+	begin(&ends4, PROXY_V2);
+	lab_next_port(lab.remembered);
+	put(.from = ends4.client, .to = ends4.vip, .tcp = SYN, .sequence = 1000);
+	run();
+	expect(.from = ends4.local, .to = ends4.server, .tcp = SYN,
+	       .sequence = 5001 + 65535 - LENGTH(V2));
+	server(&ends4,
+	       (.tcp = SYN | ACK, .sequence = 7000, .acknowledgement = 5002 + 65535 - LENGTH(V2)),
+	       (.tcp = SYN | ACK, .sequence = 7000, .acknowledgement = 1001,
+		.window = 512 - LENGTH(V2)));
+	client(&ends4, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001);
+	seen(&ends4, .tcp = PSH | ACK, .sequence = 5002 + 65535 - LENGTH(V2),
+	     .acknowledgement = 7001, BEFORE(V2));
+	server(&ends4, (.tcp = ACK, .sequence = 7001, .acknowledgement = 5002 + 65535),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001));
+	assert_true(lab_session()->flags & SESSION_EXTRA);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		lab_test(test_ipv4),
+		lab_test(test_ipv4_binary),
+		lab_test(test_ipv6),
+		lab_test(test_ipv6_binary),
+		lab_test(test_nat64),
+		lab_test(test_nat46),
+		lab_test(test_data),
+		lab_test(test_clamped),
+		lab_test(test_scaled_window),
+		lab_test(test_forged),
+		lab_test(test_reset),
+		lab_test(test_refused),
+		lab_test(test_no_line),
+		lab_test(test_insecure),
+		lab_test(test_insecure_malformed),
+		lab_test(test_udp),
+		lab_test(test_udp_insecure),
+		lab_test(test_with_port_reuse),
+	};
+
+	return cmocka_run_group_tests(tests, lab_start, lab_stop);
+}
