@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "balance/access.h"
 #include "balance/counts.h"
 #include "balance/server.h"
 #include "balance/service.h"
@@ -207,6 +208,11 @@ static int start_services(struct error *error)
 	return started(service_start(), "table of services", error);
 }
 
+static int start_access(struct error *error)
+{
+	return started(access_start(config.workers.count), "access lists", error);
+}
+
 static int start_workers(struct error *error)
 {
 	int result = workers_start(&config.workers, error);
@@ -236,6 +242,7 @@ static const struct subsystem subsystems[] = {
 	{"vms", start_vms, vm_table_stop},
 	{"bfd", start_bfd, bfd_table_stop},
 	{"services", start_services, service_stop},
+	{"access", start_access, access_stop},
 	{"kernel", kernel_start, kernel_stop},
 	{"workers", start_workers, workers_free},
 };

@@ -169,7 +169,9 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 		status = error_set(error, -ENOMEM, "", "out of memory");
 		goto free_addresses;
 	}
-	status = vpc_check(&wanted->vpc, error);
+	status = sets_check_wanted(&wanted->document.sets, error);
+	if (status == 0)
+		status = vpc_check(&wanted->vpc, error);
 	if (status == 0)
 		status = bfd_check(&wanted->bfd, error);
 	if (status < 0)
@@ -181,9 +183,12 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 				      wanted->address_count, error);
 	if (status < 0)
 		goto remove_interfaces;
-	status = publish_edit(edit, error);
+	status = sets_apply(&wanted->document.sets, error);
+	if (status == 0)
+		status = publish_edit(edit, error);
 	if (status < 0)
 		goto restore_addresses;
+	sets_prune(&wanted->document.sets);
 	free(running.addresses);
 	running.addresses = addresses;
 	running.address_count = wanted->address_count;

@@ -434,9 +434,10 @@ const struct field config_fields[] = {
 	{"tunnels", decode_ignore},
 	{"vpc", decode_vpc},
 	{"bfd", decode_bfd},
-	{"sets", decode_later, .more = "a named set"},
-	{"allow", decode_later, .more = "an access list"},
-	{"deny", decode_later, .more = "an access list"},
+	{"sets", decode_ignore}, // these four: document.c
+	{"allow", decode_ignore},
+	{"deny", decode_ignore},
+	{"denied_sessions", decode_ignore},
 	{"limits", decode_later, .more = "limiting"},
 	{"syn_proxy", decode_later, .more = "the SYN proxy"},
 	{"traffic_control", decode_later, .more = "traffic control"},

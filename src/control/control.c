@@ -33,6 +33,7 @@
 #include "control/remains.h"
 #include "control/rest.h"
 #include "control/restore.h"
+#include "control/sets_journal.h"
 #include "control/server_drain.h"
 #include "control/top.h"
 #include "control/zero.h"
@@ -317,6 +318,7 @@ void control_stop(void)
 	ipvs_door_stop();
 	rest_stop();
 	persist_stop();
+	sets_journal_stop();
 	bfd_stop();
 	vpc_stop();
 	network_stop();

@@ -167,6 +167,12 @@ int document_decode(const json_t *json, const struct document_source *source,
 		status = section_decode(&d, json, "marks", document);
 	if (status == 0)
 		status = section_decode(&d, json, "services", document);
+	if (status == 0)
+		status = document_decode_acl_sections(&d, json, &document->acl);
+	if (status == 0 && !source->saved)
+		status = sets_decode(json_object_get(json, "sets"), &document->sets, error);
+	if (status == 0 && !source->saved)
+		status = document_judge_acl(document, error);
 	// What was saved was accepted once, and has to come back.
 	for (unsigned int i = 0; status == 0 && !source->saved && i < document->service_count; i++)
 		status = service_judge(document, i, error);
@@ -182,6 +188,8 @@ void document_free(struct document *document)
 	free(document->services);
 	free(document->pool);
 	marks_free(&document->marks);
+	sets_wanted_free(&document->sets);
+	acl_node_free(&document->acl);
 	memset(document, 0, sizeof(*document));
 }
 

@@ -6,8 +6,10 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "control/acl.h"
 #include "control/marks.h"
 #include "control/model.h"
+#include "control/sets.h"
 #include "session/timeout.h"
 
 /*
@@ -20,6 +22,8 @@ struct document {
 	struct model_local *pool; // local addresses for services without own, sorted
 	unsigned int pool_count;
 	struct model_marks marks;
+	struct sets_wanted sets; // not in what was saved: see control/sets_journal.h
+	struct acl_node acl;
 	struct timeouts timeouts; // complete: defaults where the document says nothing
 };
 
@@ -32,8 +36,8 @@ struct document_source {
 };
 
 /*
- * The sections "services", "local_addresses", "marks" and "timeouts" of an object; other names in it are
- * passed over. 0, -EINVAL, -EOPNOTSUPP or -ENOMEM; then `document` holds nothing.
+ * The sections "services", "local_addresses", "marks", "timeouts", "sets" and those of access lists of
+ * an object; other names in it are passed over. 0, -EINVAL, -EOPNOTSUPP or -ENOMEM; then `document` holds nothing.
  */
 int document_decode(const json_t *json, const struct document_source *source,
 		    struct document *document, struct error *error);
@@ -57,6 +61,8 @@ int document_decode_local(const json_t *body, struct model_local *local, struct 
 /* One rule for marks, and the list `marks` as a whole, for marks_free(). */
 int document_decode_mark_rule(const json_t *body, struct model_mark *rule, struct error *error);
 int document_decode_mark_list(const json_t *list, struct model_marks *marks, struct error *error);
+/* Lists of the node; only what the body names. */
+int document_decode_acl_node(const json_t *body, struct acl_node *node, struct error *error);
 /* What the body names; null is weir's own default. */
 int document_patch_timeouts(const json_t *body, struct timeouts *timeouts, struct error *error);
 

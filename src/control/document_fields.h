@@ -61,6 +61,14 @@ int document_decode_netmask(struct decode *d, const json_t *value, const struct 
 int document_judge_key(struct decode *d, const json_t *json, const struct model_service *service);
 /* What does not go with the field `proxy_protocol`; see document_proxy.c. */
 int document_judge_proxy(struct decode *d, const struct model_service *service);
+/* A list of access lists; see document_acl.c. */
+int document_decode_acl(struct decode *d, const json_t *value, const struct field *field,
+			void *target);
+int document_decode_denied(struct decode *d, const json_t *value, const struct field *field,
+			   void *target);
+int document_decode_acl_sections(struct decode *d, const json_t *document, struct acl_node *node);
+/* Are the sets that its lists name in the document, or there? */
+int document_judge_acl(const struct document *document, struct error *error);
 /* A real server without a port of its own. */
 int document_check_port(struct decode *d, const struct model_server *server);
 /* `quic` and `quic_lb` of a service, `quic_id` of a real server; see document_quic.c. */

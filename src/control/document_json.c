@@ -248,6 +248,10 @@ json_t *document_service_json(const struct model_service *service, bool marks)
 	json_decref(timeouts);
 	if (service->check != NULL)
 		json_object_set_new(object, "check", document_check_json(service->check));
+	if (service->allow.count > 0)
+		json_object_set_new(object, "allow", acl_list_json(&service->allow));
+	if (service->deny.count > 0)
+		json_object_set_new(object, "deny", acl_list_json(&service->deny));
 	if (marks)
 		marks_add(object, service->origin, service->overridden, service->keepalived);
 	if (service->local_count > 0)

@@ -28,12 +28,14 @@ void edit_free(struct edit *edit)
 	free(edit->changes);
 	free(edit->pool);
 	marks_free(&edit->marks);
+	acl_node_free(&edit->acl);
 	memset(edit, 0, sizeof(*edit));
 }
 
 bool edit_empty(const struct edit *edit)
 {
-	return edit->count == 0 && !edit->pool_given && !edit->marks_given && !edit->timeouts_given;
+	return edit->count == 0 && !edit->pool_given && !edit->marks_given && !edit->acl_given &&
+	       !edit->timeouts_given;
 }
 
 static int edit_add(struct edit *edit, struct model_service *before, struct model_service *after)
@@ -217,10 +219,23 @@ static int apply_marks(struct edit *edit, const struct document *document)
 	return 0;
 }
 
+int edit_acl(struct edit *edit, const struct acl_node *wanted)
+{
+	acl_node_free(&edit->acl);
+	if (acl_list_copy(&edit->acl.allow, &wanted->allow) < 0 ||
+	    acl_list_copy(&edit->acl.deny, &wanted->deny) < 0)
+		return -ENOMEM;
+	edit->acl.keep = wanted->keep;
+	edit->acl_given = wanted->keep != acl_node()->keep ||
+			  !acl_list_equal(&wanted->allow, &acl_node()->allow) ||
+			  !acl_list_equal(&wanted->deny, &acl_node()->deny);
+	return 0;
+}
+
 int edit_apply(struct edit *edit, const struct document *document, struct error *error)
 {
 	if (apply_services(edit, document) < 0 || apply_pool(edit, document) < 0 ||
-	    apply_marks(edit, document) < 0)
+	    apply_marks(edit, document) < 0 || edit_acl(edit, &document->acl) < 0)
 		return error_set(error, -ENOMEM, "", "out of memory");
 	if (memcmp(&document->timeouts, model_timeouts(), sizeof(document->timeouts)) != 0) {
 		edit->timeouts = document->timeouts;
@@ -267,11 +282,13 @@ static struct model_service **services_merge(const struct document *saved,
 
 int document_merge(struct document *saved, const struct document *file)
 {
-	struct document result = {.timeouts = file->timeouts};
+	struct document result = {.timeouts = file->timeouts, .acl.keep = file->acl.keep};
 	struct edit pool = {0};
 
 	if (marks_copy(&result.marks, &file->marks) < 0 ||
 	    marks_merge(&result.marks, &saved->marks) < 0 ||
+	    acl_list_copy(&result.acl.allow, &file->acl.allow) < 0 ||
+	    acl_list_copy(&result.acl.deny, &file->acl.deny) < 0 ||
 	    edit_pool(&pool, file->pool, file->pool_count) < 0 ||
 	    locals_merge(&pool.pool, &pool.pool_count, saved->pool, saved->pool_count) < 0)
 		goto free_pool;
@@ -286,6 +303,7 @@ int document_merge(struct document *saved, const struct document *file)
 
 free_pool:
 	marks_free(&result.marks);
+	acl_node_free(&result.acl);
 	edit_free(&pool);
 	return -ENOMEM;
 }

@@ -28,6 +28,8 @@ struct edit {
 	unsigned int pool_count;
 	bool marks_given;
 	struct model_marks marks;
+	bool acl_given;
+	struct acl_node acl;
 	bool timeouts_given;
 	struct timeouts timeouts; // defaults of the model
 };
@@ -43,6 +45,8 @@ int edit_service(struct edit *edit, struct model_service *before, struct model_s
 int edit_health(struct edit *edit, struct model_service *before, struct model_service *after);
 /* Show a service again though nothing in it changes. -ENOMEM. */
 int edit_republish(struct edit *edit, struct model_service *service);
+/* Lists of the node, if they differ from those that there are. Copies. -ENOMEM. */
+int edit_acl(struct edit *edit, const struct acl_node *wanted);
 /* Copies. -ENOMEM. */
 int edit_pool(struct edit *edit, const struct model_local *pool, unsigned int count);
 

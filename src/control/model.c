@@ -10,6 +10,7 @@
 #include "base/protocol.h"
 #include "control/keyed.h"
 #include "control/marks.h"
+#include "control/sets.h"
 #include "control/match_number.h"
 #include "control/service_key.h"
 
@@ -95,6 +96,8 @@ struct model_service *model_service_copy(const struct model_service *service)
 	if (copy == NULL)
 		return NULL;
 	*copy = *service;
+	memset(&copy->allow, 0, sizeof(copy->allow));
+	memset(&copy->deny, 0, sizeof(copy->deny));
 	if (array_copy(&servers, service->servers, service->server_count,
 		       sizeof(*service->servers)) < 0 ||
 	    array_copy(&locals, service->locals, service->local_count, sizeof(*service->locals)) <
@@ -105,6 +108,11 @@ struct model_service *model_service_copy(const struct model_service *service)
 	}
 	copy->servers = servers;
 	copy->locals = locals;
+	if (acl_list_copy(&copy->allow, &service->allow) < 0 ||
+	    acl_list_copy(&copy->deny, &service->deny) < 0) {
+		model_service_free(copy);
+		return NULL;
+	}
 	return copy;
 }
 
@@ -114,6 +122,8 @@ void model_service_free(struct model_service *service)
 		return;
 	free(service->servers);
 	free(service->locals);
+	acl_list_free(&service->allow);
+	acl_list_free(&service->deny);
 	free(service);
 }
 
@@ -132,6 +142,7 @@ static bool service_differs(const struct model_service *a, const struct model_se
 	       a->client_address != b->client_address || a->proxy_protocol != b->proxy_protocol ||
 	       strcmp(a->mode, b->mode) != 0 ||
 	       memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) != 0 ||
+	       !acl_list_equal(&a->allow, &b->allow) || !acl_list_equal(&a->deny, &b->deny) ||
 	       !model_locals_equal(a->locals, a->local_count, b->locals, b->local_count);
 }
 
@@ -497,6 +508,8 @@ void model_stop(void)
 {
 	match_numbers_stop();
 	marks_stop();
+	acl_stop();
+	sets_stop();
 	for (uint32_t i = 0; i < model.services.capacity; i++)
 		model_service_free(model.services.slots[i]);
 	keyed_free(&model.services);

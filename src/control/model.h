@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/match.h"
 #include "bfd/table.h"
+#include "control/acl.h"
 #include "control/check.h"
 #include "net/iface.h"
 #include "session/timeout.h"
@@ -87,9 +88,10 @@ struct model_service {
 	unsigned int server_count;
 	struct model_local *locals;
 	unsigned int local_count;
-	bool editing;	 // an edit under way names it
-	uint32_t number; // from service_number_take(); 0 until published
-	int timeout_set; // from timeout_acquire(); -1 until published
+	struct acl_list allow, deny; // of clients
+	bool editing;		     // an edit under way names it
+	uint32_t number;	     // from service_number_take(); 0 until published
+	int timeout_set;	     // from timeout_acquire(); -1 until published
 };
 
 const char *origin_name(enum origin origin);

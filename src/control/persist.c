@@ -119,13 +119,16 @@ static json_t *model_json(void)
 		json_array_append_new(services, document_service_json(service, true));
 	pool = model_pool(&pool_count);
 	snprintf(digest, sizeof(digest), "%016" PRIx64, persist.digest);
-	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:{s:I}, s:{s:o, s:o, s:o, s:o}}", "version",
-			 MODEL_VERSION, "file_digest", digest, "ipvs", ipvs_settings_json(),
-			 "keepalived", ipvs_keeper_json(), "node", node_saved_json(), "nat_log",
-			 "rate", (json_int_t)nat_journal_rate(), "model", "timeouts",
-			 document_timeouts_json(model_timeouts()), "local_addresses",
-			 document_locals_json(pool, pool_count, true), "marks",
-			 marks_json(model_marks(), true), "services", services);
+	return json_pack(
+		"{s:i, s:s, s:o, s:o, s:o, s:{s:I}, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:s}}",
+		"version", MODEL_VERSION, "file_digest", digest, "ipvs", ipvs_settings_json(),
+		"keepalived", ipvs_keeper_json(), "node", node_saved_json(), "nat_log", "rate",
+		(json_int_t)nat_journal_rate(), "model", "timeouts",
+		document_timeouts_json(model_timeouts()), "local_addresses",
+		document_locals_json(pool, pool_count, true), "marks",
+		marks_json(model_marks(), true), "services", services, "allow",
+		acl_list_json(&acl_node()->allow), "deny", acl_list_json(&acl_node()->deny),
+		"denied_sessions", acl_node()->keep ? "keep" : "end");
 }
 
 void persist_changed(void)

@@ -68,6 +68,9 @@ const struct worker_counter worker_counters[] = {
 		"the real servers"),
 	COUNTER(gone_ended, false,
 		"sessions that were ended because their real server was removed or its drain over"),
+	COUNTER(acl_ended, false,
+		"sessions that were ended because access lists had changed and would not let them "
+		"in"),
 	COUNTER(lent, false,
 		"new connections given to another worker, which had a free local port"),
 	COUNTER(local_ports_exhausted, false,

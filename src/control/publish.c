@@ -136,6 +136,9 @@ static int service_prepare(const struct model_service *before, struct model_serv
 		status = document_check_quic(after, error);
 	if (status < 0)
 		return error_in_service(after, error);
+	status = acl_check(&after->allow, &after->deny, error);
+	if (status < 0)
+		return error_in_service(after, error);
 	after->number = before ? before->number : service_number_take();
 	if (after->number == 0) {
 		status = error_set(error, -ENOSPC, "",
@@ -403,7 +406,25 @@ static int service_show(const struct model_service *service, const struct model_
 		spec.wan_iface = wan_iface(service);
 		spec.local_count = 0;
 	}
-	return service_publish(&spec, error);
+	// Before anybody can come to it.
+	status = acl_show(service->number, &service->allow, &service->deny, error);
+	return status < 0 ? status : service_publish(&spec, error);
+}
+
+/* After it was refused: the lists that it had, or none. */
+static void service_show_lists(const struct model_service *before,
+			       const struct model_service *after)
+{
+	struct error ignored;
+
+	if (before == NULL || acl_show(before->number, &before->allow, &before->deny, &ignored) < 0)
+		acl_hide(after->number);
+}
+
+static void service_hide(const struct model_service *service)
+{
+	service_withdraw(&service->key);
+	acl_hide(service->number);
 }
 
 /* Take back the first `count` changes, which workers have seen. The rest has been unprepared. */
@@ -419,7 +440,7 @@ static void edit_unpublish(struct edit *edit, unsigned int count, struct remains
 		char name[SERVICE_TEXT];
 
 		if (change->before == NULL)
-			service_withdraw(&change->after->key);
+			service_hide(change->after);
 		else if (!change->silent &&
 			 service_show(change->before, pool, pool_count, &error) < 0)
 			log_error("service %s could not be put back: %s",
@@ -448,10 +469,11 @@ static unsigned int edit_show(const struct edit *edit, struct error *error, int 
 		if (change->silent)
 			continue;
 		if (change->after == NULL)
-			service_withdraw(&change->before->key);
+			service_hide(change->before);
 		else
 			*status = service_show(change->after, pool, pool_count, error);
 		if (*status < 0) {
+			service_show_lists(change->before, change->after);
 			error_in_service(change->after, error);
 			break;
 		}
@@ -567,6 +589,12 @@ int publish_edit(struct edit *edit, struct error *error)
 	shown = edit_show(edit, error, &status);
 	if (status < 0) {
 		edit_take_back(edit, shown, remains);
+		return status;
+	}
+	if (edit->acl_given)
+		status = acl_node_set(&edit->acl, error);
+	if (status < 0) {
+		edit_take_back(edit, edit->count, remains);
 		return status;
 	}
 	if (edit->marks_given && marks_publish(&edit->marks) < 0) {

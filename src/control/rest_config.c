@@ -16,6 +16,7 @@ int rest_config_get(struct request *request, struct error *error)
 	const struct model_local *pool;
 	unsigned int pool_count;
 	uint32_t cursor = 0;
+	unsigned int at = 0;
 
 	pool = model_pool(&pool_count);
 	while ((service = model_next(&cursor)) != NULL)
@@ -28,6 +29,9 @@ int rest_config_get(struct request *request, struct error *error)
 			    document_locals_json(pool, pool_count, false));
 	if (model_marks()->count > 0)
 		json_object_set_new(config, "marks", marks_json(model_marks(), false));
+	if (sets_next(&at) != NULL)
+		json_object_set_new(config, "sets", sets_config_json());
+	json_object_update_new(config, acl_node_json(acl_node()));
 	json_object_set_new(config, "services", services);
 	return request_reply(request, 200, config);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "control/rest.h"
+#include "control/rest_acl.h"
 
 /* Every request that weir understands; doc/openapi.yaml says the same, and a test compares. */
 const struct route rest_routes[] = {
@@ -46,6 +46,17 @@ const struct route rest_routes[] = {
 	{"PUT", "/v1/marks", "", rest_mark_put},
 	{"POST", "/v1/marks", "at", rest_mark_post},
 	{"DELETE", "/v1/marks/{place}", "", rest_mark_delete},
+	{"GET", "/v1/acl", "", rest_acl_get},
+	{"PATCH", "/v1/acl", "", rest_acl_patch},
+	{"GET", "/v1/sets", "", rest_set_list},
+	{"GET", "/v1/sets/{set}", "", rest_set_get},
+	{"PUT", "/v1/sets/{set}", "", rest_set_put},
+	{"DELETE", "/v1/sets/{set}", "", rest_set_delete},
+	{"POST", "/v1/sets/{set}/entries", "", rest_set_entries_post},
+	{"PUT", "/v1/sets/{set}/entries", "", rest_set_entries_put},
+	{"POST", "/v1/sets/{set}/delete", "", rest_set_entries_delete},
+	{"POST", "/v1/sets/{set}/flush", "", rest_set_flush},
+	{"POST", "/v1/sets/{set}/test", "", rest_set_test},
 	{"GET", "/v1/timeouts", "", rest_timeouts_get},
 	{"PATCH", "/v1/timeouts", "", rest_timeouts_patch},
 	{"GET", "/v1/nat_log", "", rest_nat_log_get},

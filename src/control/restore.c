@@ -12,6 +12,7 @@
 #include "control/mode_check.h"
 #include "control/persist.h"
 #include "control/publish.h"
+#include "control/sets_journal.h"
 #include "control/keyed.h"
 
 /*
@@ -130,9 +131,25 @@ static int restore_document(const struct document *document, struct error *error
 {
 	int status = restore_pool(document, error);
 
+	if (status == 0)
+		status = acl_node_set(&document->acl, error);
 	if (status == 0 && marks_publish(&document->marks) < 0)
 		status = error_set(error, -ENOMEM, "", "out of memory");
 	return status < 0 ? status : restore_services(document, error);
+}
+
+/*
+ * Sets first, because lists refer to them: those that were, and what the file says of them when it
+ * is another one than before, or when there were none.
+ */
+static int restore_sets(const struct config *config, bool same_file, struct error *error)
+{
+	const struct sets_wanted *wanted = &config->document.sets;
+	unsigned int at = 0;
+
+	if (same_file && sets_next(&at) != NULL)
+		return 0;
+	return sets_apply(wanted, error);
 }
 
 /* What there is to restore: `saved` as it is, or the file applied to it. */
@@ -143,6 +160,9 @@ static int restore_any(const struct config *config, struct error *error)
 	uint64_t digest = 0;
 	int status = persist_load(config->state_dir, &saved, &digest, &settings, error);
 
+	sets_journal_start(config->state_dir);
+	if (restore_sets(config, status == 0 && digest == config->digest, error) < 0)
+		return error->code;
 	if (status == -ENOENT)
 		return restore_document(&config->document, error);
 	if (status < 0) {
@@ -159,6 +179,8 @@ static int restore_any(const struct config *config, struct error *error)
 	}
 	if (status == 0)
 		status = restore_document(&saved, error);
+	if (status == 0 && digest != config->digest)
+		sets_prune(&config->document.sets);
 	document_free(&saved);
 	return status;
 }

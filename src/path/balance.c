@@ -592,6 +592,7 @@ static void balance_miss(struct worker *w, struct batch *b, unsigned int at)
 
 void balance(struct worker *w, struct batch *b)
 {
+	guard_batch(w, b);
 	for (unsigned int i = 0; i < b->miss.count; i++)
 		balance_miss(w, b, b->miss.at[i]);
 	for (unsigned int i = 0; i < b->local.count; i++)

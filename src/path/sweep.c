@@ -10,6 +10,7 @@
 #include <rte_prefetch.h>
 
 #include "base/csum.h"
+#include "path/guard.h"
 #include "path/odd.h"
 #include "path/vpc.h"
 #include "path/worker.h"
@@ -63,6 +64,11 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 		return;
 	if (unlikely(age >= timeout_table[s->timeouts].seconds[s->state] ||
 		     ((s->flags & SESSION_VPC) && vpc_is_gone(s)))) {
+		sweep_end(w, entry);
+		return;
+	}
+	if (unlikely(w->access_pass) && guard_ends(w, s, entry & ENTRY_WIDE)) {
+		w->stats.acl_ended++;
 		sweep_end(w, entry);
 		return;
 	}
@@ -126,6 +132,7 @@ static uint64_t sweep_pool(struct worker *w, bool wide, uint64_t budget)
 static void sweep_pass_over(struct worker *w)
 {
 	w->sweep_at[0] = w->sweep_at[1] = 1;
+	guard_pass(w);
 	__atomic_store_n(&w->pass, w->pass + 1, __ATOMIC_RELEASE);
 }
 

@@ -125,6 +125,8 @@ struct worker {
 	uint64_t rss_seen[PORT_MAX], rss_wrong[PORT_MAX];
 	struct worker_stats stats;  // w
 	uint64_t drops[DROP_COUNT]; // w
+	uint32_t access_seen;	    // w: access_epoch as of this pass over all sessions,
+	bool access_pass;	    // w: ... in which access lists judge them once more
 } __attribute__((aligned(64)));
 
 struct worker *worker_get(unsigned int index);

@@ -81,6 +81,7 @@ struct worker_stats {
 	uint64_t quic_routed;	    // new sessions whose server a connection ID named
 	uint64_t quic_unknown;	    // ... and those of a short header whose ID named none
 	uint64_t gone_ended;	    // because their server was gone
+	uint64_t acl_ended;	    // because access lists have changed
 	uint64_t lent;		    // connections that other workers took, for want of a local port
 	uint64_t session_capacity, session_wide_capacity;
 	uint64_t local_ports_exhausted;

@@ -9,6 +9,7 @@
 
 #include <rte_ethdev.h>
 
+#include "balance/access.h"
 #include "balance/service.h"
 #include "base/log.h"
 #include "io/eal.h"
@@ -68,12 +69,14 @@ int lab_start(void **state)
 	assert_int_equal(server_start(), 0);
 	assert_int_equal(vm_table_start(), 0);
 	assert_int_equal(service_start(), 0);
+	assert_int_equal(access_start(LAB_WORKERS), 0);
 	table_choose_instructions();
 	return 0;
 }
 
 int lab_stop(void **state)
 {
+	access_stop();
 	service_stop();
 	vm_table_stop();
 	server_stop();

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <sys/eventfd.h>
 
+#include "balance/access.h"
 #include "balance/counts.h"
 #include "control/claim.h"
 #include "control/keyed.h"
@@ -24,6 +25,13 @@
 enum { FAKE_SERVERS = 1 << 17, FAKE_ADDRESSES = 4096, FAKE_ROUTES = 64 };
 
 struct fake fake;
+
+/* Access lists and sets are the real ones, over no workers, for as long as a test program runs. */
+__attribute__((constructor)) static void access_begin(void)
+{
+	if (access_start(0) < 0)
+		abort();
+}
 
 /* Services: a copy of each spec */
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+/*
+ * The source classifier: which lists is an address on? One lookup answers for all lists of all
+ * services at once: it gives the address's class, a number, and a class is the combination of
+ * lists that contain the address. Class 0 is on none.
+ *
+ * A list is a bare number here: the addresses of a named set, or those that one service allows or
+ * denies. A longer prefix of a list decides over a shorter one of the same list; with `nomatch` it
+ * takes its addresses out again.
+ */
+enum {
+	SOURCE_LISTS = 1 << 16,
+	SOURCE_CLASSES = 1 << 20, // combinations that exist at once
+};
+
+struct source_class {
+	uint64_t mask;	    // bit (list % 64) of each list that is mentioned
+	uint32_t *mentions; // list << 1 | nomatch, ascending
+	uint32_t count;
+	uint32_t references; // control's
+};
+
+int source_list_start(void);
+void source_list_stop(void);
+
+/* Control thread. A number from 1 on; 0 when there is none left. */
+uint32_t source_list_take(void);
+/* An empty list that no worker refers to any more. */
+void source_list_free(uint32_t list);
+/*
+ * Put a prefix on a list, or change it; take one off that is there. Workers see it at the next
+ * source_commit(). -ENOMEM, -ENOSPC; then nothing has changed.
+ */
+int source_put(uint32_t list, const struct prefix *prefix, bool nomatch);
+void source_remove(uint32_t list, const struct prefix *prefix);
+/*
+ * Show all changes, prefix by prefix. When memory is short, some stay as they were until a later
+ * commit: -ENOMEM.
+ */
+int source_commit(void);
+/* Memory that is in use, in bytes. */
+size_t source_bytes(void);
+
+/* Workers: one lookup; the class is good until the worker's next quiescent state. */
+uint32_t source_find(const uint8_t *address, bool ipv6);
+/* Two steps that hide the memory's latency, for the packets of a batch. */
+void source_prefetch_slot(const uint8_t *address, bool ipv6);
+void source_prefetch_node(const uint8_t *address, bool ipv6);
+
+extern struct source_class *source_classes;
+extern uint32_t source_everybody_count; // atomic: lists with any such bit
+extern uint8_t *source_everybody; // by list: bit 0: all IPv4 addresses are on it, bit 1: all IPv6
+
+/* Are there lists that have everybody on them, which no class mentions? */
+static inline bool source_everybody_lists(void)
+{
+	return __atomic_load_n(&source_everybody_count, __ATOMIC_RELAXED) > 0;
+}
+
+/* Is an address of this class on the list? */
+static inline bool source_has(const struct source_class *class, uint32_t list, bool ipv6)
+{
+	const uint32_t *mentions = class->mentions;
+	uint32_t low = 0, high = class->count;
+
+	if (class->mask >> (list % 64) & 1) {
+		while (low < high) {
+			uint32_t middle = (low + high) / 2;
+
+			if (mentions[middle] >> 1 < list)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low < class->count && mentions[low] >> 1 == list)
+			return !(mentions[low] & 1);
+	}
+	return source_everybody[list] >> ipv6 & 1;
+}
