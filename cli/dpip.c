@@ -64,10 +64,16 @@ static const struct object {
 	 "            [ ttl { N | inherit } ] [ tos { N | inherit } ] [ dev NIC ]\n"},
 	{"qsch", dpip_qsch,
 	 "dpip qsch { add | del | replace | change | show } dev NIC [ handle H: ]\n"
-	 "          [ root | ingress | parent H ] [ KIND ... ]\n"},
+	 "          [ root | ingress | parent { H: | root | ingress } ] [ KIND ... ]\n"
+	 "     KIND := { pfifo | bfifo } limit N | pfifo_fast\n"
+	 "           | tbf rate R burst BYTES { latency MS | limit BYTES }\n"
+	 "                 [ peakrate R mtu BYTES ]\n"
+	 "     R := bit/s, with k, m or g behind\n"},
 	{"cls", dpip_cls,
 	 "dpip cls { add | del | change | replace | show } dev NIC [ handle H ]\n"
-	 "         [ qsch { H | root | ingress } ] [ pkttype T ] [ prio N ] [ KIND ... ]\n"},
+	 "         [ qsch { H | root | ingress } ] [ pkttype { ipv4 | ipv6 | vlan } ]\n"
+	 "         [ prio N ] [ match pattern PATTERN target { H | drop } ]\n"
+	 "     PATTERN := [ PROTO ][,from=RANGE][,to=RANGE][,iif=NIC][,oif=NIC]\n"},
 	{"ipv6", dpip_ipv6, "dpip ipv6 show [ cpu N | all | total ]\n"},
 	{"iftraf", dpip_iftraf, "dpip iftraf { enable | disable | show [ dev NIC | all ] }\n"},
 	{"eal-mem", dpip_memory, "dpip eal-mem show [ seg | ring | zone | pool ]\n"},

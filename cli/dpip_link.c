@@ -60,12 +60,14 @@ static void port_print(const json_t *port)
 	       dpip_integer(port, "id") + 1, dpip_text(port, "name"), socket < 0 ? 0 : socket,
 	       dpip_integer(port, "mtu"), dpip_integer(port, "receive_queues"),
 	       dpip_integer(port, "transmit_queues"));
-	printf("    %s %lld Mbps %s %s%s%s%s\n", is_true(port, "up") ? "UP" : "DOWN",
+	printf("    %s %lld Mbps %s %s%s%s%s%s%s\n", is_true(port, "up") ? "UP" : "DOWN",
 	       dpip_integer(port, "speed_mbps"),
 	       is_true(port, "full_duplex") ? "full-duplex" : "half-duplex",
 	       is_true(port, "autonegotiation") ? "auto-nego" : "fixed-nego",
 	       is_true(port, "promiscuous") ? " promisc" : "",
 	       is_true(port, "all_multicast") ? " allmulticast" : "",
+	       is_true(port, "tc_egress") ? " tc-egress" : "",
+	       is_true(port, "tc_ingress") ? " tc-ingress" : "",
 	       dpip_lldp_enabled(dpip_text(port, "tap")) ? " lldp" : "");
 	printf("    addr %s%s\n", dpip_text(port, "mac"),
 	       is_true(port, "transmit_checksum") ? " OF_TX_IP_CSUM OF_TX_TCP_CSUM OF_TX_UDP_CSUM"
@@ -477,7 +479,8 @@ static enum exit_code switch_set(struct dpip *dpip, const char *name, const char
 		return dpip_refused("forward2kni: packets are copied by `weirctl capture -i %s "
 				    "-w FILE`, into a file, with their fate",
 				    name);
-	return dpip_refused("%s: queueing disciplines are not available yet", item);
+	return dpip_patch(dpip, "traffic-control", name,
+			  !strcmp(item, "tc-egress") ? "egress" : "ingress", json_boolean(on));
 }
 
 static enum exit_code link_set(struct dpip *dpip)

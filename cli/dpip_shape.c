@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dpip qsch and cls: queueing disciplines and their classifiers, of which there are none yet. As in
- * dpip_later.c, words are checked before they are refused.
+ * dpip qsch and cls: queueing disciplines and their classifiers. A queue is called by its handle;
+ * the first ones of a device are called root and ingress and have no other handle. What is on a
+ * device is shown in the lines of DPVS' dpip.
  */
+#include "dpip_shape.h"
+
+#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dpip.h"
+#include "base/match.h"
+#include "match_words.h"
+#include "place.h"
 
 /* "1:", "1:2", in hexadecimal; `child` says whether the second part may be there. */
 static bool handle_valid(const char *text, bool child)
@@ -16,7 +22,7 @@ static bool handle_valid(const char *text, bool child)
 	char *end;
 	unsigned long major = strtoul(text, &end, 16), minor = 0;
 
-	if (end == text || *end != ':' || major == 0 || major > 0xffff)
+	if (end == text || *end != ':' || (major == 0 && !child) || major > 0xfffe)
 		return false;
 	if (end[1] && child)
 		minor = strtoul(end + 1, &end, 16);
@@ -34,21 +40,18 @@ static enum exit_code handle_check(const char *name, const char *text, bool chil
 	return EXIT_OK;
 }
 
-/* Bits per second with k, m or g behind, below 2^32. */
+/* Bits per second with k, m or g behind; the daemon says how many there may be. */
 static enum exit_code rate_check(const char *name, const char *text)
 {
 	char *end;
-	double rate = text ? strtod(text, &end) : 1;
 
 	if (!text)
 		return EXIT_OK;
-	if (end != text && *end && strchr("kKmMgG", *end)) {
-		rate *= strchr("kK", *end) ? 1e3 : strchr("mM", *end) ? 1e6 : 1e9;
+	strtod(text, &end);
+	if (end != text && *end && strchr("kKmMgG", *end))
 		end++;
-	}
-	if (end == text || *end || rate <= 0 || rate >= 4294967296.0)
-		return dpip_wrong("%s: \"%s\" is no rate, such as 800m, below 4294967296 bit/s",
-				  name, text);
+	if (end == text || *end || *text < '0' || *text > '9')
+		return dpip_wrong("%s: \"%s\" is no rate, such as 800m or 2g", name, text);
 	return EXIT_OK;
 }
 
@@ -58,13 +61,28 @@ struct shape_words {
 	const char *qsch, *pkttype, *prio, *match, *pattern, *target;
 };
 
+/* "10", "10ms". */
+static const char *latency_text(const char *text, char plain[static 32])
+{
+	size_t length = strlen(text);
+
+	if (length > 2 && length < 32 && !strcmp(text + length - 2, "ms"))
+		length -= 2;
+	snprintf(plain, 32, "%.*s", (int)length, text);
+	return plain;
+}
+
 static enum exit_code numbers_check(const struct shape_words *words)
 {
+	char latency[32];
 	const struct {
 		const char *name, *text;
 	} numbers[] = {
-		{"limit", words->limit}, {"burst", words->burst}, {"latency", words->latency},
-		{"mtu", words->mtu},	 {"prio", words->prio},
+		{"limit", words->limit},
+		{"burst", words->burst},
+		{"latency", words->latency ? latency_text(words->latency, latency) : NULL},
+		{"mtu", words->mtu},
+		{"prio", words->prio},
 	};
 	enum exit_code code = EXIT_OK;
 	long long number;
@@ -95,6 +113,94 @@ static enum exit_code kind_check(const struct shape_words *words)
 	return EXIT_OK;
 }
 
+/* The queue that the words name; NULL: none. */
+static const char *queue_named(const struct shape_words *words)
+{
+	return words->root ? "root" : words->ingress ? "ingress" : words->handle;
+}
+
+static void number_add(json_t *body, const char *name, const char *text)
+{
+	char plain[32];
+
+	if (text)
+		json_object_set_new(body, name,
+				    json_integer(strtoll(latency_text(text, plain), NULL, 0)));
+}
+
+static void text_add(json_t *body, const char *name, const char *text)
+{
+	if (text)
+		json_object_set_new(body, name, json_string(text));
+}
+
+/* PUT of a queue or classifier: new, changed, or whichever it is. */
+static enum exit_code row_put(struct dpip *dpip, const char *device, const char *list,
+			      const char *handle, json_t *body)
+{
+	char path[PLACE_TEXT];
+	enum exit_code code;
+
+	snprintf(path, sizeof(path), "/v1/traffic-control/%s/%s/%s%s", device, list,
+		 handle ? handle : "auto",
+		 dpip_is(dpip, "add")	? "?new=1"
+		 : dpip_is(dpip, "set") ? "?change=1"
+					: "");
+	code = client_request(dpip->client, "PUT", path, body, NULL);
+	json_decref(body);
+	return code;
+}
+
+static enum exit_code row_delete(struct dpip *dpip, const char *device, const char *list,
+				 const char *handle)
+{
+	char path[PLACE_TEXT];
+
+	snprintf(path, sizeof(path), "/v1/traffic-control/%s/%s/%s", device, list, handle);
+	return client_request(dpip->client, "DELETE", path, NULL, NULL);
+}
+
+static enum exit_code queue_delete(struct dpip *dpip, const char *device, const char *queue)
+{
+	return queue ? row_delete(dpip, device, "queues", queue)
+		     : dpip_wrong("missing handle: `handle H:`, root or ingress");
+}
+
+static enum exit_code queue_put(struct dpip *dpip, const char *device,
+				const struct shape_words *words)
+{
+	const char *queue = queue_named(words);
+	json_t *body = json_object();
+
+	text_add(body, "kind", words->kind);
+	text_add(body, "parent", words->parent);
+	text_add(body, "rate", words->rate);
+	text_add(body, "peakrate", words->peakrate);
+	number_add(body, "limit", words->limit);
+	number_add(body, "burst", words->burst);
+	number_add(body, "latency", words->latency);
+	number_add(body, "mtu", words->mtu);
+	return row_put(dpip, device, "queues", queue, body);
+}
+
+/* root and ingress are handles themselves. */
+static enum exit_code place_check(struct dpip *dpip, const struct shape_words *words)
+{
+	if (words->root && words->ingress)
+		return dpip_wrong("root and ingress exclude each other");
+	if ((words->root || words->ingress) && (words->handle || words->parent))
+		return dpip_wrong(
+			"%s is the name of the first queue itself, without %s; a child of "
+			"it is `handle H: parent %s`",
+			words->root ? "root" : "ingress", words->handle ? "handle" : "parent",
+			words->root ? "root" : "ingress");
+	if (dpip_is(dpip, "add") && !words->root && !words->ingress && !words->parent)
+		return dpip_wrong("missing place: root, ingress or `parent H`");
+	if ((dpip_is(dpip, "set") || dpip_is(dpip, "replace")) && !queue_named(words))
+		return dpip_wrong("missing handle: `handle H:`, root or ingress");
+	return EXIT_OK;
+}
+
 enum exit_code dpip_qsch(struct dpip *dpip)
 {
 	struct shape_words words = {0};
@@ -112,7 +218,7 @@ enum exit_code dpip_qsch(struct dpip *dpip)
 	if (code == EXIT_OK && !words.dev)
 		code = dpip_wrong("missing device: `dev NIC`");
 	if (code == EXIT_OK)
-		code = handle_check("handle", words.handle, false);
+		code = handle_check("handle", words.handle, true);
 	if (code == EXIT_OK)
 		code = handle_check("parent", words.parent, true);
 	if (code == EXIT_OK)
@@ -121,20 +227,22 @@ enum exit_code dpip_qsch(struct dpip *dpip)
 		code = rate_check("peakrate", words.peakrate);
 	if (code == EXIT_OK)
 		code = numbers_check(&words);
-	if (code == EXIT_OK && !dpip_is(dpip, "show") && !dpip_is(dpip, "del"))
+	if (code == EXIT_OK && !dpip_is(dpip, "show") && !dpip_is(dpip, "del") &&
+	    !dpip_is(dpip, "add") && !dpip_is(dpip, "set") && !dpip_is(dpip, "replace"))
+		return dpip_no_command(dpip, "add, del, replace, change, show");
+	if (code == EXIT_OK && (dpip_is(dpip, "add") || dpip_is(dpip, "replace")))
 		code = kind_check(&words);
+	if (code == EXIT_OK)
+		code = place_check(dpip, &words);
 	if (code == EXIT_OK)
 		code = dpip_device(dpip, words.dev, device);
 	if (code != EXIT_OK)
 		return code;
 	if (dpip_is(dpip, "show"))
-		return EXIT_OK;
-	if (dpip_is(dpip, "add") || dpip_is(dpip, "replace"))
-		return dpip_refused("queueing disciplines are not available yet");
-	if (dpip_is(dpip, "del") || dpip_is(dpip, "set"))
-		return dpip_refused("there is no queueing discipline %s on %s",
-				    words.handle ? words.handle : "root", device);
-	return dpip_no_command(dpip, "add, del, replace, change, show");
+		return dpip_qsch_show(dpip, device, queue_named(&words));
+	if (dpip_is(dpip, "del"))
+		return queue_delete(dpip, device, queue_named(&words));
+	return queue_put(dpip, device, &words);
 }
 
 /* `match` is followed by "pattern P" or, after "ipset", by the set. */
@@ -153,6 +261,44 @@ static enum exit_code classifier_check(const struct shape_words *words)
 		return dpip_wrong("missing target: `target { H | drop }`");
 	return strcmp(words->target, "drop") ? handle_check("target", words->target, true)
 					     : EXIT_OK;
+}
+
+/* DPVS' spelling of a pattern in ours: icmp6, and ":22" for a port of any address. */
+static void pattern_text(const char *pattern, bool ipv6, char text[static MATCH_TEXT])
+{
+	size_t length = 0;
+
+	while (*pattern && length + 16 < MATCH_TEXT) {
+		if (!strncmp(pattern, "icmp6", 5) && (pattern[5] == ',' || !pattern[5])) {
+			length += (size_t)sprintf(text + length, "icmpv6");
+			pattern += 5;
+			continue;
+		}
+		text[length++] = *pattern++;
+		if (pattern[-1] == '=' && *pattern == ':')
+			length += (size_t)sprintf(text + length, ipv6 ? "[::]" : "0.0.0.0");
+	}
+	text[length] = '\0';
+}
+
+static enum exit_code classifier_put(struct dpip *dpip, const char *device,
+				     const struct shape_words *words, bool by_set)
+{
+	bool ipv6 = words->pkttype && !strcmp(words->pkttype, "ipv6");
+	json_t *body = json_object();
+	char text[MATCH_TEXT];
+
+	text_add(body, "queue", words->qsch);
+	text_add(body, "packets", words->pkttype);
+	text_add(body, "target", words->target);
+	number_add(body, "priority", words->prio);
+	if (by_set) {
+		text_add(body, "set", words->match);
+	} else {
+		pattern_text(words->pattern, ipv6, text);
+		text_add(body, "match", text);
+	}
+	return row_put(dpip, device, "classifiers", words->handle, body);
 }
 
 enum exit_code dpip_cls(struct dpip *dpip)
@@ -190,18 +336,21 @@ enum exit_code dpip_cls(struct dpip *dpip)
 		code = handle_check("qsch", words.qsch, true);
 	if (code == EXIT_OK)
 		code = numbers_check(&words);
-	if (code == EXIT_OK && (dpip_is(dpip, "add") || dpip_is(dpip, "replace")))
+	if (code == EXIT_OK && !dpip_is(dpip, "show") && !dpip_is(dpip, "del") &&
+	    !dpip_is(dpip, "add") && !dpip_is(dpip, "set") && !dpip_is(dpip, "replace"))
+		return dpip_no_command(dpip, "add, del, change, replace, show");
+	if (code == EXIT_OK && (dpip_is(dpip, "set") || dpip_is(dpip, "replace")) && !words.handle)
+		code = dpip_wrong("missing handle: `handle H`");
+	if (code == EXIT_OK && !dpip_is(dpip, "show") && !dpip_is(dpip, "del"))
 		code = classifier_check(&words);
 	if (code == EXIT_OK)
 		code = dpip_device(dpip, words.dev, device);
 	if (code != EXIT_OK)
 		return code;
 	if (dpip_is(dpip, "show"))
-		return EXIT_OK;
-	if (dpip_is(dpip, "add") || dpip_is(dpip, "replace"))
-		return dpip_refused("classifiers are not available yet");
-	if (dpip_is(dpip, "del") || dpip_is(dpip, "set"))
-		return dpip_refused("there is no classifier %s on %s",
-				    words.handle ? words.handle : "", device);
-	return dpip_no_command(dpip, "add, del, change, replace, show");
+		return dpip_cls_show(dpip, device, words.qsch, words.handle);
+	if (dpip_is(dpip, "del"))
+		return words.handle ? row_delete(dpip, device, "classifiers", words.handle)
+				    : dpip_wrong("missing handle: `handle H`");
+	return classifier_put(dpip, device, &words, by_set);
 }

@@ -49,6 +49,7 @@ int apply_start(const struct config *config, struct error *error)
 	running.addresses = addresses;
 	vpc_config_drop_lists(&running.vpc);
 	bfd_section_drop(&running.bfd);
+	traffic_section_drop(&running.traffic);
 	running.interfaces = config_interfaces_copy(config);
 	memset(&running.document, 0, sizeof(running.document));
 	log_set_level(running.log_level);
@@ -151,6 +152,8 @@ static void describe_settings(const struct config *wanted, struct describe *d)
 		d->changed++;
 	if (bfd_differences(&wanted->bfd, d->texts) > 0)
 		d->changed++;
+	if (traffic_differences(&wanted->traffic, d->texts) > 0)
+		d->changed++;
 	if (addresses_differ(wanted)) {
 		d->changed++;
 		json_array_append_new(d->texts, json_string("~ addresses of ports"));
@@ -174,6 +177,8 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 		status = vpc_check(&wanted->vpc, error);
 	if (status == 0)
 		status = bfd_check(&wanted->bfd, error);
+	if (status == 0)
+		status = traffic_check(&wanted->traffic, error);
 	if (status < 0)
 		goto free_addresses;
 	status = interface_apply(wanted->interfaces, wanted->interface_count, error);
@@ -202,7 +207,9 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 	if (apply_nat_log(wanted->nat_log_rate) < 0)
 		log_warning("nat_log: out of memory");
 	status = vpc_apply(&wanted->vpc, error);
-	return status < 0 ? status : bfd_apply(&wanted->bfd, error);
+	if (status == 0)
+		status = bfd_apply(&wanted->bfd, error);
+	return status < 0 ? status : traffic_apply(&wanted->traffic, error);
 
 restore_addresses:
 	claim_port_addresses(addresses, wanted->address_count, running.addresses,

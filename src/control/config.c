@@ -149,6 +149,7 @@ static int config_inherit(struct config *config, const struct config *running)
 	config->addresses = NULL;
 	vpc_config_drop_lists(&config->vpc);
 	bfd_section_drop(&config->bfd);
+	traffic_section_drop(&config->traffic);
 	config->interfaces = config_interfaces_copy(running);
 	memset(&config->document, 0, sizeof(config->document));
 	memset(config->eal_arguments, 0, sizeof(config->eal_arguments));
@@ -255,6 +256,7 @@ void config_free(struct config *config)
 	free(config->interfaces);
 	vpc_config_free(&config->vpc);
 	bfd_section_free(&config->bfd);
+	traffic_section_free(&config->traffic);
 	document_free(&config->document);
 	memset(config, 0, sizeof(*config));
 }

@@ -13,6 +13,7 @@
 #include "control/document.h"
 #include "control/interface.h"
 #include "control/bfd.h"
+#include "control/traffic.h"
 #include "control/vpc.h"
 #include "io/eal.h"
 #include "io/pool.h"
@@ -58,6 +59,7 @@ struct config {
 
 	struct vpc_config vpc; // its lists can be changed at any time
 	struct bfd_section bfd;
+	struct traffic_section traffic;
 
 	enum log_level log_level;
 	uint32_t nat_log_rate;		     // lines a second, 0: off

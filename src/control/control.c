@@ -263,12 +263,15 @@ int control_start(const struct config *config, struct error *error)
 	status = bfd_start(&config->bfd, config->state_dir, error);
 	if (status < 0)
 		goto stop_vpc;
+	status = traffic_start(&config->traffic, config->state_dir, error);
+	if (status < 0)
+		goto stop_traffic;
 	status = restore_model(config, error);
 	if (status < 0)
-		goto stop_bfd;
+		goto stop_traffic;
 	status = persist_start(config->state_dir, config->digest, error);
 	if (status < 0)
-		goto stop_bfd;
+		goto stop_traffic;
 	status = announce_start(&apply_running()->announce, error);
 	if (status < 0)
 		goto stop_persist;
@@ -290,7 +293,8 @@ stop_announce:
 	node_stop();
 stop_persist:
 	persist_stop();
-stop_bfd:
+stop_traffic:
+	traffic_control_stop();
 	bfd_stop();
 stop_vpc:
 	vpc_stop();
@@ -319,6 +323,7 @@ void control_stop(void)
 	rest_stop();
 	persist_stop();
 	sets_journal_stop();
+	traffic_control_stop();
 	bfd_stop();
 	vpc_stop();
 	network_stop();

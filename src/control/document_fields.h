@@ -44,6 +44,9 @@ int document_judge_checks(struct decode *d, const struct model_service *service)
  */
 int document_decode_match(struct decode *d, const json_t *value, const struct field *field,
 			  void *target);
+/* A match apart from services, of a family that follows from elsewhere, unless `any`. */
+int document_decode_ranges(struct decode *d, const json_t *value, uint8_t family, bool any,
+			   struct match *out);
 int document_judge_match(struct decode *d, const json_t *json, const struct model_service *service);
 int document_check_wan(struct decode *d, const struct service_key *key,
 		       const struct model_server *server);

@@ -121,6 +121,36 @@ int document_decode_match(struct decode *d, const json_t *value, const struct fi
 	return 0;
 }
 
+int document_decode_ranges(struct decode *d, const json_t *value, uint8_t family, bool any,
+			   struct match *out)
+{
+	struct error error;
+	int status;
+
+	memset(out, 0, sizeof(*out));
+	if (json_is_string(value)) {
+		char text[MATCH_TEXT];
+
+		// The family follows from elsewhere: a text that lacks it is whole with it.
+		snprintf(text, sizeof(text), "%s,af=%s", json_string_value(value),
+			 family == AF_INET6 ? "ipv6" : "ipv4");
+		status = match_parse(any ? json_string_value(value) : text, out, &error);
+		if (status < 0 && any)
+			status = match_parse(text, out, &error);
+		return status < 0 ? match_fail(d, &error) : 0;
+	}
+	status = decode_object(d, value, match_fields, out);
+	if (status < 0)
+		return status;
+	if (out->family == AF_UNSPEC)
+		out->family = family;
+	if (out->family != family && !any)
+		return decode_fail(d, -EINVAL, "is of IPv%c, and packets says IPv%c",
+				   out->family == AF_INET ? '4' : '6',
+				   family == AF_INET ? '4' : '6');
+	return match_normalize(out, &error) < 0 ? match_fail(d, &error) : 0;
+}
+
 static int judge_interface(struct decode *d, const char *name, const char *part)
 {
 	const struct document_source *source =

@@ -241,6 +241,39 @@ static void interfaces_add(struct text *text)
 	}
 }
 
+/* Traffic control: there are few queues, too */
+
+static void queues_add(struct text *text)
+{
+	static const char *const families[][4] = {
+		{"packets_total", "packets", "counter", "packets that went through a queue"},
+		{"bytes_total", "bytes", "counter", "bytes of them, frames without checksum"},
+		{"drops_total", "dropped", "counter", "packets that a queue did not take"},
+		{"overlimits_total", "overlimits", "counter", "packets that had to wait"},
+		{"backlog_packets", "backlog_packets", "gauge", "packets that wait in a queue"},
+		{"backlog_bytes", "backlog_bytes", "gauge", "bytes that wait in a queue"},
+	};
+	json_t *list = traffic_list_json(), *spec, *queue;
+	size_t i, at;
+
+	for (unsigned int k = 0; k < sizeof(families) / sizeof(*families); k++) {
+		const char *name = families[k][0], *field = families[k][1];
+
+		text_add(text, "# HELP weir_traffic_%s %s\n# TYPE weir_traffic_%s %s\n", name,
+			 families[k][3], name, families[k][2]);
+		json_array_foreach (list, i, spec)
+			json_array_foreach (json_object_get(spec, "queues"), at, queue)
+				text_add(text,
+					 "weir_traffic_%s{interface=\"%s\",queue=\"%s\"} %llu\n",
+					 name,
+					 json_string_value(json_object_get(spec, "interface")),
+					 json_string_value(json_object_get(queue, "handle")),
+					 (unsigned long long)json_integer_value(
+						 json_object_get(queue, field)));
+	}
+	json_decref(list);
+}
+
 /* Services and servers: the same families for both */
 
 #define TRAFFIC(name, type, field, help)                          \
@@ -349,6 +382,7 @@ static enum stream_next metrics_more(void *arg, struct text *text)
 		nat_log_add(text);
 		ports_add(text);
 		interfaces_add(text);
+		queues_add(text);
 		workers_add(text);
 		drops_add(text);
 	} else if (family <= TRAFFIC_FAMILIES) {

@@ -22,6 +22,7 @@ int rest_config_get(struct request *request, struct error *error)
 	while ((service = model_next(&cursor)) != NULL)
 		json_array_append_new(services, document_service_json(service, false));
 	json_object_set_new(config, "bfd", bfd_running_json()); // nothing, when it is NULL
+	json_object_set_new(config, "traffic_control", traffic_running_json());
 	if (json_object_get(config, "vpc") != NULL)
 		json_object_set_new(config, "vpc", vpc_running_json(&apply_running()->vpc));
 	json_object_set_new(config, "timeouts", document_timeouts_json(model_timeouts()));

@@ -96,6 +96,10 @@ static json_t *port_json(const struct port *port)
 						 port->steering_why, "flow_rules",
 						 (json_int_t)port->flow_rules, "flow_refused",
 						 (json_int_t)port->flow_refused));
+	json_object_update_new(object, json_pack("{s:b, s:b}", "tc_egress",
+						 traffic_trees[TRAFFIC_OUT][port->index] != NULL,
+						 "tc_ingress",
+						 traffic_trees[TRAFFIC_IN][port->index] != NULL));
 	if (port->config.bond.member_count > 0)
 		json_object_set_new(object, "bond", rest_bond_json(port));
 	if (port->bond != 0)

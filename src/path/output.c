@@ -5,8 +5,6 @@
  * it for its port, hand it to its owner, to Linux, or drop it and count why. A packet whose next
  * hop is known but has not answered yet is parked for a moment, as a host would.
  */
-#include <netinet/icmp6.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include <rte_ethdev.h>
@@ -16,6 +14,8 @@
 #include "net/route.h"
 #include "path/observe.h"
 #include "path/fragment.h"
+#include "path/punt_class.h"
+#include "path/traffic.h"
 #include "path/tunnelled.h"
 #include "path/worker.h"
 
@@ -61,12 +61,13 @@ static void transmit_flush(struct worker *w, unsigned int port)
 {
 	struct transmit *t = &w->transmit[port];
 	const struct port_queue *q = &w->transmit_queue[port];
-	unsigned int sent;
+	unsigned int sent, by = __atomic_load_n(&w->transmit_by[port], __ATOMIC_ACQUIRE);
 
-	if (unlikely(w->transmit_by[port] != w->index)) {
+	if (unlikely(by != w->index)) {
+		if (by == TRANSMIT_SHAPED)
+			return shape_transmit(w, port, t);
 		for (unsigned int i = 0; i < t->count; i++)
-			hand_add(w, w->transmit_by[port], t->packet[i], w->port_iface[port],
-				 HAND_READY);
+			hand_add(w, by, t->packet[i], w->port_iface[port], HAND_READY);
 		t->count = 0;
 		return;
 	}
@@ -236,50 +237,10 @@ void output_parked(struct worker *w, uint64_t tsc)
 	output_flush(w);
 }
 
-/* What kind of traffic is it, for the policers? */
-static enum punt_class output_class(const struct pkt *p)
-{
-	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->mbuf, const struct rte_ether_hdr *);
-	uint16_t ports[2] = {0, 0};
-
-	if (ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_ARP))
-		return PUNT_NEIGHBOUR;
-	if (p->l4 == 0)
-		return PUNT_ROUTING; // LACP, LLDP, IS-IS
-	if (p->flags & PKT_ICMP_ERROR)
-		return PUNT_ICMP; // the key is the quoted packet's
-	if (rte_pktmbuf_data_len(p->mbuf) < p->l3 + p->l4 + 4u)
-		return PUNT_REST;
-	switch (pkt_protocol(p)) {
-	case IPPROTO_ICMPV6:
-		return *pkt_l4(p) >= ND_ROUTER_SOLICIT && *pkt_l4(p) <= ND_REDIRECT ? PUNT_NEIGHBOUR
-										    : PUNT_ICMP;
-	case IPPROTO_ICMP:
-		return PUNT_ICMP;
-	case 89:  // OSPF
-	case 112: // VRRP
-		return PUNT_ROUTING;
-	case IPPROTO_TCP:
-	case IPPROTO_UDP:
-		memcpy(ports, pkt_l4(p), 4);
-		break;
-	default:
-		return PUNT_REST;
-	}
-	for (unsigned int i = 0; i < 2; i++) {
-		uint16_t port = rte_be_to_cpu_16(ports[i]);
-
-		// BGP; BFD of one hop, of many, and its echo
-		if (port == 179 || port == 3784 || port == 4784 || port == 3785)
-			return PUNT_ROUTING;
-	}
-	return PUNT_REST;
-}
-
 static void output_punt(struct worker *w, struct batch *b, struct pkt *p)
 {
 	tags_strip(p);
-	if (punt_to_kernel(w->index, p->iface, output_class(p), p->mbuf, b->tsc))
+	if (punt_to_kernel(w->index, p->iface, punt_class_of(p), p->mbuf, b->tsc))
 		w->stats.punted++;
 	else
 		output_drop(w, p->mbuf, DROP_punt_policed);

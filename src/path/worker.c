@@ -27,6 +27,7 @@
 #include "path/bfd.h"
 #include "path/fragment.h"
 #include "path/observe.h"
+#include "path/traffic.h"
 #include "path/tunnelled.h"
 #include "path/vpc_learn.h"
 
@@ -39,10 +40,15 @@ enum {
 
 void worker_batch(struct worker *w, struct batch *b)
 {
+	uint64_t policed;
+
 	w->made = w->ended = false;
 	w->epoch = __atomic_load_n(&route_epoch, __ATOMIC_ACQUIRE);
 	w->observed = __atomic_load_n(&w->observer, __ATOMIC_ACQUIRE);
+	policed = unlikely(w->traffic & TRAFFIC_POLICES) ? police(w, b) : 0;
 	input(w, b); // parse; sort into flow, local, drop
+	if (unlikely(policed))
+		police_drop(w, b, policed);
 	if (unlikely(observe_active(w)))
 		observe_arrivals(w, b);
 	lookup(w, b);  // find sessions; the rest is new or belongs to another worker
@@ -190,6 +196,8 @@ static void worker_run(struct thread *thread)
 			bfd_run(w, now);
 		if (unlikely(now >= w->bonds_due))
 			worker_bonds(w, now);
+		if (unlikely(w->traffic) && traffic_run(w, now))
+			sleep = SLEEP_FIRST;
 		sweep(w, now);
 		punt_wake(w->index);
 		rcu_worker_quiescent(w->index);

@@ -77,9 +77,10 @@ struct worker {
 	} receive[PORT_MAX]; // start
 	unsigned int receive_count;
 	struct port_queue transmit_queue[PORT_MAX]; // start: by port index
-	uint8_t transmit_by[PORT_MAX];		    // start: the worker that has that queue
-	uint16_t port_iface[PORT_MAX];		    // start: untagged interface of each port
-	struct iface_count iface_count[IFACE_MAX];  // w: of interfaces that are no port's, by index
+	uint8_t transmit_by[PORT_MAX]; // c, atomic: the worker that has that queue (traffic.h)
+	uint8_t traffic;	       // c, atomic: what it has to do for traffic control
+	uint16_t port_iface[PORT_MAX]; // start: untagged interface of each port
+	struct iface_count iface_count[IFACE_MAX]; // w: of interfaces that are no port's, by index
 
 	struct batch batch;		    // w
 	struct table table;		    // w
@@ -107,14 +108,13 @@ struct worker {
 
 	uint64_t bfd_due; // w: TSC at which sessions of BFD are looked at
 	uint64_t beat[WORKERS_MAX], beat_at[WORKERS_MAX]; // w: rounds of each worker; us
-	uint64_t bonds_due;	   // w: TSC at which bonds get an empty burst, for LACP
-	uint64_t next_second;	   // w: TSC at which `seconds` goes up
-	uint64_t last_sweep;	   // w: TSC
-	uint64_t sweep_debt;	   // w: fraction of a session, times hz, that the next slice owes
-	uint32_t sweep_at[2];	   // w: next number of each pool
-	uint64_t pass;		   // w, atomic: passes over all sessions that are complete
-	uint64_t pass_wanted;	   // c, atomic: hurry until `pass` is this
-	uint32_t expired[EXPIRED]; // w: entries
+	uint64_t bonds_due;		 // w: TSC at which bonds get an empty burst, for LACP
+	uint64_t next_second;		 // w: TSC at which `seconds` goes up
+	uint64_t last_sweep, sweep_debt; // w: TSC; fraction of a session, times hz, still owed
+	uint32_t sweep_at[2];		 // w: next number of each pool
+	uint64_t pass;			 // w, atomic: passes over all sessions that are complete
+	uint64_t pass_wanted;		 // c, atomic: hurry until `pass` is this
+	uint32_t expired[EXPIRED];	 // w: entries
 	unsigned int expired_count;
 
 	struct observer *observer; // c, atomic: trace or capture is on

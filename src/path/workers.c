@@ -21,6 +21,7 @@
 #include "net/kernel.h"
 #include "net/punt.h"
 #include "path/nat_log.h"
+#include "path/traffic.h"
 #include "path/worker.h"
 #include "session/l4_sctp.h"
 #include "tunnel/path_mtu.h"
@@ -124,6 +125,7 @@ void workers_free(void)
 {
 	unsigned int total = worker_total;
 
+	traffic_stop();
 	worker_total = 0;
 	nat_log_stop();
 	for (unsigned int i = 0; i < total; i++)
@@ -281,6 +283,9 @@ void worker_stats(unsigned int worker, struct worker_stats *out)
 
 uint64_t worker_drops(unsigned int worker, unsigned int reason)
 {
+	// What waited in a queue that control removed is nobody's; the first worker stands for it.
+	if (reason == DROP_traffic_removed && worker == 0)
+		return traffic_discarded();
 	return read64(&workers[worker]->drops[reason]);
 }
 

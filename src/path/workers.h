@@ -66,6 +66,7 @@ struct worker_stats {
 	uint64_t loops, loops_idle; // rounds, and those that found nothing
 	uint64_t packets, batches;  // received
 	uint64_t sent, send_failed;
+	uint64_t shaped; // packets that wait for traffic control, or were removed with a queue
 	uint64_t without_session;	  // forwarded by a hash alone: the table was full
 	uint64_t untold;		  // segments to servers without the client's address
 	uint64_t proxy_headers;		  // of the PROXY protocol, sent to servers

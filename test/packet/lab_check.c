@@ -21,7 +21,8 @@ void lab_sessions_visit(struct worker *w, void (*visit)(struct worker *w, uint32
 void lab_flow_check(struct worker *w)
 {
 	uint64_t gone = w->stats.sent + w->stats.punted + w->stats.handed_over + w->parked_count +
-			w->frag.custody + w->stats.bfd_taken + w->learner.waiting_count;
+			w->frag.custody + w->stats.bfd_taken + w->learner.waiting_count +
+			w->stats.shaped;
 
 	for (unsigned int i = 0; i < DROP_COUNT; i++)
 		gone += w->drops[i];

@@ -63,6 +63,18 @@ static const struct {
 	 "{'neighbours': [{'interface': 'dpdk0', 'address': '192.168.100.2', 'state': 'stale',"
 	 " 'mac': '02:00:00:00:00:02'}, {'interface': 'dpdk0', 'address': '192.168.100.3',"
 	 " 'state': 'incomplete', 'mac': null}]}"},
+	{"/v1/traffic-control/dpdk1",
+	 "{'interface': 'dpdk1', 'queues': [{'handle': 'root', 'kind': 'pfifo_fast'},"
+	 " {'handle': '1:', 'parent': 'root', 'kind': 'tbf', 'rate': 10000000, 'burst': 10000,"
+	 " 'limit': 2500, 'bytes': 4050639, 'packets': 46334, 'dropped': 1, 'overlimits': 2},"
+	 " {'handle': 'ingress', 'kind': 'pfifo', 'limit': 65536},"
+	 " {'handle': '2:', 'parent': 'ingress', 'kind': 'tbf', 'rate': 80000000, 'burst': 80000,"
+	 " 'peakrate': 2000000000, 'mtu': 20000, 'limit': 20000}],"
+	 " 'classifiers': [{'handle': '8001:', 'queue': 'root', 'packets': 'ipv4', 'priority': 0,"
+	 " 'match': {'protocol': 'tcp', 'destination': '0.0.0.0-0.0.0.0:22-22', 'out': 'dpdk1'},"
+	 " 'target': '1:'},"
+	 " {'handle': '0:1', 'queue': 'ingress', 'packets': 'ipv6', 'priority': 7,"
+	 " 'match': {'source': '[2001::-2001::ff]:0-0'}, 'target': 'drop'}]}"},
 	{"/v1/top", "{'enabled': true, 'top': [{'interface': 'dpdk1', 'source': '10.0.0.2',"
 		    " 'source_port': 5, 'destination': '10.0.0.100', 'destination_port': 80,"
 		    " 'protocol': 'tcp', 'received_bytes_per_second': 12,"
@@ -290,6 +302,60 @@ static void test_others(void **state)
 	refuses("ipset create foo bitmap:ip", "bitmap:ip needs `range R`");
 }
 
+static void test_shaping(void **state)
+{
+	shows("qsch show dev dpdk1",
+	      "qsch pfifo_fast root dev dpdk1 parent 0: flags 0x0 cls 1 bands 3 priomap "
+	      "1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1\n"
+	      "qsch tbf 1: dev dpdk1 parent root flags 0x0 cls 0 rate 10.00Mbps burst 10000B "
+	      "limit 2500B\n"
+	      "qsch pfifo ingress dev dpdk1 parent 0: flags 0x1 cls 1 limit 65536\n"
+	      "qsch tbf 2: dev dpdk1 parent ingress flags 0x1 cls 0 rate 80.00Mbps burst 80000B "
+	      "peakrate 2.00Gbps minburst 20000B limit 20000B\n");
+	shows("qsch -s show dev dpdk1 handle 1:0",
+	      "qsch tbf 1: dev dpdk1 parent root flags 0x0 cls 0 rate 10.00Mbps burst 10000B "
+	      "limit 2500B\n"
+	      " Sent 4050639 bytes 46334 pkts (dropped 1, overlimits 2 requeues 0)\n"
+	      " Backlog 0 bytes 0 pkts\n");
+	shows("cls show dev dpdk1 qsch root",
+	      "cls match 8001: dev dpdk1 qsch root pkttype 0x0800 prio 0 "
+	      "TCP,to=0.0.0.0-0.0.0.0:22-22,oif=dpdk1 target 1:\n");
+	shows("cls show dev dpdk1 handle 0:1",
+	      "cls match 0:1 dev dpdk1 qsch ingress pkttype 0x86dd prio 7 "
+	      "unspec,from=[2001::-2001::ff]:0-0 target drop\n");
+	asks("qsch add dev dpdk1 root tbf rate 2g burst 2000000 latency 1ms",
+	     "PUT /v1/traffic-control/dpdk1/queues/root?new=1 "
+	     "{\"burst\":2000000,\"kind\":\"tbf\",\"latency\":1,\"rate\":\"2g\"}\n");
+	asks("qsch add dev dpdk1.kni handle 1: parent root pfifo limit 10",
+	     "PUT /v1/traffic-control/dpdk1/queues/1:?new=1 "
+	     "{\"kind\":\"pfifo\",\"limit\":10,\"parent\":\"root\"}\n");
+	asks("qsch change dev dpdk1 root tbf rate 800m burst 800000 latency 1",
+	     "PUT /v1/traffic-control/dpdk1/queues/root?change=1 "
+	     "{\"burst\":800000,\"kind\":\"tbf\",\"latency\":1,\"rate\":\"800m\"}\n");
+	asks("qsch del dev dpdk1 ingress", "DELETE /v1/traffic-control/dpdk1/queues/ingress \n");
+	asks("cls add dev dpdk1 qsch 1: match pattern tcp,to=:22,oif=dpdk1 prio 3 target 10:",
+	     "PUT /v1/traffic-control/dpdk1/classifiers/auto?new=1 "
+	     "{\"match\":\"tcp,to=0.0.0.0:22,oif=dpdk1\",\"priority\":3,\"queue\":\"1:\","
+	     "\"target\":\"10:\"}\n");
+	asks("cls add dev dpdk1 pkttype ipv6 qsch ingress handle 0:1 match pattern "
+	     "icmp6,from=2001::0-2001::ff,iif=dpdk1 target drop",
+	     "PUT /v1/traffic-control/dpdk1/classifiers/0:1?new=1 "
+	     "{\"match\":\"icmpv6,from=2001::0-2001::ff,iif=dpdk1\",\"packets\":\"ipv6\","
+	     "\"queue\":\"ingress\",\"target\":\"drop\"}\n");
+	asks("cls del dev dpdk1 handle 8001:",
+	     "DELETE /v1/traffic-control/dpdk1/classifiers/8001: \n");
+	asks("link set dpdk1 tc-egress on", "PATCH /v1/traffic-control/dpdk1 {\"egress\":true}\n");
+	refuses("qsch show dev dpdk1 handle 9:", "there is no queue 9: on dpdk1");
+	refuses("qsch add dev dpdk1 root handle 1: pfifo limit 3", "without handle");
+	refuses("qsch add dev dpdk1 pfifo limit 3", "missing place");
+	refuses("qsch change dev dpdk1 pfifo limit 3", "missing handle");
+	refuses("qsch del dev dpdk1", "missing handle");
+	refuses("qsch show", "missing device");
+	refuses("qsch flush dev dpdk1", "it has: add, del, replace, change, show");
+	refuses("qsch add dev dpdk1 root tbf rate 2x burst 1 limit 1", "rate: \"2x\" is no rate");
+	refuses("cls del dev dpdk1", "missing handle");
+}
+
 static void test_options(void **state)
 {
 	shows("addr -f inet6 show dev dpdk0", "");
@@ -310,7 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addr_show), cmocka_unit_test(test_addr_change),
 		cmocka_unit_test(test_routes),	  cmocka_unit_test(test_others),
-		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_shaping),	  cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "balance/overload.h"
 #include "balance/persistence.h"
 #include "balance/server.h"
+#include "path/traffic.h"
 #include "path/workers.h"
 
 void server_set_removed(uint32_t server, enum removed_action action)
@@ -49,4 +50,17 @@ uint64_t workers_mark_hits(unsigned int counter)
 int mark_publish(const struct mark_rule *rules, unsigned int count)
 {
 	return 0;
+}
+
+struct traffic_tree *traffic_trees[TRAFFIC_DIRECTIONS][PORT_MAX];
+
+int traffic_set(unsigned int port, const struct traffic_spec *spec)
+{
+	return 0;
+}
+
+bool traffic_read(unsigned int port, uint32_t handle, struct traffic_report *out)
+{
+	memset(out, 0, sizeof(*out));
+	return true;
 }

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Whether queues and classifiers fit together, and to the port that they are for. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/traffic.h"
+#include "io/port.h"
+#include "path/workers.h"
+
+enum { FRAME_MORE = 22 }; // an Ethernet header with two tags
+
+/* Whose field is wrong: "PREFIXqueues[2].parent". */
+static int fail(struct error *error, const char *prefix, const char *list, unsigned int at,
+		const char *field, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+static int fail(struct error *error, const char *prefix, const char *list, unsigned int at,
+		const char *field, const char *format, ...)
+{
+	char path[sizeof(error->field)], text[sizeof(error->text)];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	snprintf(path, sizeof(path), "%.64s%s[%u].%s", prefix, list, at, field);
+	return error_set(error, -EINVAL, path, "%s", text);
+}
+
+int traffic_check_port(const char *interface, const char *field, struct error *error)
+{
+	static const char *const kinds[] = {"", "a VLAN", "a tunnel", "a VNI"};
+	const struct iface *iface = iface_find(interface);
+	const struct port *port = port_find(interface);
+
+	if (iface == NULL && port != NULL && port->bond)
+		return error_set(error, -EINVAL, field,
+				 "\"%.16s\" is a member of %s: name the bond", interface,
+				 port_get(port->bond - 1u)->config.name);
+	if (iface == NULL)
+		return error_set(error, -ENOENT, field, "there is no interface \"%.16s\"",
+				 interface);
+	if (iface->kind != IFACE_PORT)
+		return error_set(error, -EOPNOTSUPP, field,
+				 "%s is %s: traffic control is for ports and bonds%s", iface->name,
+				 kinds[iface->kind],
+				 iface->kind == IFACE_VLAN ? "; name its port, and the VLAN in the "
+							     "match of a classifier"
+							   : "");
+	return iface->port;
+}
+
+static const struct traffic_queue_spec *queue_find(const struct traffic_spec *spec, uint32_t handle)
+{
+	for (unsigned int i = 0; i < spec->queue_count; i++)
+		if (spec->queues[i].handle == handle)
+			return &spec->queues[i];
+	return NULL;
+}
+
+/* TRAFFIC_ROOT or TRAFFIC_INGRESS, 0: it hangs on neither. */
+static uint32_t root_of(const struct traffic_spec *spec, uint32_t handle)
+{
+	for (unsigned int i = 0; i <= TRAFFIC_QUEUES_MAX; i++) {
+		const struct traffic_queue_spec *queue = queue_find(spec, handle);
+
+		if (queue == NULL)
+			return 0;
+		if (queue->parent == 0)
+			return handle;
+		handle = queue->parent;
+	}
+	return 0;
+}
+
+static int check_sizes(const struct traffic_spec *spec, unsigned int at, uint32_t root,
+		       const char *prefix, struct error *error)
+{
+	const struct traffic_queue_spec *queue = &spec->queues[at];
+	const struct iface *iface = iface_find(spec->interface);
+	uint32_t frame = port_get(iface->port)->mtu + FRAME_MORE;
+	uint32_t least = root == TRAFFIC_INGRESS ? frame * workers_count() : frame;
+
+	if (queue->kind != TRAFFIC_TBF)
+		return 0;
+	if (root == TRAFFIC_INGRESS && queue->peakrate)
+		return fail(error, prefix, "queues", at, "peakrate",
+			    "is only for egress: at ingress nothing waits");
+	if (queue->burst < least)
+		return fail(error, prefix, "queues", at, "burst",
+			    "must be at least %u bytes here: a frame of %s%s", least,
+			    spec->interface,
+			    root == TRAFFIC_INGRESS ? ", for each worker" : " could never leave");
+	if (queue->peakrate && queue->mtu < frame)
+		return fail(error, prefix, "queues", at, "mtu",
+			    "must be at least %u bytes here: a frame of %s could never leave",
+			    frame, spec->interface);
+	return 0;
+}
+
+static int check_queue(const struct traffic_spec *spec, unsigned int at, const char *prefix,
+		       struct error *error)
+{
+	const struct traffic_queue_spec *queue = &spec->queues[at];
+	char text[TRAFFIC_HANDLE_TEXT];
+	uint32_t root;
+
+	if (queue->handle <= 0xffff)
+		return fail(error, prefix, "queues", at, "handle",
+			    "must have a first number: \"1:\" or \"1:2\"");
+	if (queue_find(spec, queue->handle) != queue)
+		return fail(error, prefix, "queues", at, "handle", "%s is there already",
+			    traffic_handle_format(queue->handle, text));
+	if (queue->parent && queue_find(spec, queue->parent) == NULL)
+		return fail(error, prefix, "queues", at, "parent", "there is no queue %s on %s",
+			    traffic_handle_format(queue->parent, text), spec->interface);
+	root = root_of(spec, queue->handle);
+	if (root == 0)
+		return fail(error, prefix, "queues", at, "parent",
+			    "leads in a circle, not to root or ingress");
+	return check_sizes(spec, at, root, prefix, error);
+}
+
+/* An interface that a match names: the port itself, or a VLAN on it. */
+static int check_device(const struct traffic_spec *spec, unsigned int at, const char *name,
+			const char *field, bool fits, const char *prefix, struct error *error)
+{
+	const struct iface *iface = iface_find(name), *port = iface_find(spec->interface);
+
+	if (name[0] == '\0')
+		return 0;
+	if (!fits)
+		return fail(error, prefix, "classifiers", at, field,
+			    strcmp(field, "match.in") == 0
+				    ? "is only for ingress: a packet that leaves does not tell "
+				      "where it came in"
+				    : "is only for egress: where a packet leaves is not known when "
+				      "it comes in");
+	if (iface == NULL)
+		return fail(error, prefix, "classifiers", at, field,
+			    "there is no interface \"%.16s\"", name);
+	if (iface != port && (iface->kind != IFACE_VLAN || iface->port != port->port))
+		return fail(error, prefix, "classifiers", at, field,
+			    "%s is neither %s nor a VLAN on it", iface->name, spec->interface);
+	return 0;
+}
+
+static int check_classifier(const struct traffic_spec *spec, unsigned int at, const char *prefix,
+			    struct error *error)
+{
+	const struct traffic_classifier_spec *row = &spec->classifiers[at];
+	const struct traffic_queue_spec *target = queue_find(spec, row->target);
+	uint32_t root = root_of(spec, row->queue);
+	char text[TRAFFIC_HANDLE_TEXT], queue[TRAFFIC_HANDLE_TEXT];
+	int status;
+
+	for (unsigned int i = 0; i < at; i++)
+		if (spec->classifiers[i].handle == row->handle)
+			return fail(error, prefix, "classifiers", at, "handle",
+				    "%s is there already",
+				    traffic_handle_format(row->handle, text));
+	if (row->handle == TRAFFIC_ROOT || row->handle == TRAFFIC_INGRESS)
+		return fail(error, prefix, "classifiers", at, "handle",
+			    "must be one such as \"1:\" or \"0:1\"");
+	if (root == 0)
+		return fail(error, prefix, "classifiers", at, "queue", "there is no queue %s on %s",
+			    traffic_handle_format(row->queue, text), spec->interface);
+	if (row->target && (target == NULL || target->parent != row->queue))
+		return fail(error, prefix, "classifiers", at, "target",
+			    "%s is no child of queue %s on %s",
+			    traffic_handle_format(row->target, text),
+			    traffic_handle_format(row->queue, queue), spec->interface);
+	status = check_device(spec, at, row->match.in, "match.in", root == TRAFFIC_INGRESS, prefix,
+			      error);
+	return status < 0 ? status
+			  : check_device(spec, at, row->match.out, "match.out",
+					 root == TRAFFIC_ROOT, prefix, error);
+}
+
+int traffic_check_spec(const struct traffic_spec *spec, const char *field, struct error *error)
+{
+	int status = 0;
+
+	for (unsigned int i = 0; i < spec->queue_count && status == 0; i++)
+		status = check_queue(spec, i, field, error);
+	for (unsigned int i = 0; i < spec->classifier_count && status == 0; i++)
+		status = check_classifier(spec, i, field, error);
+	return status;
+}
