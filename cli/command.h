@@ -60,8 +60,8 @@ struct command {
 extern const struct command service_commands[], server_commands[], local_address_commands[],
 	session_commands[], check_commands[], counters_commands[], show_commands[],
 	network_commands[], interface_commands[], stream_commands[], config_commands[],
-	import_commands[], announce_commands[], mark_commands[], vpc_commands[], bfd_commands[],
-	traffic_commands[], complete_commands[];
+	import_commands[], announce_commands[], mark_commands[], acl_commands[], set_commands[],
+	vpc_commands[], bfd_commands[], traffic_commands[], complete_commands[];
 
 /* All of the arrays above, NULL at the end. */
 extern const struct command *const command_groups[];

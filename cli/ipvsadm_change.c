@@ -269,6 +269,19 @@ static int local_change(struct change *change, const struct rule *rule,
 	return EXIT_OK;
 }
 
+/* An entry of an access list. */
+static void access_below(struct change *change, const char *list, const char *entry)
+{
+	char piece[MATCH_PATH], bare[ADDR_TEXT];
+	struct addr addr;
+	uint16_t port;
+
+	// The tool takes a port behind an address, which means nothing.
+	if (strncmp(entry, "ipset:", 6) && endpoint_parse(entry, &addr, &port) == 0)
+		entry = addr_format(&addr, bare);
+	snprintf(change->below, sizeof(change->below), "/%s/%s", list, match_escape(entry, piece));
+}
+
 int change_make(struct change *change, const struct rule *rule, struct interfaces *interfaces)
 {
 	static const struct {
@@ -280,6 +293,8 @@ int change_make(struct change *change, const struct rule *rule, struct interface
 		{RULE_DELETE_SERVICE, "DELETE", false}, {RULE_ADD_SERVER, "PUT", true},
 		{RULE_EDIT_SERVER, "PATCH", false},	{RULE_DELETE_SERVER, "DELETE", false},
 		{RULE_ADD_LOCAL, "PUT", true},		{RULE_DELETE_LOCAL, "DELETE", false},
+		{RULE_ADD_DENY, "PUT", true},		{RULE_DELETE_DENY, "DELETE", false},
+		{RULE_ADD_ALLOW, "PUT", true},		{RULE_DELETE_ALLOW, "DELETE", false},
 	};
 	enum rule_command_id id = rule->command->id;
 	char address[ADDR_TEXT];
@@ -296,6 +311,10 @@ int change_make(struct change *change, const struct rule *rule, struct interface
 	change_service_path(rule, change->service);
 	if (id == RULE_ADD_LOCAL || id == RULE_DELETE_LOCAL)
 		return local_change(change, rule, interfaces);
+	if (rule_has(rule, SLOT_DENY))
+		access_below(change, "deny", rule->given[SLOT_DENY].text);
+	if (rule_has(rule, SLOT_ALLOW))
+		access_below(change, "allow", rule->given[SLOT_ALLOW].text);
 	if (id == RULE_ADD_SERVICE || id == RULE_EDIT_SERVICE)
 		change->body = service_body(rule);
 	if (id == RULE_ADD_SERVER || id == RULE_EDIT_SERVER)

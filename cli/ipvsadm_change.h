@@ -27,7 +27,7 @@ struct change {
 	const char *method;	   // NULL: the rule changes nothing (it is a listing)
 	bool create;		   // refused when it is there already
 	char service[CHANGE_PATH]; // "/v1/services/tcp/10.0.0.1/80"
-	char below[96];		   // what follows of the path: "/servers/..." or ""
+	char below[160];	   // what follows of the path: "/servers/..." or ""
 	json_t *body;		   // or NULL
 };
 

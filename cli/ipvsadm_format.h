@@ -58,6 +58,8 @@ char *format_local_key(const char *protocol, const char *vip, long long port, co
 		       char text[static FORMAT_NAME]);
 
 void list_access_titles(FILE *out, bool deny);
+/* One client or set on the list of a service. */
+void list_access(FILE *out, const json_t *service, const char *entry);
 
 /* The lines that -R makes of a service with all that belongs to it, from /v1/config. */
 void save_service(FILE *out, const json_t *service);

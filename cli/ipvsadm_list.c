@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -383,6 +384,24 @@ void list_local(FILE *out, const json_t *service, const json_t *addresses,
 		fprintf(out, "%-20s %-8s %-20s %-10u %-10llu\n", "", "", address, 0,
 			number_of(connections, text));
 	}
+	names_free(&names);
+}
+
+void list_access(FILE *out, const json_t *service, const char *entry)
+{
+	struct names names = {.numeric = true};
+	const char *vip = text_of(service, "vip"), *protocol = text_of(service, "protocol");
+	char text[FORMAT_NAME], upper[16];
+	unsigned int i = 0;
+
+	for (; protocol && protocol[i] && i < sizeof(upper) - 1; i++)
+		upper[i] = (char)toupper((unsigned char)protocol[i]);
+	upper[i] = '\0';
+	if (vip)
+		format_endpoint(&names, vip, (unsigned int)number_of(service, "port"), "tcp", text);
+	else
+		snprintf(text, sizeof(text), "FWM %llu", number_of(service, "fwmark"));
+	fprintf(out, "%-8s %-30s %-30s\n", upper, text, entry);
 	names_free(&names);
 }
 

@@ -26,8 +26,6 @@ enum {
 };
 
 static const char sync_daemon[] = "copying sessions to another director";
-static const char deny_list[] = "a list of denied clients";
-static const char allow_list[] = "a list of allowed clients";
 
 const struct rule_command rule_commands[] = {
 	{RULE_ADD_SERVICE, "add-service", 'A', .needs = SLOT(SERVICE), .help = "add a service"},
@@ -52,15 +50,15 @@ const struct rule_command rule_commands[] = {
 	 .needs = SLOT(SERVICE) | SLOT(LOCAL) | SLOT(INTERFACE),
 	 .help = "take a local address from a service"},
 	{RULE_GET_LOCAL, "get-laddr", 'G', .help = "list local addresses"},
-	{RULE_ADD_DENY, "add-blklst", 'U', .needs = SLOT(SERVICE) | SLOT(DENY), .later = deny_list,
+	{RULE_ADD_DENY, "add-blklst", 'U', .needs = SLOT(SERVICE) | SLOT(DENY),
 	 .help = "deny a client a service"},
 	{RULE_DELETE_DENY, "del-blklst", 'V', .needs = SLOT(SERVICE) | SLOT(DENY),
-	 .later = deny_list, .help = "deny it no longer"},
+	 .help = "deny it no longer"},
 	{RULE_GET_DENY, "get-blklst", 'B', .help = "list denied clients"},
 	{RULE_ADD_ALLOW, "add-whtlst", 'O', .needs = SLOT(SERVICE) | SLOT(ALLOW),
-	 .later = allow_list, .help = "allow a client a service"},
+	 .help = "allow a client a service"},
 	{RULE_DELETE_ALLOW, "del-whtlst", 'Y', .needs = SLOT(SERVICE) | SLOT(ALLOW),
-	 .later = allow_list, .help = "allow it no longer"},
+	 .help = "allow it no longer"},
 	{RULE_GET_ALLOW, "get-whtlst", 'W', .help = "list allowed clients"},
 	{RULE_SET, "set", .words = 3, .words_help = "TCP TCPFIN UDP",
 	 .help = "set the default timeouts in seconds; 0 leaves one as it is"},

@@ -383,16 +383,21 @@ int show_local(struct client *client, const struct rule *rule)
 	return code;
 }
 
-/* Lists of clients: there are none yet, but a service that is named must exist. */
+/* Lists of clients, denied or allowed, a line for each entry. */
 int show_access(struct client *client, const struct rule *rule)
 {
-	char path[CHANGE_PATH] = "/v1/version";
+	bool deny = rule->command->id == RULE_GET_DENY;
+	json_t *services = NULL, *service, *entry;
+	int code = services_get(client, rule, false, &services);
+	size_t i, k;
 
-	if (rule_has(rule, SLOT_SERVICE))
-		change_service_path(rule, path);
-	int code = client_get(client, path, NULL);
 	if (code == EXIT_OK)
-		list_access_titles(stdout, rule->command->id == RULE_GET_DENY);
+		list_access_titles(stdout, deny);
+	json_array_foreach (services, i, service) {
+		json_array_foreach (json_object_get(service, deny ? "deny" : "allow"), k, entry)
+			list_access(stdout, service, json_string_value(entry));
+	}
+	json_decref(services);
 	return code;
 }
 

@@ -171,10 +171,10 @@ static void groups_read(struct translation *t)
 				local_group_line(t, group, line);
 		} else if (block_is(b, "deny_address_group") ||
 			   block_is(b, "allow_address_group")) {
-			// Not used by a service it has no effect; used, the service says so.
-			finding_note(t->findings, b,
-				     "%s is not used: access lists are not available yet",
-				     b->words[0]);
+			bool deny = block_is(b, "deny_address_group");
+
+			access_group_check(
+				t, named_read(t, b, deny ? &t->deny_groups : &t->allow_groups));
 			block_remove(b);
 		}
 	}
@@ -202,6 +202,8 @@ json_t *translate(struct blocks *blocks, const struct translate_options *options
 	tdestroy(t.owned, node_keep);
 	tdestroy(t.locals, node_keep);
 	tdestroy(t.local_groups, node_keep);
+	tdestroy(t.deny_groups, node_keep);
+	tdestroy(t.allow_groups, node_keep);
 	tdestroy(t.server_groups, node_keep);
 	tdestroy(t.services, node_keep);
 	json_decref(t.taps);

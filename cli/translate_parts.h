@@ -47,10 +47,11 @@ struct translation {
 	const struct translate_options *options;
 	struct findings *findings;
 	struct instance *instances;
-	void *owned;	     // tree of struct owned
-	void *locals;	     // tree of struct local
-	void *local_groups;  // tree of struct named
-	void *server_groups; // tree of struct named
+	void *owned;			  // tree of struct owned
+	void *locals;			  // tree of struct local
+	void *local_groups;		  // tree of struct named
+	void *server_groups;		  // tree of struct named
+	void *deny_groups, *allow_groups; // trees of struct named
 	void *services; // tree of struct named: "tcp 10.0.0.1:80" or "match ...", to find the same twice
 	struct block *statics;	   // static_ipaddress that was added, or NULL
 	const struct block *vague; // a definition put to use, which may be a vrrp_instance
@@ -106,3 +107,8 @@ unsigned int established_parse(struct translation *t, const struct block *block,
 
 /* translate_match.c: take a virtual_server match out, and make a service of it. */
 void match_translate(struct translation *t, struct block *block);
+
+/* translate_access.c: groups of clients; as an access list of the REST API. */
+void access_group_check(struct translation *t, const struct named *group); // NULL: nothing
+struct named *access_group_find(struct translation *t, bool deny, struct block *block);
+json_t *access_group_json(struct translation *t, const struct named *group);

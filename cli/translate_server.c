@@ -34,7 +34,7 @@ struct service {
 	struct real *reals;   // whose addresses are written out
 	bool fullnat;
 	bool own_words; // any that stock keepalived does not know
-	struct named *locals;
+	struct named *locals, *deny, *allow;
 	const struct block *locals_block;
 	unsigned int established; // seconds; 0: not given
 	const char *scheduler;	  // that stock keepalived does not know, or NULL
@@ -53,8 +53,6 @@ static const struct refused {
 	const char *off; // a value that asks for nothing
 } refused[] = {
 	{"syn_proxy", "the SYN proxy", NULL},
-	{"daddr_group_name", "an access list", NULL},
-	{"waddr_group_name", "an access list", NULL},
 	{"bps", "limiting a service", NULL},
 	{"limit_proportion", "limiting a service", "100"},
 	{"persistence_engine", "persistence", NULL},
@@ -225,6 +223,18 @@ static void take_locals(struct translation *t, struct service *service, struct b
 		finding_error(t->findings, block, "there is no local_address_group \"%s\"", name);
 }
 
+static void take_deny(struct translation *t, struct service *service, struct block *block)
+{
+	service->own_words = true;
+	service->deny = access_group_find(t, true, block);
+}
+
+static void take_allow(struct translation *t, struct service *service, struct block *block)
+{
+	service->own_words = true;
+	service->allow = access_group_find(t, false, block);
+}
+
 unsigned int established_parse(struct translation *t, const struct block *block, const char *text)
 {
 	char *end = NULL;
@@ -364,6 +374,8 @@ static const struct {
 	{"lb_algo", take_scheduler},
 	{"lvs_sched", take_scheduler},
 	{"laddr_group_name", take_locals},
+	{"daddr_group_name", take_deny},
+	{"waddr_group_name", take_allow},
 	{"establish_timeout", take_established},
 	{"vip_bind_dev", take_device},
 	{"expire_quiescent_conn", take_quiescent},
@@ -679,6 +691,10 @@ static void key_settle(struct translation *t, const struct service *service, con
 		json_object_set_new(object, "hash_target", json_string("qid"));
 	if (service->proxy_protocol)
 		json_object_set_new(object, "proxy_protocol", json_string(service->proxy_protocol));
+	if (service->deny)
+		json_object_set_new(object, "deny", access_group_json(t, service->deny));
+	if (service->allow)
+		json_object_set_new(object, "allow", access_group_json(t, service->allow));
 	json_array_append_new(t->settings, object);
 }
 
@@ -711,7 +727,7 @@ static void service_settle(struct translation *t, const struct service *service)
 	for (unsigned int i = 0; i < service->key_count && !service->vague; i++) {
 		if (service->fullnat || service->established || service->scheduler ||
 		    service->expire_quiescent || service->quic_target || service->quic ||
-		    service->proxy_protocol)
+		    service->proxy_protocol || service->deny || service->allow)
 			key_settle(t, service, &service->keys[i]);
 		if (service->device)
 			key_bind(t, service, &service->keys[i]);

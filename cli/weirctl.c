@@ -21,11 +21,17 @@ static const struct command main_commands[] = {
 };
 
 const struct command *const command_groups[] = {
-	service_commands,  server_commands,   local_address_commands, session_commands,
-	check_commands,	   show_commands,     network_commands,	      interface_commands,
-	stream_commands,   config_commands,   import_commands,	      counters_commands,
-	announce_commands, mark_commands,     vpc_commands,	      bfd_commands,
-	traffic_commands,  complete_commands, main_commands,	      NULL,
+	service_commands,	server_commands,
+	local_address_commands, session_commands,
+	check_commands,		show_commands,
+	network_commands,	interface_commands,
+	stream_commands,	config_commands,
+	import_commands,	counters_commands,
+	announce_commands,	mark_commands,
+	acl_commands,		set_commands,
+	vpc_commands,		bfd_commands,
+	traffic_commands,	complete_commands,
+	main_commands,		NULL,
 };
 
 /* Options that stand before the noun. */

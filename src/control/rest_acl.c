@@ -6,6 +6,7 @@
 #include "balance/access.h"
 #include "balance/source_list.h"
 #include "control/document.h"
+#include "control/rest_service.h"
 
 /* Access lists: those of the node, and of all how often they have decided. */
 
@@ -56,4 +57,52 @@ int rest_acl_patch(struct request *request, struct error *error)
 	}
 	status = request_publish(request, &edit, error);
 	return status < 0 ? status : rest_acl_get(request, error);
+}
+
+/* One entry of a service's list, by its text. */
+static int entry_change(struct request *request, bool deny, bool remove, struct error *error)
+{
+	const char *text = request_part(request, 3);
+	struct model_service *service, *after;
+	struct acl_list *list;
+	struct service_key key;
+	unsigned int before;
+	int status = service_of_request(request, &key, &service, error);
+
+	if (status < 0)
+		return status;
+	after = model_service_copy(service);
+	if (after == NULL)
+		return error_set(error, -ENOMEM, "", "out of memory");
+	list = deny ? &after->deny : &after->allow;
+	before = list->count;
+	status = remove ? acl_list_remove(list, text, error) : acl_list_parse(list, text, error);
+	if (status == 0 && !remove)
+		status = request_check_new(request, list->count == before, "entry", text, error);
+	if (status < 0) {
+		model_service_free(after);
+		return status;
+	}
+	status = service_edit(request, service, after, error);
+	return status < 0 ? status : request_reply_empty(request, 204);
+}
+
+int rest_deny_put(struct request *request, struct error *error)
+{
+	return entry_change(request, true, false, error);
+}
+
+int rest_deny_delete(struct request *request, struct error *error)
+{
+	return entry_change(request, true, true, error);
+}
+
+int rest_allow_put(struct request *request, struct error *error)
+{
+	return entry_change(request, false, false, error);
+}
+
+int rest_allow_delete(struct request *request, struct error *error)
+{
+	return entry_change(request, false, true, error);
 }

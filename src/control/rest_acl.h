@@ -6,6 +6,10 @@
 /* Handlers for access lists and named sets: rest_acl.c, rest_set.c. */
 int rest_acl_get(struct request *request, struct error *error);
 int rest_acl_patch(struct request *request, struct error *error);
+int rest_deny_put(struct request *request, struct error *error);
+int rest_deny_delete(struct request *request, struct error *error);
+int rest_allow_put(struct request *request, struct error *error);
+int rest_allow_delete(struct request *request, struct error *error);
 int rest_set_list(struct request *request, struct error *error);
 int rest_set_get(struct request *request, struct error *error);
 int rest_set_put(struct request *request, struct error *error);

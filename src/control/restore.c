@@ -158,9 +158,11 @@ static int restore_any(const struct config *config, struct error *error)
 	struct document saved = {0};
 	struct persist_settings settings = {0};
 	uint64_t digest = 0;
-	int status = persist_load(config->state_dir, &saved, &digest, &settings, error);
+	int status;
 
-	sets_journal_start(config->state_dir);
+	sets_journal_start(config->state_dir); // what was saved refers to them
+	status = persist_load(config->state_dir, &saved, &digest, &settings, error);
+
 	if (restore_sets(config, status == 0 && digest == config->digest, error) < 0)
 		return error->code;
 	if (status == -ENOENT)

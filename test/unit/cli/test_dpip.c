@@ -135,6 +135,11 @@ enum exit_code client_request(struct client *client, const char *method, const c
 	return EXIT_OK;
 }
 
+enum exit_code client_create(struct client *client, const char *path, const json_t *body)
+{
+	return client_request(client, "PUT", path, body, NULL);
+}
+
 json_t *answer_array(json_t *answer, const char *name)
 {
 	return json_object_get(answer, name);
@@ -300,6 +305,15 @@ static void test_others(void **state)
 	refuses("qsch add dev dpdk0 handle nonsense pfifo limit 5", "no handle like 1:");
 	refuses("cls add dev dpdk0 ipset match foo,src", "missing target");
 	refuses("ipset create foo bitmap:ip", "bitmap:ip needs `range R`");
+	refuses("ipset create foo/bar hash:ip", "no name of a set");
+	refuses("ipset add foo", "missing entry");
+	asks("-6 ipset create foo hash:net comment maxelem 7",
+	     "PUT /v1/sets/foo {\"comment\":true,\"family\":\"inet6\",\"maxelem\":7,"
+	     "\"type\":\"hash:net\"}\n");
+	asks("-F ipset add foo 10.0.0.0/8 nomatch",
+	     "POST /v1/sets/foo/entries {\"entries\":[{\"entry\":\"10.0.0.0/8\","
+	     "\"nomatch\":true}],\"force\":true}\n");
+	asks("ipset destroy foo", "DELETE /v1/sets/foo \n");
 }
 
 static void test_shaping(void **state)

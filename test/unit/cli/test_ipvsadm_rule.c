@@ -119,6 +119,10 @@ static void test_endpoints(void **state)
 	assert_int_equal(rule.protocol, IPPROTO_SCTP);
 	assert_int_equal(parse(&rule, "-d -r fd00::2 -u [fd00::1]:80"), 0);
 	endpoint_is(&rule.server, "[fd00::2]:80");
+	assert_int_equal(parse(&rule, "-Ut 10.0.0.1:80 -k 10.0.0.9"), 0);
+	assert_int_equal(parse(&rule, "-Vt 10.0.0.1:80 -k ipset:bad"), 0);
+	assert_int_equal(parse(&rule, "-Ot 10.0.0.1:80 -2 [fd00::9]:0"), 0);
+	assert_int_equal(parse(&rule, "-Yt 10.0.0.1:80 --whtlst=10.0.0.0/8"), 0);
 	assert_int_equal(parse(&rule, "-D -t localhost:80"), 0);
 	if (access("/etc/services", R_OK) == 0) {
 		assert_int_equal(parse(&rule, "-D -t 10.0.0.1:https"), 0);
@@ -143,10 +147,6 @@ static void test_later(void **state)
 		"-At 10.0.0.1:80 --pe sip",
 		"-Aq 10.0.0.1:0",
 		"-A -1 [fd00::1]:0",
-		"-Ut 10.0.0.1:80 -k 10.0.0.9",
-		"-Vt 10.0.0.1:80 -k ipset:bad",
-		"-Ot 10.0.0.1:80 -2 [fd00::9]:0",
-		"-Yt 10.0.0.1:80 --whtlst=10.0.0.0/8",
 		"--start-daemon master --mcast-interface dpdk0 --syncid 255",
 		"--stop-daemon=backup",
 	};

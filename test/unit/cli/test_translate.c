@@ -406,10 +406,16 @@ static void test_harmless(void **state)
 
 	assert_string_equal(got, "virtual_server 10.0.0.1 80 {\n}\n--[]");
 	free(got);
-	got = translated("deny_address_group d {\n 10.9.0.1\n}\n" IN_SERVICE("delay_loop 3"));
-	assert_string_equal(got,
-			    "virtual_server 10.0.0.1 80 {\n\tdelay_loop 3\n}\n--[]f:1: note: "
-			    "deny_address_group is not used: access lists are not available yet\n");
+	got = translated(
+		"deny_address_group d {\n 10.9.0.1\n 10.9.1.4-7\n ipset:bad\n}\n" IN_SERVICE(
+			"delay_loop 3\ndaddr_group_name d"));
+	assert_non_null(strstr(got, "\"deny\":[\"10.9.0.1\",\"10.9.1.4-10.9.1.7\",\"ipset:bad\"]"));
+	assert_null(strstr(got, "address_group"));
+	free(got);
+	got = translated(
+		"allow_address_group a {\n 10.9.0.x\n}\n" IN_SERVICE("waddr_group_name b"));
+	assert_non_null(strstr(got, "f:2: error: \"10.9.0.x\" is no address"));
+	assert_non_null(strstr(got, "error: there is no allow_address_group \"b\""));
 	free(got);
 }
 
