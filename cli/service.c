@@ -115,10 +115,13 @@
 		 "expire_quiescent",                                                                 \
 		 "end the sessions of real servers with weight 0, too",                              \
 		 "yes no"},                                                                          \
-		{"client-address", 0,                                                                \
-		 OPTION_TEXT,	   "toa|none",                                                       \
-		 "client_address", "how a FullNAT real server is told who the client is",            \
-		 "toa none"},                                                                        \
+		{"client-address",                                                                   \
+		 0,                                                                                  \
+		 OPTION_TEXT,                                                                        \
+		 "toa|none|uoa-option|uoa-header",                                                   \
+		 "client_address",                                                                   \
+		 "how a FullNAT real server is told who the client is",                              \
+		 "toa none uoa-option uoa-header"},                                                  \
 		{"proxy-protocol",                                                                   \
 		 0,                                                                                  \
 		 OPTION_TEXT,                                                                        \

@@ -69,6 +69,8 @@ enum removed_action {
 enum client_address {
 	CLIENT_ADDRESS_TOA, // by the TCP option address
 	CLIENT_ADDRESS_NONE,
+	CLIENT_ADDRESS_UOA_OPTION, // of UDP: by an IPv4 option
+	CLIENT_ADDRESS_UOA_HEADER, // ... by a header before that of UDP
 };
 
 /* What the control thread asks for. It is copied; nothing in it is kept. */

@@ -22,7 +22,8 @@
 const char *const document_scheduler_flags[] = {"port", "fallback", NULL};
 const char *const document_hash_targets[] = {"sip", "qid", NULL};
 const char *const document_removed_words[] = {"keep", "reset", "reschedule", NULL};
-const char *const document_client_address_words[] = {"toa", "none", NULL};
+const char *const document_client_address_words[] = {"toa", "none", "uoa-option", "uoa-header",
+						     NULL};
 static const char *const unknown_words[] = {
 	[UNKNOWN_RESET] = "reset",
 	[UNKNOWN_DROP] = "drop",
@@ -707,6 +708,8 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 		status = document_judge_quic(d, service);
 	if (status == 0)
 		status = document_judge_proxy(d, service);
+	if (status == 0)
+		status = document_judge_client_address(d, service);
 	if (status < 0)
 		return status;
 	if (service->hysteresis >= service->quorum) {

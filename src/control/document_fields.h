@@ -64,6 +64,7 @@ int document_decode_netmask(struct decode *d, const json_t *value, const struct 
 int document_judge_key(struct decode *d, const json_t *json, const struct model_service *service);
 /* What does not go with the field `proxy_protocol`; see document_proxy.c. */
 int document_judge_proxy(struct decode *d, const struct model_service *service);
+int document_judge_client_address(struct decode *d, const struct model_service *service);
 /* A list of access lists; see document_acl.c. */
 int document_decode_acl(struct decode *d, const json_t *value, const struct field *field,
 			void *target);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The field `proxy_protocol` of a service, and what does not go with it. */
+/* The fields `proxy_protocol` and `client_address` of a service, and what does not go with them. */
 #include <errno.h>
 #include <netinet/in.h>
 
@@ -19,14 +19,28 @@ const char *const document_proxy_protocol_words[] = {
 int document_judge_proxy(struct decode *d, const struct model_service *service)
 {
 	const char *word = document_proxy_protocol_words[service->proxy_protocol];
+	size_t length;
 
 	if (service->proxy_protocol == PROXY_DISABLE)
 		return 0;
-	decode_enter(d, ".proxy_protocol");
+	length = decode_enter(d, ".proxy_protocol");
 	if (service->key.protocol == IPPROTO_UDP && proxy_version(service->proxy_protocol) == 1)
 		return decode_fail(d, -EINVAL,
 				   "%s is for TCP only; for UDP there is: v2, v2-insecure", word);
 	if (service->key.protocol == IPPROTO_SCTP)
 		return decode_fail(d, -EINVAL, "%s is for TCP and UDP only", word);
+	decode_leave(d, length);
 	return 0;
+}
+
+int document_judge_client_address(struct decode *d, const struct model_service *service)
+{
+	const char *word = document_client_address_words[service->client_address];
+
+	if (service->client_address < CLIENT_ADDRESS_UOA_OPTION)
+		return 0;
+	if (service->key.protocol == IPPROTO_UDP || service->key.kind == SERVICE_MARK)
+		return 0;
+	decode_enter(d, ".client_address");
+	return decode_fail(d, -EINVAL, "%s is for UDP only; for TCP there is: toa, none", word);
 }

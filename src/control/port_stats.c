@@ -54,6 +54,9 @@ const struct worker_counter worker_counters[] = {
 		"packets to real servers by hash alone, because the session table was full"),
 	COUNTER(untold, false,
 		"segments to real servers in which the client's address had no room"),
+	COUNTER(untold_sessions, false,
+		"sessions whose real server is not told the client's address for want of an extra "
+		"line"),
 	COUNTER(proxy_headers, false, "headers of the PROXY protocol sent to real servers"),
 	COUNTER(proxy_made, false, "headers of the PROXY protocol sent in a packet of their own"),
 	COUNTER(extra_lines, true,

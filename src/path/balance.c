@@ -365,7 +365,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	if (unlikely(service->symmetric_return && session_is_two_way(s)) &&
 	    !(s->flags & SESSION_VPC))
 		balance_symmetric(w, p, s);
-	if (pkt_protocol(p) == IPPROTO_TCP && mode->translates)
+	if (mode->translates)
 		client_address_begin(w, service, p, s);
 	if (pkt_protocol(p) == IPPROTO_TCP && mode->one_way)
 		state = tcp_next_state_one_way(STATE_NONE, p->tcp_flags);

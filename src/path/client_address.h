@@ -15,6 +15,12 @@ void client_address_begin(struct worker *w, const struct service *service, const
 void client_address_forward(struct worker *w, struct pkt *p, struct session *s,
 			    unsigned int direction, unsigned int room);
 
+/*
+ * A datagram of a client whose server is still being told (session_extra.uoa is not 0), as the family
+ * that it leaves in. pkt.l4 follows its transport header.
+ */
+void client_address_datagram(struct worker *w, struct pkt *p, struct session *s, unsigned int room);
+
 /* Something that the extra line was there for is over: free it when that was the last. */
 void client_address_release(struct worker *w, struct session *s, const struct session_extra *extra);
 

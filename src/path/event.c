@@ -118,5 +118,7 @@ bool forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned 
 		proxy_protocol_from_server(w, p, s, extra);
 	else if (extra->toa)
 		client_address_forward(w, p, s, direction, room);
+	else if (extra->uoa && direction == 0 && (s->form & FORM_KIND) != FORM_FAMILY)
+		client_address_datagram(w, p, s, room);
 	return true;
 }

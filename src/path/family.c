@@ -28,6 +28,7 @@
 
 #include "base/csum.h"
 #include "path/answer.h"
+#include "path/client_address.h"
 #include "path/forward.h"
 #include "path/fragment.h"
 #include "session/l4_tcp.h"
@@ -239,6 +240,8 @@ static __attribute__((noinline)) void forward_any(struct worker *w, struct batch
 		to4(w, p, s, direction, pkt_l3(p), p->l4, !real);
 	else if (!to6(p, s, direction, pkt_l3(p), p->l4, !real))
 		return;
+	if (unlikely(s->flags & SESSION_EXTRA) && direction == 0 && table_extra(&w->table, s)->uoa)
+		client_address_datagram(w, p, s, nexthop_room(nexthop, after));
 	forward_count(w, s, direction, length);
 	b->nexthop[at] = nexthop;
 	p->fate = FATE_SEND;

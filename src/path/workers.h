@@ -69,6 +69,7 @@ struct worker_stats {
 	uint64_t shaped; // packets that wait for traffic control, or were removed with a queue
 	uint64_t without_session;	  // forwarded by a hash alone: the table was full
 	uint64_t untold;		  // segments to servers without the client's address
+	uint64_t untold_sessions;	  // whose servers are not told it: no extra line
 	uint64_t proxy_headers;		  // of the PROXY protocol, sent to servers
 	uint64_t proxy_made;		  // ... in segments of their own
 	uint64_t extra_lines;		  // sessions that have one

@@ -34,7 +34,11 @@ struct session_extra {
 	uint8_t client_mac[6]; // symmetric return: the neighbour that the client comes by,
 	uint16_t client_iface; // and the interface; 0: answers are routed
 	uint32_t server_first; // TCP: of the server's first byte, host order; 0: not seen yet
-	uint8_t toa; // size of the option while it is sent, else 0 (path/client_address.c)
+	uint32_t client_first; // TCP: of what the client sends after its SYN, as it counts
+	uint8_t toa;	 // size of the option while it is sent, else 0 (path/client_address.c)
+	bool untold;	 // a segment went without the option
+	uint8_t uoa;	 // datagrams that still carry the address, and one more; 0: none does
+	bool uoa_header; // ... in a header of its own
 	struct session_proxy proxy;
 };
 
@@ -42,5 +46,5 @@ struct session_extra {
 static inline bool session_extra_is_idle(const struct session_extra *extra)
 {
 	return extra->sequence_shift == 0 && extra->client_iface == 0 && extra->toa == 0 &&
-	       extra->proxy.kind == 0;
+	       extra->uoa == 0 && extra->proxy.kind == 0;
 }

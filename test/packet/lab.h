@@ -87,6 +87,7 @@ struct lab_service {
 	uint8_t persistent_bits; // 0: all
 	bool one_packet, symmetric, qid, toa;
 	uint8_t proxy; // enum proxy_protocol
+	uint8_t uoa;   // enum client_address
 	enum removed_action removed;
 	struct quic_settings quic;
 	const char *quic_ids[LAB_LIST]; // of the servers; NULL: none was given

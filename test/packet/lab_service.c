@@ -204,7 +204,9 @@ uint32_t lab_service(const struct lab_service *spec)
 		.one_packet = spec->one_packet,
 		.symmetric_return = spec->symmetric,
 		.proxy_protocol = spec->proxy,
-		.client_address = spec->toa ? CLIENT_ADDRESS_TOA : CLIENT_ADDRESS_NONE,
+		.client_address = spec->uoa   ? spec->uoa
+				  : spec->toa ? CLIENT_ADDRESS_TOA
+					      : CLIENT_ADDRESS_NONE,
 		.persistent = spec->persistent,
 		.persistent_bits = spec->persistent_bits ? spec->persistent_bits
 				   : ipv6		 ? 128

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "balance/service.h"
+#include "base/csum.h"
 #include "session/toa.h"
 
 /* 10.1.0.1:4000, [2001:db8:1::1]:4000 */
@@ -90,7 +92,7 @@ static void told_until_acknowledged(const struct ends *e, const char *option, un
 		client(e, .flags = PSH | ACK, .sequence = 1001, .acknowledgement = 7001,
 		       .payload = 7, .seen = option, .seen_length = length);
 	}
-	server(e, .flags = ACK, .sequence = 7001, .acknowledgement = 1008, .payload = 3);
+	server(e, .flags = ACK, .sequence = 7001, .acknowledgement = 1001, .payload = 3);
 	client(e, .flags = ACK, .sequence = 1008, .acknowledgement = 7001, .seen = option,
 	       .seen_length = length);
 	assert_true(lab_session()->flags & SESSION_EXTRA);
@@ -281,6 +283,157 @@ static void test_with_shifted_sequence(void **state)
 	assert_true(lab_session()->flags & SESSION_EXTRA);
 }
 
+/* A long upload: what the server acknowledges of it has come with the option. */
+static void test_ends_at_the_servers_acknowledgement(void **state)
+{
+	handshake(&ends4);
+	server(&ends4, .flags = ACK, .sequence = 7001, .acknowledgement = 1001);
+	client(&ends4, .flags = ACK, .sequence = 1001, .acknowledgement = 7001, .payload = 7,
+	       SEEN(TOA4));
+	assert_true(lab_session()->flags & SESSION_EXTRA);
+	server(&ends4, .flags = RST | ACK, .sequence = 7001, .acknowledgement = 1008);
+	assert_true(lab_session()->flags & SESSION_EXTRA);
+	server(&ends4, .flags = ACK, .sequence = 7001, .acknowledgement = 1008);
+	assert_false(lab_session()->flags & SESSION_EXTRA);
+	client(&ends4, .flags = ACK, .sequence = 1008, .acknowledgement = 7001, .payload = 7);
+}
+
+/* ... but not when it may have been a segment without it, or the SYN. */
+static void test_does_not_end_untold(void **state)
+{
+	service_begin(&ends4);
+	client(&ends4, .flags = SYN, .sequence = 1000, .payload = 5);
+	server(&ends4, .flags = SYN | ACK, .sequence = 7000, .acknowledgement = 1006);
+	server(&ends4, .flags = ACK, .sequence = 7001, .acknowledgement = 1006, .payload = 1);
+	assert_true(lab_session()->flags & SESSION_EXTRA);
+	client(&ends4, .flags = ACK, .sequence = 1006, .acknowledgement = 7001, .payload = 1455);
+	assert_int_equal(lab.w->stats.untold, 1);
+	server(&ends4, .flags = ACK, .sequence = 7001, .acknowledgement = 2461);
+	assert_true(lab_session()->flags & SESSION_EXTRA);
+	client(&ends4, .flags = ACK, .sequence = 2461, .acknowledgement = 7001, SEEN(TOA4));
+}
+
+static void test_no_line(void **state)
+{
+	lab_resize(1, 8, 8, 0);
+	service_begin(&ends4);
+	for (uint16_t port = 1; port <= 5; port++) {
+		put(.from = CLIENT ":0", .from_port = port, .to = VIP ":80", .tcp = SYN);
+		run();
+	}
+	lab_forget();
+	assert_int_equal(lab_sessions(), 5);
+	assert_int_equal(lab.w->stats.untold_sessions, 1);
+}
+
+#define UOA4 "\x1f\x08\x0f\xa0\x0a\x01\x00\x01"
+#define UOA6 "\x1f\x14\x0f\xa0\x20\x01\x0d\xb8\x00\x01\0\0\0\0\0\0\0\0\0\x01"
+
+static void uoa_begin(const struct ends *e, enum client_address form)
+{
+	service(.vip = e->vip, .servers = {e->server}, .protocol = IPPROTO_UDP, .uoa = form,
+		.locals = {is_ipv6(e->server) ? LOCAL6 : LOCAL});
+}
+
+/* Datagrams without it, after the first three, and the port of the first one for the others. */
+static void plain_datagram(const struct ends *e, bool first, unsigned int payload)
+{
+	struct packet out = {
+		.from = first ? e->local_any : e->local, .to = e->server, .payload = payload};
+
+	if (is_ipv6(e->client) && !is_ipv6(e->server)) {
+		out.may_fragment = true;
+		out.id = lab.w->packet_id;
+	}
+	put(.from = e->client, .to = e->vip, .payload = payload);
+	run();
+	lab_expect(&out, __FILE__, __LINE__);
+}
+
+static void test_uoa_option(void **state)
+{
+	uoa_begin(&ends4, CLIENT_ADDRESS_UOA_OPTION);
+	plain_datagram(&ends4, true, 1465); // there is no room for it
+	assert_int_equal(lab.w->stats.untold, 1);
+	for (unsigned int i = 0; i < 3; i++) {
+		put(.from = ends4.client, .to = ends4.vip, OPTIONS4("\1\1\1\0"),
+		    .payload = 1000 + i);
+		run();
+		expect(.from = ends4.local, .to = ends4.server, OPTIONS4(UOA4 "\1\1\1\0"),
+		       .payload = 1000 + i);
+		put(.from = ends4.server, .to = ends4.local, .payload = 5);
+		run();
+		expect(.from = ends4.vip, .to = ends4.client, .payload = 5);
+	}
+	plain_datagram(&ends4, false, 9);
+	// What a client writes is taken out, also afterwards.
+	put(.from = ends4.client, .to = ends4.vip, OPTIONS4("\1\x9f\x08\1\2\3\4\5\6\x1f\3\1"),
+	    .payload = 9);
+	run();
+	expect(.from = ends4.local, .to = ends4.server, OPTIONS4("\1\1\1\1\1\1\1\1\1\1\1\1"),
+	       .payload = 9);
+}
+
+static void test_uoa_option_nat64(void **state)
+{
+	uoa_begin(&nat64, CLIENT_ADDRESS_UOA_OPTION);
+	for (unsigned int i = 0; i < 3; i++) {
+		uint16_t id = lab.w->packet_id;
+
+		put(.from = nat64.client, .to = nat64.vip, .payload = 7);
+		run();
+		expect(.from = i ? nat64.local : nat64.local_any, .to = nat64.server,
+		       OPTIONS4(UOA6), .payload = 7, .may_fragment = true, .id = id);
+	}
+	plain_datagram(&nat64, false, 9);
+}
+
+/* The header of protocol 248, over UDP's own; compared byte by byte. */
+static void uoa_header(const struct ends *e, const char *header, unsigned int length,
+		       unsigned int ip_length)
+{
+	unsigned int size, next = ip_length == 40 ? 6 : 9;
+	uint16_t port = 0;
+
+	uoa_begin(e, CLIENT_ADDRESS_UOA_HEADER);
+	for (unsigned int i = 0; i < 3; i++) {
+		const uint8_t *sent;
+
+		put(.from = e->client, .to = e->vip, .payload = 7);
+		run();
+		sent = lab_next_sent(SERVERS - 1, &size);
+		assert_non_null(sent);
+		assert_int_equal(size, 14 + ip_length + length + 8 + 7);
+		assert_int_equal(sent[14 + next], 248);
+		if (ip_length == 20)
+			assert_int_equal(csum_fold(csum_bytes(sent + 14, 20)), 0xffff);
+		assert_memory_equal(sent + 14 + ip_length, header, length);
+		memcpy(&port, sent + 14 + ip_length + length, 2);
+	}
+	lab.remembered = rte_be_to_cpu_16(port);
+	plain_datagram(e, false, 9);
+}
+
+static void test_uoa_header(void **state)
+{
+	uoa_header(&ends4, "\x10\x11\0\x0c" UOA4, 12, 20);
+}
+
+static void test_uoa_header6(void **state)
+{
+	uoa_header(&ends6, "\x20\x11\0\x18" UOA6, 24, 40);
+}
+
+static void test_uoa_header_nat64(void **state)
+{
+	uoa_header(&nat64, "\x20\x11\0\x18" UOA6, 24, 20);
+}
+
+static void test_uoa_header_nat46(void **state)
+{
+	uoa_header(&nat46, "\x10\x11\0\x0c" UOA4, 12, 40);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +450,15 @@ int main(void)
 		lab_test(test_reset_is_bare),
 		lab_test(test_shapes),
 		lab_test(test_with_shifted_sequence),
+		lab_test(test_ends_at_the_servers_acknowledgement),
+		lab_test(test_does_not_end_untold),
+		lab_test(test_no_line),
+		lab_test(test_uoa_option),
+		lab_test(test_uoa_option_nat64),
+		lab_test(test_uoa_header),
+		lab_test(test_uoa_header6),
+		lab_test(test_uoa_header_nat64),
+		lab_test(test_uoa_header_nat46),
 	};
 
 	return cmocka_run_group_tests(tests, lab_start, lab_stop);

@@ -185,6 +185,8 @@ static const struct {
 	 "keep, reset, reschedule", -EINVAL},
 	{SERVICE(",'dest_check':true"), "services[0].dest_check", "not available", -EOPNOTSUPP},
 	{SERVICE(",'client_address':'proxy'"), "services[0].client_address", "toa, none", -EINVAL},
+	{SERVICE(",'client_address':'uoa-header'"), "services[0].client_address", "is for UDP only",
+	 -EINVAL},
 	{SERVICE(",'hash_target':'qid'"), "services[0].hash_target", "conhash", -EINVAL},
 	{SERVICE(",'allow':['10.0.0.0/33']"), "services[0].allow[0]",
 	 "\"10.0.0.0/33\" is no address", -EINVAL},
