@@ -19,14 +19,16 @@
 enum { USAGE = 2, FAILED = 1, PATH_LENGTH = 4096 };
 
 static const char usage[] =
-	"usage: weir-realserver attach [-c CGROUP] TRUSTED...\n"
+	"usage: weir-realserver attach [-c CGROUP] [-o] [-i INTERFACE]... TRUSTED...\n"
 	"       weir-realserver detach [-c CGROUP]\n"
 	"       weir-realserver show [-c CGROUP] [--json]\n"
 	"\n"
 	"Programs on this host see the client behind a FullNAT director as their peer, when the\n"
-	"director says who it is (TOA). TRUSTED: local addresses of directors, or prefixes.\n"
+	"director says who it is (TOA, UOA). TRUSTED: local addresses of directors, or prefixes.\n"
 	"\n"
 	"  -c, --cgroup CGROUP  only programs in this cgroup (version 2), instead of all\n"
+	"  -i, --interface INTERFACE  UDP with the header of UOA comes by it; may be repeated\n"
+	"  -o, --options        believe the IPv4 option of UOA: where no client can write it\n"
 	"  -j, --json           for programs\n"
 	"  -h, --help           this text\n"
 	"  -V, --version        the version\n";
@@ -38,6 +40,7 @@ static const char *const counter_names[COUNTER_COUNT] = {
 	[COUNTER_UNTRUSTED] = "untrusted",
 	[COUNTER_ASKED] = "asked",
 	[COUNTER_ANSWERED] = "answered",
+	[COUNTER_DATAGRAMS] = "datagrams",
 };
 
 struct request {
@@ -45,6 +48,7 @@ struct request {
 	bool json;
 	char *const *trusted;
 	unsigned int trusted_count;
+	struct programs_wanted wanted;
 };
 
 static int fail(const struct error *error)
@@ -99,14 +103,28 @@ static int trusted_parse(const struct request *request, struct prefix *trusted, 
 static int attach(struct programs *p, const struct request *request, struct error *error)
 {
 	static struct prefix trusted[TRUSTED_MAX];
+	struct programs_wanted wanted = request->wanted;
 	int status = trusted_parse(request, trusted, error);
 
-	return status < 0 ? status : programs_attach(p, trusted, request->trusted_count, error);
+	wanted.trusted = trusted;
+	wanted.trusted_count = request->trusted_count;
+	return status < 0 ? status : programs_attach(p, &wanted, error);
 }
 
 static int detach(struct programs *p, const struct request *request, struct error *error)
 {
 	return programs_detach(p, error);
+}
+
+static json_t *interfaces_json(void)
+{
+	char names[INTERFACES_MAX][IF_NAMESIZE];
+	unsigned int count = programs_interfaces(names, INTERFACES_MAX);
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < count; i++)
+		json_array_append_new(list, json_string(names[i]));
+	return list;
 }
 
 static json_t *state_json(const struct programs *p, const struct request *request)
@@ -127,8 +145,9 @@ static json_t *state_json(const struct programs *p, const struct request *reques
 	for (unsigned int i = 0; i < COUNTER_COUNT; i++)
 		json_object_set_new(counters, counter_names[i],
 				    json_integer((json_int_t)counts[i]));
-	return json_pack("{s:s, s:b, s:o, s:o}", "cgroup", request->cgroup, "attached", p->whole,
-			 "trusted", trusted, "counters", counters);
+	return json_pack("{s:s, s:b, s:o, s:o, s:o}", "cgroup", request->cgroup, "attached",
+			 p->whole, "trusted", trusted, "interfaces", interfaces_json(), "counters",
+			 counters);
 }
 
 static int show(struct programs *p, const struct request *request, struct error *error)
@@ -146,6 +165,8 @@ static int show(struct programs *p, const struct request *request, struct error 
 		printf("attached to %s\n", request->cgroup);
 		json_array_foreach (json_object_get(state, "trusted"), i, value)
 			printf("trusted %s\n", json_string_value(value));
+		json_array_foreach (json_object_get(state, "interfaces"), i, value)
+			printf("interface %s\n", json_string_value(value));
 		json_object_foreach (json_object_get(state, "counters"), name, value)
 			printf("%s %" JSON_INTEGER_FORMAT "\n", name, json_integer_value(value));
 	}
@@ -201,6 +222,8 @@ int main(int count, char **words)
 {
 	static const struct option options[] = {
 		{"cgroup", required_argument, NULL, 'c'},
+		{"interface", required_argument, NULL, 'i'},
+		{"options", no_argument, NULL, 'o'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
@@ -211,10 +234,18 @@ int main(int count, char **words)
 	int option;
 
 	libbpf_set_print(NULL); // what went wrong is said in this program's own words
-	while ((option = getopt_long(count, words, "c:jhV", options, NULL)) != -1) {
+	while ((option = getopt_long(count, words, "c:i:ojhV", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			request.cgroup = optarg;
+			break;
+		case 'i':
+			if (request.wanted.interface_count == INTERFACES_MAX)
+				return misused(optarg, "there are too many interfaces: ");
+			request.wanted.interfaces[request.wanted.interface_count++] = optarg;
+			break;
+		case 'o':
+			request.wanted.options = true;
 			break;
 		case 'j':
 			request.json = true;
@@ -239,6 +270,8 @@ int main(int count, char **words)
 	request.trusted_count = count - optind - 1;
 	if (request.trusted_count && !command->takes_trusted)
 		return misused(request.trusted[0], "this command takes no ");
+	if ((request.wanted.options || request.wanted.interface_count) && !command->takes_trusted)
+		return misused("", "--interface and --options are for attach");
 	if (request.json && !command->takes_json)
 		return misused("", "--json is for show");
 	return command_run(command, &request);

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,13 +22,25 @@ enum { PROGRAMS_MOST = 64, MAPS_MOST = 8 };
 static const struct program {
 	const char *name;
 	enum bpf_attach_type type;
+	bool optional;
 } programs[] = {
 	{"weir_toa", BPF_CGROUP_SOCK_OPS},
 	{"weir_peer4", BPF_CGROUP_INET4_GETPEERNAME},
 	{"weir_peer6", BPF_CGROUP_INET6_GETPEERNAME},
 	{"weir_option", BPF_CGROUP_GETSOCKOPT},
+	{"weir_receive4", BPF_CGROUP_UDP4_RECVMSG},
+	{"weir_receive6", BPF_CGROUP_UDP6_RECVMSG},
+	{"weir_send4", BPF_CGROUP_UDP4_SENDMSG},
+	{"weir_send6", BPF_CGROUP_UDP6_SENDMSG},
+	{"weir_datagram", BPF_CGROUP_INET_INGRESS, .optional = true},
 };
 enum { PROGRAM_COUNT = sizeof(programs) / sizeof(programs[0]) };
+
+/* Of the filter at an interface; by these it is found again. */
+enum { FILTER_HANDLE = 1, FILTER_PRIORITY = 32021 };
+static const char filter_name[] = "weir_header";
+static const char *const shared_maps[] = {"weir_trusted", "weir_counters", "weir_udp_client",
+					  "weir_udp_back"};
 
 /* A descriptor of the map of this name that a program uses; -1: it uses none. */
 static int program_map(int program, const char *name)
@@ -83,7 +96,7 @@ static void maps_find(struct programs *p)
 		int fd = program_find(p->cgroup, &programs[i]);
 
 		if (fd < 0) {
-			p->whole = false;
+			p->whole = p->whole && programs[i].optional;
 			continue;
 		}
 		if (p->trusted < 0)
@@ -182,7 +195,27 @@ static int trust(int map, const struct prefix *trusted, unsigned int count, stru
 	return 0;
 }
 
-static int load(struct bpf_object **object, struct error *error)
+/* A map that programs on the cgroup have already, for one that is still to be loaded. */
+static void maps_reuse(const struct programs *p, struct bpf_object *object)
+{
+	for (unsigned int i = 0; i < sizeof(shared_maps) / sizeof(shared_maps[0]); i++) {
+		for (unsigned int k = 0; k < PROGRAM_COUNT; k++) {
+			int program = program_find(p->cgroup, &programs[k]);
+			int map = program < 0 ? -1 : program_map(program, shared_maps[i]);
+
+			if (program >= 0)
+				close(program);
+			if (map < 0)
+				continue;
+			bpf_map__reuse_fd(bpf_object__find_map_by_name(object, shared_maps[i]),
+					  map);
+			close(map);
+			break;
+		}
+	}
+}
+
+static int load(const struct programs *p, struct bpf_object **object, struct error *error)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "weir_realserver");
 	int status;
@@ -191,6 +224,8 @@ static int load(struct bpf_object **object, struct error *error)
 	if (*object == NULL)
 		return error_set(error, -errno, "", "the programs can not be read: %s",
 				 strerror(errno));
+	if (p->whole)
+		maps_reuse(p, *object);
 	status = bpf_object__load(*object);
 	if (status == 0)
 		return 0;
@@ -203,38 +238,118 @@ static int load(struct bpf_object **object, struct error *error)
 			 strerror(-status));
 }
 
-int programs_attach(struct programs *p, const struct prefix *trusted, unsigned int count,
-		    struct error *error)
+/* Is our filter on this interface? Without "clsact" there is none. */
+static bool filter_is_there(int iface)
 {
-	struct bpf_object *object;
-	int status, map;
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = iface, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, found, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info);
+	bool ours;
+	int fd;
 
-	if (p->whole)
-		return trust(p->trusted, trusted, count, error);
-	// Half of them is an attempt that was cut short.
-	programs_detach(p, error);
-	status = load(&object, error);
+	if (bpf_tc_query(&hook, &found) < 0)
+		return false;
+	fd = bpf_prog_get_fd_by_id(found.prog_id);
+	ours = fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
+	       strcmp(info.name, filter_name) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ours;
+}
+
+static int filter_attach(struct bpf_object *object, const char *name, struct error *error)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(name),
+		    .attach_point = BPF_TC_INGRESS);
+	struct bpf_program *program = bpf_object__find_program_by_name(object, filter_name);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY,
+		    .flags = BPF_TC_F_REPLACE, .prog_fd = bpf_program__fd(program));
+	int status;
+
+	if (hook.ifindex == 0)
+		return error_set(error, -ENODEV, "interface", "there is no interface \"%s\"", name);
+	status = bpf_tc_hook_create(&hook);
+	if (status == 0 || status == -EEXIST)
+		status = bpf_tc_attach(&hook, &filter);
+	return status == 0 ? 0
+			   : error_set(error, status, "interface", "%s does not take %s: %s", name,
+				       filter_name, strerror(-status));
+}
+
+unsigned int programs_interfaces(char names[][IF_NAMESIZE], unsigned int most)
+{
+	struct if_nameindex *all = if_nameindex();
+	unsigned int count = 0;
+
+	for (struct if_nameindex *i = all; i && i->if_index != 0 && count < most; i++)
+		if (filter_is_there((int)i->if_index))
+			snprintf(names[count++], IF_NAMESIZE, "%s", i->if_name);
+	if (all)
+		if_freenameindex(all);
+	return count;
+}
+
+static void filters_detach(void)
+{
+	char names[INTERFACES_MAX][IF_NAMESIZE];
+	unsigned int count = programs_interfaces(names, INTERFACES_MAX);
+
+	for (unsigned int i = 0; i < count; i++) {
+		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_nametoindex(names[i]),
+			    .attach_point = BPF_TC_INGRESS);
+		LIBBPF_OPTS(bpf_tc_opts, filter, .handle = FILTER_HANDLE,
+			    .priority = FILTER_PRIORITY);
+
+		bpf_tc_detach(&hook, &filter);
+	}
+}
+
+static int attach_one(struct programs *p, struct bpf_object *object, const struct program *program,
+		      struct error *error)
+{
+	struct bpf_program *code = bpf_object__find_program_by_name(object, program->name);
+
+	if (bpf_prog_attach(bpf_program__fd(code), p->cgroup, program->type, BPF_F_ALLOW_MULTI) ==
+	    0)
+		return 0;
+	return error_set(error, -errno, "cgroup", "can not attach %s: %s", program->name,
+			 strerror(errno));
+}
+
+int programs_attach(struct programs *p, const struct programs_wanted *wanted, struct error *error)
+{
+	bool was_whole = p->whole;
+	struct bpf_object *object;
+	int status;
+
+	if (was_whole) {
+		status = trust(p->trusted, wanted->trusted, wanted->trusted_count, error);
+		if (status < 0 || (!wanted->options && wanted->interface_count == 0))
+			return status;
+	} else {
+		programs_detach(p, error); // half of them is an attempt that was cut short
+	}
+	status = load(p, &object, error);
 	if (status < 0)
 		return status;
-	map = bpf_object__find_map_fd_by_name(object, "weir_trusted");
-	status = trust(map, trusted, count, error);
-	if (status < 0)
-		goto close_object;
-	for (unsigned int i = 0; i < PROGRAM_COUNT; i++) {
-		struct bpf_program *program = bpf_object__find_program_by_name(object,
-									       programs[i].name);
+	if (!was_whole)
+		status = trust(bpf_object__find_map_fd_by_name(object, "weir_trusted"),
+			       wanted->trusted, wanted->trusted_count, error);
+	for (unsigned int i = 0; i < PROGRAM_COUNT && status == 0; i++) {
+		int there = programs[i].optional ? program_find(p->cgroup, &programs[i]) : -1;
 
-		status = bpf_prog_attach(bpf_program__fd(program), p->cgroup, programs[i].type,
-					 BPF_F_ALLOW_MULTI);
-		if (status < 0) {
-			status = error_set(error, -errno, "cgroup", "can not attach %s: %s",
-					   programs[i].name, strerror(errno));
-			programs_detach(p, &(struct error){0});
-			goto close_object;
-		}
+		if (there >= 0)
+			close(there);
+		else if (programs[i].optional ? wanted->options : !was_whole)
+			status = attach_one(p, object, &programs[i], error);
 	}
-	maps_find(p);
-close_object:
+	for (unsigned int i = 0; i < wanted->interface_count && status == 0; i++)
+		status = filter_attach(object, wanted->interfaces[i], error);
+	if (status < 0 && !was_whole)
+		programs_detach(p, &(struct error){0});
+	else
+		maps_find(p);
 	bpf_object__close(object);
 	return status;
 }
@@ -243,6 +358,7 @@ int programs_detach(struct programs *p, struct error *error)
 {
 	int status = 0;
 
+	filters_detach();
 	for (unsigned int i = 0; i < PROGRAM_COUNT; i++) {
 		int fd;
 

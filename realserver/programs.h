@@ -2,6 +2,7 @@
 #pragma once
 
 #include <linux/types.h>
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,9 +25,20 @@ struct programs {
 int programs_open(struct programs *p, const char *cgroup, struct error *error);
 void programs_close(struct programs *p);
 
+enum { INTERFACES_MAX = 64 };
+
+struct programs_wanted {
+	const struct prefix *trusted;
+	unsigned int trusted_count;
+	bool options;				// believe the IPv4 option of UDP datagrams
+	const char *interfaces[INTERFACES_MAX]; // that UDP datagrams with a header come by
+	unsigned int interface_count;
+};
+
 /* Attach what is not attached yet, and have it trust these prefixes and no others. */
-int programs_attach(struct programs *p, const struct prefix *trusted, unsigned int count,
-		    struct error *error);
+int programs_attach(struct programs *p, const struct programs_wanted *wanted, struct error *error);
+/* The interfaces of this network namespace where headers are taken off; how many there are. */
+unsigned int programs_interfaces(char names[][IF_NAMESIZE], unsigned int most);
 /* Take all of them off. Sockets whose clients they know show local addresses again. */
 int programs_detach(struct programs *p, struct error *error);
 

@@ -9,7 +9,7 @@ struct trusted_key {
 	__u8 addr[16];
 };
 
-enum { TRUSTED_MAX = 4096 };
+enum { TRUSTED_MAX = 4096, UDP_MAX = 1 << 17 };
 
 enum realserver_counter {
 	COUNTER_CONNECTIONS, // accepted since the programs were attached
@@ -18,5 +18,6 @@ enum realserver_counter {
 	COUNTER_UNTRUSTED,   // segments with an address from somebody who is not trusted
 	COUNTER_ASKED,	     // calls of accept(), getpeername() and the like
 	COUNTER_ANSWERED,    // of these, such as got the client's address
+	COUNTER_DATAGRAMS,   // of UDP that came with an address
 	COUNTER_COUNT,
 };

@@ -13,6 +13,7 @@
  */
 #include <linux/bpf.h>
 #include <linux/in.h>
+#include <linux/pkt_cls.h>
 #include <linux/tcp.h>
 
 #include <bpf/bpf_endian.h>
@@ -242,5 +243,7 @@ int weir_option(struct bpf_sockopt *o)
 	o->retval = 0;
 	return 1;
 }
+
+#include "uoa.bpf.h"
 
 char programs_license[] SEC("license") = "BSD"; // nothing that they call is for the GPL only

@@ -5,56 +5,15 @@ import json
 import os
 import re
 import socket
-from pathlib import Path
 
 import pytest
 
-from lab import BUILD, CLIENT, CLIENT6, HERE, LIP, LIP6, VIP, VIP6, TwoArm, run, server_address, url, wait_for
+from lab import CLIENT, CLIENT6, HERE, LIP, LIP6, VIP, VIP6, TwoArm, run, server_address, server_address6, url, \
+    wait_for
+from realserver_lab import PROGRAM, RealServers
 
-PROGRAM = BUILD / "realserver/weir-realserver"
-
-
-def cgroup_root(folder):
-    """Where the cgroups of version 2 are; mounted in the lab's folder when they are nowhere."""
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        words = line.split()
-        if words[2] == "cgroup2":
-            return Path(words[1])
-    folder.mkdir()
-    run("mount", "-t", "cgroup2", "none", folder)
-    return folder
-
-
-class ToaLab(TwoArm):
-    """Each server's programs are in a cgroup of their own, as if it were a host."""
-
-    def server(self, number, *arguments):
-        host = super().server(number, *arguments)
-        host.cgroup = cgroup_root(self.folder / "cgroup") / f"{self.prefix}-{host.role}"
-        host.cgroup.mkdir()
-        return host
-
-    def realserver(self, command, *words, host=None, check=True):
-        return run(PROGRAM, command, "-c", (host or self.servers[0]).cgroup, *words, check=check)
-
-    def attach(self, *trusted):
-        for host in self.servers:
-            self.realserver("attach", *trusted, host=host)
-
-    def counters(self, host):
-        return json.loads(self.realserver("show", "--json", host=host).stdout)["counters"]
-
-    def close(self):
-        folders = [host.cgroup for host in self.hosts.values() if host.cgroup]
-        mounted = self.folder / "cgroup"
-        for process in self.processes:
-            self.end(process)
-        for folder in folders:
-            wait_for(lambda: not (folder / "cgroup.procs").read_text(), 10, what="the cgroup is empty")
-            folder.rmdir()
-        if mounted.exists():
-            run("umount", mounted)
-        super().close()
+class ToaLab(RealServers, TwoArm):
+    pass
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +21,7 @@ def lab(make_lab):
     lab = make_lab(ToaLab, echo=False)
     lab.w = lab.weir().start()
     for host in lab.servers:
+        lab.udp_echo(host)
         for port, family in ((8090, "6"), (8091, "4")):
             host.start("/usr/bin/python3", HERE / "peer_server.py", port, family)
             wait_for(lambda: host.out("ss", "-Hltn", f"sport = :{port}"), 10, what="peer_server listens")
@@ -157,7 +117,79 @@ def test_nat64(attached):
     assert (accepted, told, int(told_port)) == (LIP, CLIENT6, mine)
 
 
+def asked(lab, vip, port, count):
+    """`count` datagrams of one socket: our port, and per answer whom the server saw."""
+    def ask():
+        with socket.socket(socket.AF_INET6 if ":" in vip else socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            asker.settimeout(5)
+            asker.connect((vip, port))
+            told = []
+            for _ in range(count):
+                asker.send(b"hello")
+                _, peer, peer_port, text = asker.recv(2000).decode().split()
+                assert text == "hello"
+                told.append((peer.removeprefix("::ffff:"), int(peer_port)))
+            return asker.getsockname()[1], told
+    return lab.client.inside(ask)
+
+
+@pytest.fixture(scope="module")
+def udp(lab):
+    """All programs for UDP, on the interfaces too; the filters are of a network namespace."""
+    for host in lab.servers:
+        lab.realserver("attach", "-o", "-i", "eth0", LIP, LIP6, host=host)
+    return lab
+
+
+def udp_service(lab, vip, form, server=None):
+    server = server or (server_address6(1) if ":" in vip else server_address(1))
+    lab.w.put(f"/v1/services/udp/{vip}/5353", {"scheduler": "rr", "client_address": form,
+                                               "servers": [{"address": server, "port": 5353}]})
+
+
+@pytest.mark.parametrize("vip, client, form", [
+    (VIP, CLIENT, "uoa-header"), (VIP6, CLIENT6, "uoa-header"), (VIP, CLIENT, "uoa-option")])
+def test_udp_server_sees_the_client(udp, vip, client, form):
+    """An unmodified program that receives and answers; the address comes three times, the client stays."""
+    udp_service(udp, vip, form)
+    host = udp.servers[0]
+    before = udp.counters(host)["datagrams"]
+    for _ in range(3):
+        port, told = asked(udp, vip, 5353, 6)
+        assert told == [(client, port)] * 6
+    assert udp.counters(host)["datagrams"] - before == 9
+
+
+def test_udp_nat64(udp):
+    """What weir writes gets through; but a socket can not answer by the other IP version: it sees weir."""
+    for form in ("uoa-header", "uoa-option"):
+        udp_service(udp, VIP6, form, server_address(1))
+        assert {peer for peer, _ in asked(udp, VIP6, 5353, 4)[1]} == {LIP}
+
+
+def test_udp_of_who_is_not_trusted(udp):
+    udp_service(udp, VIP, "uoa-option")
+    host = udp.servers[0]
+    before = udp.counters(host)["untrusted"]
+    udp.realserver("attach", "192.0.2.1", host=host)
+    assert asked(udp, VIP, 5353, 3)[1][0][0] == LIP
+    assert udp.counters(host)["untrusted"] - before == 3
+    udp.realserver("attach", LIP, LIP6)
+
+
+def test_udp_detached(udp):
+    udp_service(udp, VIP, "none")
+    shown = json.loads(udp.realserver("show", "--json").stdout)
+    assert shown["interfaces"] == ["eth0"]
+    udp.realserver("detach")
+    shown = json.loads(udp.realserver("show", "--json").stdout)
+    assert shown["interfaces"] == [] and not shown["attached"]
+    assert {peer for peer, _ in asked(udp, VIP, 5353, 3)[1]} == {LIP}
+
+
 @pytest.mark.parametrize("words, text", [
+    (["attach", "-i", "nowhere0", LIP], "interface: there is no interface \"nowhere0\""),
+    (["show", "-o"], "--interface and --options are for attach"),
     (["attach"], "TRUSTED: give the local addresses of the directors"),
     (["attach", "10.0.0.0/33"], "\"10.0.0.0/33\" is no address or prefix"),
     (["attach", "name.example"], "\"name.example\" is no address or prefix"),
