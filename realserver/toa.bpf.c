@@ -244,6 +244,7 @@ int weir_option(struct bpf_sockopt *o)
 	return 1;
 }
 
-#include "uoa.bpf.h"
+/* One object, because both use the same maps. */
+#include "uoa.bpf.c"
 
 char programs_license[] SEC("license") = "BSD"; // nothing that they call is for the GPL only

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#pragma once
 
 /*
  * The real server's half of UOA, a part of toa.bpf.c.
