@@ -90,8 +90,10 @@ def test_port_unreachable_is_refused(lab, vip, lip):
 @FAMILIES
 def test_listing_and_removal(lab, vip, lip):
     flow = lab.client.connect(vip, 80)
-    shown = [s for s in lab.w.sessions() if s["vip"] == vip and s["vip_port"] == 80 and s["state"] == "ESTABLISHED"]
-    assert shown and all(s["client"] == (CLIENT6 if ":" in vip else CLIENT) and s["local"] == lip for s in shown), shown
+    # The client's ACK may still be on its way.
+    shown = wait_for(lambda: [s for s in lab.w.sessions() if s["vip"] == vip and s["vip_port"] == 80
+                              and s["state"] == "ESTABLISHED"], what="the session is established")
+    assert all(s["client"] == (CLIENT6 if ":" in vip else CLIENT) and s["local"] == lip for s in shown), shown
     before = lab.w.get(f"/v1/services/tcp/{vip}/80")
     server = next(s for s in before["servers"] if s["address"] == shown[-1]["server"])
     # The server goes, its connection stays.
