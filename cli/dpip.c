@@ -72,7 +72,8 @@ static const struct object {
 	{"cls", dpip_cls,
 	 "dpip cls { add | del | change | replace | show } dev NIC [ handle H ]\n"
 	 "         [ qsch { H | root | ingress } ] [ pkttype { ipv4 | ipv6 | vlan } ]\n"
-	 "         [ prio N ] [ match pattern PATTERN target { H | drop } ]\n"
+	 "         [ prio N ] [ { match pattern PATTERN | ipset match SET[,src|,dst] }\n"
+	 "         target { H | drop } ]\n"
 	 "     PATTERN := [ PROTO ][,from=RANGE][,to=RANGE][,iif=NIC][,oif=NIC]\n"},
 	{"ipv6", dpip_ipv6, "dpip ipv6 show [ cpu N | all | total ]\n"},
 	{"iftraf", dpip_iftraf, "dpip iftraf { enable | disable | show [ dev NIC | all ] }\n"},

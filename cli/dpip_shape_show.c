@@ -139,6 +139,10 @@ static void classifier_print(const struct dpip *dpip, const json_t *all, const j
 	       : !strcmp(packets, "ipv6") ? "86dd"
 					  : "8100",
 	       dpip_integer(row, "priority"));
+	if (*set) {
+		printf("%s target %s\n", set, dpip_text(row, "target"));
+		return;
+	}
 	match_text(json_object_get(row, "match"), text);
 	if (json_object_get(json_object_get(row, "match"), "protocol"))
 		for (; *at && *at != ','; at++)

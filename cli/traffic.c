@@ -31,6 +31,8 @@ static const struct option classifier_options[] = {
 	 "where packets are when it looks at them (default root)", "root ingress"},
 	{"match", 'm', OPTION_TEXT, "PATTERN", "match",
 	 "such as tcp,to=10.0.0.0/8:80,oif=dpdk0.100", NULL},
+	{"set", 0, OPTION_TEXT, "SET[,src|,dst]", "set", "in place of --match: addresses in a set",
+	 NULL},
 	{"packets", 0, OPTION_TEXT, "TYPE", "packets", "ipv4 (the default), ipv6 or vlan",
 	 "ipv4 ipv6 vlan"},
 	{"priority", 0, OPTION_NUMBER, "N", "priority", "a higher one is asked first (default 0)",

@@ -178,7 +178,7 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 	if (status == 0)
 		status = bfd_check(&wanted->bfd, error);
 	if (status == 0)
-		status = traffic_check(&wanted->traffic, error);
+		status = traffic_check(&wanted->traffic, &wanted->document.sets, error);
 	if (status < 0)
 		goto free_addresses;
 	status = interface_apply(wanted->interfaces, wanted->interface_count, error);
@@ -193,6 +193,7 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 		status = publish_edit(edit, error);
 	if (status < 0)
 		goto restore_addresses;
+	status = traffic_apply(&wanted->traffic, error); // it may refer to sets that go
 	sets_prune(&wanted->document.sets);
 	free(running.addresses);
 	running.addresses = addresses;
@@ -206,10 +207,9 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 	log_set_level(running.log_level);
 	if (apply_nat_log(wanted->nat_log_rate) < 0)
 		log_warning("nat_log: out of memory");
-	status = vpc_apply(&wanted->vpc, error);
 	if (status == 0)
-		status = bfd_apply(&wanted->bfd, error);
-	return status < 0 ? status : traffic_apply(&wanted->traffic, error);
+		status = vpc_apply(&wanted->vpc, error);
+	return status < 0 ? status : bfd_apply(&wanted->bfd, error);
 
 restore_addresses:
 	claim_port_addresses(addresses, wanted->address_count, running.addresses,

@@ -248,6 +248,24 @@ static int decode_packets(struct decode *d, const json_t *value, const struct fi
 	return status;
 }
 
+/* "NAME", "NAME,src" or "NAME,dst". */
+static int decode_set(struct decode *d, const json_t *value, const struct field *field,
+		      void *target)
+{
+	struct traffic_classifier_spec *spec = target;
+	const char *text = json_string_value(value), *side = text ? strchr(text, ',') : NULL;
+	size_t length = text ? strcspn(text, ",") : 0;
+
+	if (length == 0 || length > SET_NAME_MAX ||
+	    (side != NULL && strcmp(side, ",src") != 0 && strcmp(side, ",dst") != 0))
+		return decode_fail(d, -EINVAL,
+				   "must be the name of a set, with ,src or ,dst behind it");
+	memcpy(spec->set, text, length);
+	spec->set[length] = '\0';
+	spec->destination = side != NULL && side[1] == 'd';
+	return 0;
+}
+
 #define CLASSIFIER(member) FIELD_OF(struct traffic_classifier_spec, member)
 static const struct field classifier_fields[] = {
 	{"handle", decode_handle, CLASSIFIER(handle)},
@@ -256,7 +274,7 @@ static const struct field classifier_fields[] = {
 	{"packets", decode_packets},
 	{"priority", decode_integer, CLASSIFIER(priority), .maximum = UINT32_MAX},
 	{"match", decode_ignore}, // below: what it means depends on `packets`
-	{"set", decode_later, .more = "a named set in a classifier"},
+	{"set", decode_set},
 	{NULL},
 };
 
@@ -270,9 +288,17 @@ static int classifier_decode(struct decode *d, const json_t *json,
 
 	if (status < 0)
 		return status;
+	row.match.family = row.packets == TRAFFIC_IPV6 ? AF_INET6 : AF_INET;
 	length = decode_enter(d, ".match");
-	if (match == NULL)
-		return decode_fail(d, -EINVAL, "is missing");
+	if (match != NULL && row.set[0] != '\0')
+		return decode_fail(d, -EINVAL, "and set exclude each other");
+	if (match == NULL && row.set[0] == '\0')
+		return decode_fail(d, -EINVAL, "is missing; or set");
+	if (match == NULL) {
+		decode_leave(d, length);
+		*spec = row;
+		return 0;
+	}
 	status = document_decode_ranges(d, match, row.packets == TRAFFIC_IPV6 ? AF_INET6 : AF_INET,
 					row.packets == TRAFFIC_VLAN, &row.match);
 	if (status < 0)
@@ -434,12 +460,19 @@ json_t *traffic_classifier_json(const struct traffic_classifier_spec *spec)
 {
 	char text[TRAFFIC_HANDLE_TEXT], queue[TRAFFIC_HANDLE_TEXT], target[TRAFFIC_HANDLE_TEXT];
 
-	return json_pack("{s:s, s:s, s:s, s:I, s:o, s:s}", "handle",
-			 traffic_handle_format(spec->handle, text), "queue",
-			 traffic_handle_format(spec->queue, queue), "packets",
-			 packets_words[spec->packets], "priority", (json_int_t)spec->priority,
-			 "match", document_match_json(&spec->match), "target",
-			 spec->target ? traffic_handle_format(spec->target, target) : "drop");
+	json_t *object = json_pack(
+		"{s:s, s:s, s:s, s:I, s:s}", "handle", traffic_handle_format(spec->handle, text),
+		"queue", traffic_handle_format(spec->queue, queue), "packets",
+		packets_words[spec->packets], "priority", (json_int_t)spec->priority, "target",
+		spec->target ? traffic_handle_format(spec->target, target) : "drop");
+
+	if (spec->set[0] != '\0')
+		json_object_set_new(
+			object, "set",
+			json_sprintf("%s,%s", spec->set, spec->destination ? "dst" : "src"));
+	else
+		json_object_set_new(object, "match", document_match_json(&spec->match));
+	return object;
 }
 
 static void counts_add(json_t *object, unsigned int port, uint32_t handle)

@@ -263,10 +263,10 @@ int control_start(const struct config *config, struct error *error)
 	status = bfd_start(&config->bfd, config->state_dir, error);
 	if (status < 0)
 		goto stop_vpc;
-	status = traffic_start(&config->traffic, config->state_dir, error);
+	status = restore_model(config, error);
 	if (status < 0)
 		goto stop_traffic;
-	status = restore_model(config, error);
+	status = traffic_start(&config->traffic, config->state_dir, error); // names sets
 	if (status < 0)
 		goto stop_traffic;
 	status = persist_start(config->state_dir, config->digest, error);

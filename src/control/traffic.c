@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "control/saver.h"
+#include "control/sets.h"
 
 enum { SAVED_VERSION = 1 };
 
@@ -50,6 +51,19 @@ static bool is_empty(const struct traffic_spec *spec)
 	       spec->ingress;
 }
 
+/* Sets stay as long as something refers to them. */
+static void sets_refer(struct traffic_spec *spec, bool refer)
+{
+	for (unsigned int i = 0; spec != NULL && i < spec->classifier_count; i++) {
+		struct traffic_classifier_spec *row = &spec->classifiers[i];
+
+		if (refer)
+			row->found = row->set[0] != '\0' ? sets_find(row->set) : NULL;
+		if (row->found != NULL)
+			row->found->references += refer ? 1 : -1;
+	}
+}
+
 /* Checked already. */
 static int port_set(unsigned int port, const struct traffic_spec *spec, struct error *error)
 {
@@ -63,11 +77,14 @@ static int port_set(unsigned int port, const struct traffic_spec *spec, struct e
 		snprintf(copy->interface, sizeof(copy->interface), "%s",
 			 port_get(port)->config.name);
 		sort_classifiers(copy);
+		sets_refer(copy, true);
 	}
 	if (traffic_set(port, copy) < 0) {
+		sets_refer(copy, false);
 		free(copy);
 		return error_set(error, -ENOMEM, "", "out of memory");
 	}
+	sets_refer(traffic.specs[port], false);
 	free(traffic.specs[port]);
 	traffic.specs[port] = copy;
 	return 0;
@@ -75,7 +92,7 @@ static int port_set(unsigned int port, const struct traffic_spec *spec, struct e
 
 int traffic_put(unsigned int port, const struct traffic_spec *spec, struct error *error)
 {
-	int status = spec ? traffic_check_spec(spec, "", error) : 0;
+	int status = spec ? traffic_check_spec(spec, NULL, "", error) : 0;
 
 	if (status == 0)
 		status = port_set(port, spec, error);
@@ -148,7 +165,8 @@ unsigned int traffic_differences(const struct traffic_section *wanted, json_t *t
 	return differences;
 }
 
-int traffic_check(const struct traffic_section *wanted, struct error *error)
+int traffic_check(const struct traffic_section *wanted, const struct sets_wanted *sets,
+		  struct error *error)
 {
 	char field[64];
 
@@ -166,7 +184,7 @@ int traffic_check(const struct traffic_section *wanted, struct error *error)
 						 "%s is there already as [%u]",
 						 wanted->specs[i].interface, k);
 		snprintf(field, sizeof(field), "traffic_control[%u].", i);
-		status = traffic_check_spec(&wanted->specs[i], field, error);
+		status = traffic_check_spec(&wanted->specs[i], sets, field, error);
 		if (status < 0)
 			return status;
 	}
@@ -264,7 +282,7 @@ static void saved_restore(const char *path)
 int traffic_start(const struct traffic_section *section, const char *state_dir, struct error *error)
 {
 	char path[SAVER_PATH];
-	int status = traffic_check(section, error);
+	int status = traffic_check(section, NULL, error);
 
 	if (status == 0)
 		status = traffic_apply(section, error);
@@ -280,6 +298,7 @@ void traffic_control_stop(void)
 {
 	saver_stop(&traffic.saver);
 	for (unsigned int port = 0; port < PORT_MAX; port++) {
+		sets_refer(traffic.specs[port], false);
 		free(traffic.specs[port]);
 		traffic.specs[port] = NULL;
 	}

@@ -19,6 +19,7 @@ struct traffic_section {
 };
 
 struct config;
+struct sets_wanted;
 struct decode;
 struct field;
 
@@ -43,13 +44,16 @@ json_t *traffic_classifier_json(const struct traffic_classifier_spec *spec);
 json_t *traffic_spec_json(const struct traffic_spec *spec, int port);
 
 /* traffic_check.c: does it fit together, and to the port? `field` is the path to it. */
-int traffic_check_spec(const struct traffic_spec *spec, const char *field, struct error *error);
+int traffic_check_spec(const struct traffic_spec *spec, const struct sets_wanted *sets,
+		       const char *field, struct error *error);
 /* The port of an interface, by any of its names, or -1 and an error with this field. */
 int traffic_check_port(const char *interface, const char *field, struct error *error);
 
 /* traffic.c, for the file: as those of bfd.h. */
 unsigned int traffic_differences(const struct traffic_section *wanted, json_t *texts);
-int traffic_check(const struct traffic_section *wanted, struct error *error);
+/* `sets`: those that will be there, beside those that are; NULL: none. */
+int traffic_check(const struct traffic_section *wanted, const struct sets_wanted *sets,
+		  struct error *error);
 int traffic_apply(const struct traffic_section *wanted, struct error *error);
 int traffic_start(const struct traffic_section *section, const char *state_dir,
 		  struct error *error);

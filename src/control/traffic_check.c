@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/sets.h"
 #include "control/traffic.h"
 #include "io/port.h"
 #include "path/workers.h"
@@ -147,8 +148,38 @@ static int check_device(const struct traffic_spec *spec, unsigned int at, const 
 	return 0;
 }
 
-static int check_classifier(const struct traffic_spec *spec, unsigned int at, const char *prefix,
-			    struct error *error)
+/* The settings of a set, NULL: there is and will be none. */
+static const struct set_settings *set_settings(const char *name, const struct sets_wanted *sets)
+{
+	const struct set *set = sets_find(name);
+
+	for (unsigned int i = 0; sets != NULL && i < sets->count; i++)
+		if (strcmp(sets->sets[i].settings.name, name) == 0)
+			return &sets->sets[i].settings;
+	return set ? &set->settings : NULL;
+}
+
+static int check_set(const struct traffic_spec *spec, unsigned int at,
+		     const struct sets_wanted *sets, const char *prefix, struct error *error)
+{
+	const struct traffic_classifier_spec *row = &spec->classifiers[at];
+	const struct set_settings *set = row->set[0] ? set_settings(row->set, sets) : NULL;
+
+	if (row->set[0] == '\0')
+		return 0;
+	if (set == NULL)
+		return fail(error, prefix, "classifiers", at, "set", "there is no set \"%s\"",
+			    row->set);
+	if (set->family == 0 || row->packets == TRAFFIC_VLAN ||
+	    (set->family == AF_INET6) == (row->packets == TRAFFIC_IPV6))
+		return 0;
+	return fail(error, prefix, "classifiers", at, "set", "%s is of IPv%c, and packets is ipv%c",
+		    row->set, set->family == AF_INET6 ? '6' : '4',
+		    row->packets == TRAFFIC_IPV6 ? '6' : '4');
+}
+
+static int check_classifier(const struct traffic_spec *spec, unsigned int at,
+			    const struct sets_wanted *sets, const char *prefix, struct error *error)
 {
 	const struct traffic_classifier_spec *row = &spec->classifiers[at];
 	const struct traffic_queue_spec *target = queue_find(spec, row->target);
@@ -156,6 +187,9 @@ static int check_classifier(const struct traffic_spec *spec, unsigned int at, co
 	char text[TRAFFIC_HANDLE_TEXT], queue[TRAFFIC_HANDLE_TEXT];
 	int status;
 
+	status = check_set(spec, at, sets, prefix, error);
+	if (status < 0)
+		return status;
 	for (unsigned int i = 0; i < at; i++)
 		if (spec->classifiers[i].handle == row->handle)
 			return fail(error, prefix, "classifiers", at, "handle",
@@ -179,13 +213,14 @@ static int check_classifier(const struct traffic_spec *spec, unsigned int at, co
 					 root == TRAFFIC_ROOT, prefix, error);
 }
 
-int traffic_check_spec(const struct traffic_spec *spec, const char *field, struct error *error)
+int traffic_check_spec(const struct traffic_spec *spec, const struct sets_wanted *sets,
+		       const char *field, struct error *error)
 {
 	int status = 0;
 
 	for (unsigned int i = 0; i < spec->queue_count && status == 0; i++)
 		status = check_queue(spec, i, field, error);
 	for (unsigned int i = 0; i < spec->classifier_count && status == 0; i++)
-		status = check_classifier(spec, i, field, error);
+		status = check_classifier(spec, i, sets, field, error);
 	return status;
 }

@@ -146,6 +146,8 @@ static void rules_add(struct traffic_tree *tree, const struct traffic_spec *spec
 		if (wanted->queue != node->queue->spec.handle)
 			continue;
 		rule->match = wanted->match;
+		rule->set = wanted->found;
+		rule->destination = wanted->destination;
 		rule->packets = wanted->packets;
 		rule->target = wanted->target ? node_of(tree, wanted->target) : TRAFFIC_DROP;
 		rule_tags(rule, wanted->match.in);
@@ -192,6 +194,7 @@ static int tree_build(unsigned int port, const struct traffic_spec *spec, enum t
 	if (!tree)
 		return -ENOMEM;
 	tree->port = port;
+	tree->iface = iface_find(spec->interface) ? iface_find(spec->interface)->index : 0;
 	tree->owner = owner_of_port(port);
 	tree->waiting_max = pool_get(-1)->size / POOL_SHARE / RTE_MAX(port_count(), 1u);
 	if (tree_fill(tree, spec, root, d) < 0) {

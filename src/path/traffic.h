@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/set.h"
 #include "base/match.h"
 #include "io/batch.h"
 #include "net/iface.h"
@@ -29,6 +30,9 @@ struct traffic_classifier_spec {
 	uint32_t packets; // enum traffic_packets
 	uint32_t priority;
 	struct match match;
+	char set[SET_NAME_MAX + 1]; // "": by `match`; else by this set,
+	bool destination;	    // ... which has to have the destination, else the source
+	struct set *found;	    // what control knows by that name; refers to it
 };
 
 struct traffic_spec {
@@ -69,9 +73,12 @@ struct traffic_rule {
 	uint8_t packets;
 	uint8_t tag_bytes; // the tags of the interface that the match names
 	uint8_t tags[IFACE_TAGS];
+	const struct set *set; // NULL: by `match`
+	bool destination;
 };
 
 struct traffic_tree {
+	uint16_t iface;		  // the port's own
 	unsigned int port, owner; // the worker that keeps its queues, or its buckets
 	uint64_t waiting_max;	  // packets in all its queues together
 	unsigned int node_count, rule_count;

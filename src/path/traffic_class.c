@@ -134,14 +134,41 @@ static bool range_takes(const struct match_range *range, const struct addr *addr
 	return t->has_ports || !range->port_last ? match_range_takes(range, addr, port) : false;
 }
 
-static bool rule_takes(const struct traffic_rule *rule, const struct rte_mbuf *m,
-		       const struct tuple *t)
+/* Sets know packets by their keys. */
+static bool set_takes(const struct traffic_tree *tree, const struct traffic_rule *rule,
+		      const struct rte_mbuf *m, const struct tuple *t)
+{
+	struct pkt p = {.mbuf = (struct rte_mbuf *)m, .iface = tree->iface};
+
+	if (t->family == AF_INET6) {
+		p.flags = PKT_IPV6;
+		memcpy(p.key6.source, t->source.bytes, sizeof(p.key6.source));
+		memcpy(p.key6.destination, t->destination.bytes, sizeof(p.key6.destination));
+		p.key6.source_port = rte_cpu_to_be_16(t->ports[0]);
+		p.key6.destination_port = rte_cpu_to_be_16(t->ports[1]);
+		p.key6.zone_protocol = t->protocol;
+	} else {
+		p.key4 = (struct key4){
+			.source = t->source.v4,
+			.destination = t->destination.v4,
+			.source_port = rte_cpu_to_be_16(t->ports[0]),
+			.destination_port = rte_cpu_to_be_16(t->ports[1]),
+			.zone_protocol = t->protocol,
+		};
+	}
+	return set_has_packet(rule->set, &p, rule->destination);
+}
+
+static bool rule_takes(const struct traffic_tree *tree, const struct traffic_rule *rule,
+		       const struct rte_mbuf *m, const struct tuple *t)
 {
 	const struct match *match = &rule->match;
 
 	if (!t->is_ip || t->family != match->family ||
 	    (rule->packets == TRAFFIC_VLAN && t->tag_bytes == 0))
 		return false;
+	if (rule->set)
+		return set_takes(tree, rule, m, t);
 	if (match->protocol && match->protocol != t->protocol)
 		return false;
 	if (rule->tag_bytes && (t->tag_bytes != rule->tag_bytes || !tags_equal(m, rule)))
@@ -162,7 +189,7 @@ unsigned int traffic_classify(const struct traffic_tree *tree, const struct rte_
 	do {
 		node = &tree->nodes[at];
 		for (i = 0; i < node->rule_count; i++)
-			if (rule_takes(&tree->rules[node->rule_first + i], m, &tuple))
+			if (rule_takes(tree, &tree->rules[node->rule_first + i], m, &tuple))
 				break;
 		if (i == node->rule_count)
 			return at;

@@ -395,7 +395,7 @@ DPIP = rows(
     ("cls add dev dpdk0 match pattern tcp,from=1.2.3.4 target drop", 1, "queue: there is no queue root on dpdk0"),
     ("cls add dev dpdk0 match pattern tcp,from=fd00::1 target drop", 1, "match.family: is ipv4, and the range"),
     ("cls add dev dpdk0 match pattern tcp,to=nonsense target drop", 1, "destination:"),
-    ("cls add dev dpdk0 ipset match foo,src target drop", 1, "a named set in a classifier is not available yet"),
+    ("cls add dev dpdk0 ipset match foo,src target drop", 1, "set: there is no set \"foo\""),
     ("cls del dev dpdk0 handle 1:", 1, "there is no classifier 1: on dpdk0"),
     ("ipv6 show cpu 77", 1, "there is no worker 77"),
     ("eal-mem show nonsense", 1, "is none of: seg, ring, zone, pool"),

@@ -106,6 +106,14 @@ def test_classes(lab):
             tbf(20, 20000, "1:"), classifiers=[{"queue": "root", "match": "tcp,to=0.0.0.0:5202", "target": "1:"}])
     lab.measure("dpdk1", "1:", 20, 20000, "-P", 2, port=5202)
     assert wait_for(lambda: lab.mbit() > 100, 30, what="a rate that is not slowed")
+    lab.w.put("/v1/sets/slow", {"type": "hash:ip,port", "entries": ["192.168.100.2,tcp:5202"]})
+    lab.set("dpdk1", {"handle": "root", "kind": "pfifo_fast"},
+            classifiers=[{"queue": "root", "set": "slow,dst", "target": "drop"}])
+    assert lab.mbit(5202, "--connect-timeout", "500") == 0 and lab.mbit() > 0
+    with pytest.raises(Refused, match="referred to"):
+        lab.w.delete("/v1/sets/slow")
+    lab.clear()
+    lab.w.delete("/v1/sets/slow")
     lab.set("dpdk1", {"handle": "root", "kind": "pfifo_fast"},
             classifiers=[{"queue": "root", "match": "tcp,to=0.0.0.0:5202,oif=dpdk1", "target": "drop"}])
     assert lab.mbit(5202, "--connect-timeout", "500") == 0
