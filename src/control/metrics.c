@@ -4,6 +4,7 @@
 
 #include <rte_version.h>
 
+#include "balance/access.h"
 #include "base/drops.h"
 #include "base/protocol.h"
 #include "control/announce.h"
@@ -316,6 +317,45 @@ static void service_labels(struct text *text, const struct model_service *servic
 		 service_key_ports(&service->key, ports));
 }
 
+static void acl_side_add(struct text *text, const struct model_service *service, const json_t *hits,
+			 const char *side)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (json_object_get(hits, side), i, entry) {
+		text_add(text, "weir_acl_hits_total{");
+		if (service != NULL)
+			service_labels(text, service);
+		text_add(text, "%slist=\"%s\",entry=\"%s\"} %lld\n", service ? "," : "", side,
+			 json_string_value(json_object_get(entry, "entry")),
+			 (long long)json_integer_value(json_object_get(entry, "hits")));
+	}
+}
+
+static void acl_hits_add(struct text *text, const struct model_service *service, uint32_t number)
+{
+	json_t *hits = acl_hits_json(number);
+
+	acl_side_add(text, service, hits, "deny");
+	acl_side_add(text, service, hits, "allow");
+	json_decref(hits);
+}
+
+/* Those of the node have no labels of a service. */
+static void acl_add(struct text *text)
+{
+	const struct model_service *service;
+	uint32_t cursor = 0;
+
+	family_add(text, "weir_acl_hits_total", "counter",
+		   "how often each list of addresses, or set, of an access list has decided");
+	acl_hits_add(text, NULL, ACCESS_NODE);
+	while ((service = model_next(&cursor)) != NULL)
+		if (service->allow.count > 0 || service->deny.count > 0)
+			acl_hits_add(text, service, service->number);
+}
+
 static void service_add(struct text *text, const struct model_service *service,
 			const struct traffic_family *family)
 {
@@ -385,6 +425,7 @@ static enum stream_next metrics_more(void *arg, struct text *text)
 		queues_add(text);
 		workers_add(text);
 		drops_add(text);
+		acl_add(text);
 	} else if (family <= TRAFFIC_FAMILIES) {
 		complete = traffic_add(metrics, text, "service", &traffic_families[family - 1],
 				       service_add);

@@ -2,6 +2,7 @@
 """Access lists and named sets: who may begin something, through every door and over restarts."""
 
 import os
+import re
 
 import pytest
 
@@ -85,6 +86,8 @@ def test_sets(lab):
     assert not admitted(lab, BAD) and admitted(lab, CLIENT)
     [hits] = [one for one in lab.w.get("/v1/acl")["services"] if "80" in one["service"]]
     assert [one["hits"] > 0 for one in hits["hits"]["deny"]] == [True, False]
+    assert re.search(r'^weir_acl_hits_total{.*port="80".*list="deny",entry="ipset:bad"} [1-9]', lab.w.get("/metrics"), re.M)
+    assert "ipset:bad" in lab.w.ctl("acl", "list").stdout and BAD[:-2] in lab.w.ctl("set", "show", "bad").stdout
     lab.w.request("POST", "/v1/sets/bad/delete", {"entries": ["10.0.0.64/26"]})
     assert admitted(lab, BAD)
     with pytest.raises(Refused, match="referred to 1 times"):
