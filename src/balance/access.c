@@ -12,13 +12,13 @@
 #include "io/rcu.h"
 
 uint32_t access_epoch, access_users;
+bool access_keep;
 const struct access **access_table;
 
 static struct memory table_memory, hits_memory[RCU_WORKERS_MAX];
 static unsigned int worker_count;
 static uint32_t *hits_unused;
 static uint32_t hits_unused_count, hits_unused_room, hits_made;
-static bool sessions_stay;
 
 int access_start(unsigned int workers)
 {
@@ -84,13 +84,13 @@ void access_publish(uint32_t number, struct access *access)
 
 void access_changed(void)
 {
-	if (!sessions_stay)
+	if (!access_keep)
 		__atomic_store_n(&access_epoch, access_epoch + 1, __ATOMIC_RELEASE);
 }
 
 void access_set_keep(bool keep)
 {
-	sessions_stay = keep;
+	__atomic_store_n(&access_keep, keep, __ATOMIC_RELEASE);
 }
 
 /* Counters */

@@ -52,6 +52,7 @@ void access_changed(void);
 void access_set_keep(bool keep);
 
 extern uint32_t access_epoch;		   // atomic: raised by access_changed()
+extern bool access_keep;		   // atomic: sessions stay whatever lists say
 extern uint32_t access_users;		   // atomic: numbers that have lists
 extern const struct access **access_table; // atomic, by service number
 

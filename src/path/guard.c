@@ -99,8 +99,9 @@ bool guard_ends(struct worker *w, struct session *s, bool wide)
 
 	uint32_t service = server_table[s->server].service;
 
-	if ((s->flags & SESSION_LOCAL) || access_needs_frame(ACCESS_NODE) ||
-	    access_needs_frame(service))
+	// Lists may have changed once more, with the other setting, since this pass began.
+	if ((s->flags & SESSION_LOCAL) || __atomic_load_n(&access_keep, __ATOMIC_ACQUIRE) ||
+	    access_needs_frame(ACCESS_NODE) || access_needs_frame(service))
 		return false;
 	if (session_key_is_ipv6(s, wide, 0)) {
 		p.key6 = *session_key6(s, 0);
