@@ -33,6 +33,7 @@
 #include "net/route.h"
 #include "net/takeover.h"
 #include "path/workers.h"
+#include "session/cookie.h"
 #include "session/timeout.h"
 #include "tunnel/vm_learn.h"
 #include "tunnel/vm_table.h"
@@ -263,6 +264,10 @@ static int run(void)
 	int result = 0;
 
 	hash_start();
+	if (cookie_start() < 0) {
+		log_error("no random numbers for the secrets of SYN cookies");
+		return 1;
+	}
 	timeout_start();
 	for (count = 0; count < SUBSYSTEMS; count++) {
 		result = subsystems[count].start(&error);

@@ -214,6 +214,7 @@ static struct service *service_build(const struct service_spec *spec)
 	s->symmetric_return = spec->symmetric_return;
 	s->client_address = spec->client_address;
 	s->proxy_protocol = spec->proxy_protocol;
+	s->syn_proxy = spec->syn_proxy;
 	s->persistent = spec->persistent;
 	s->persistent_bits = spec->persistent_bits;
 	s->weight_max = s->server_count ? servers[0].weight : 0;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "balance/quic.h"
+#include "balance/syn_proxy.h"
 #include "base/addr.h"
 #include "base/error.h"
 #include "session/timeout.h"
@@ -90,6 +91,7 @@ struct service_spec {
 	bool symmetric_return;	 // answers leave by the way by which the client came
 	uint8_t client_address;	 // enum client_address
 	uint8_t proxy_protocol;	 // enum proxy_protocol (session/proxy_header.h)
+	struct syn_proxy syn_proxy;
 	uint8_t persistent_bits; // how much of the client's address counts
 	uint32_t persistent;	 // seconds, 0: not persistent
 	uint16_t mss; // clamp the MSS option of SYN and SYN-ACK to this; 0: path MTU only

@@ -24,6 +24,7 @@ struct service {
 	bool thresholds; // some of its servers take so many connections and no more
 	uint8_t client_address;
 	uint8_t proxy_protocol;
+	struct syn_proxy syn_proxy;
 	uint8_t persistent_bits;
 	uint32_t persistent; // seconds, 0: not persistent
 	uint16_t mss;

@@ -123,7 +123,7 @@ static void reset_fill(struct rte_tcp_hdr *tcp, const struct pkt *p)
 	}
 }
 
-void answer_reset(struct worker *w, struct batch *b, unsigned int at)
+static void reset_send(struct worker *w, struct batch *b, unsigned int at, enum drop reason)
 {
 	struct pkt *p = &b->pkt[at];
 	unsigned int header = p->flags & PKT_IPV6 ? sizeof(struct rte_ipv6_hdr)
@@ -132,10 +132,6 @@ void answer_reset(struct worker *w, struct batch *b, unsigned int at)
 	struct rte_tcp_hdr reset;
 	uint64_t pseudo;
 
-	if ((p->tcp_flags & TCP_RST) || !answer_allowed(w, b->tsc)) {
-		pkt_drop(p, DROP_tcp_not_syn);
-		return;
-	}
 	reset_fill(&reset, p);
 	if (p->flags & PKT_IPV6) {
 		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)pkt_l3(p);
@@ -152,7 +148,23 @@ void answer_reset(struct worker *w, struct batch *b, unsigned int at)
 	p->l4 = header;
 	memcpy(pkt_l4(p), &reset, sizeof(reset));
 	answer_trim(p->mbuf, p->l3 + length);
-	answer_send(w, b, at, DROP_tcp_reset_sent);
+	answer_send(w, b, at, reason);
+}
+
+void answer_reset(struct worker *w, struct batch *b, unsigned int at)
+{
+	if ((b->pkt[at].tcp_flags & TCP_RST) || !answer_allowed(w, b->tsc))
+		pkt_drop(&b->pkt[at], DROP_tcp_not_syn);
+	else
+		reset_send(w, b, at, DROP_tcp_reset_sent);
+}
+
+void answer_reset_as(struct worker *w, struct batch *b, unsigned int at, enum drop reason)
+{
+	if ((b->pkt[at].tcp_flags & TCP_RST) || !answer_allowed(w, b->tsc))
+		pkt_drop(&b->pkt[at], reason);
+	else
+		reset_send(w, b, at, reason);
 }
 
 /*
@@ -223,9 +235,13 @@ void answer_reset_other(struct worker *w, struct batch *b, const struct pkt *p, 
 
 	if (!session_is_two_way(s) || !answer_allowed(w, b->tsc))
 		return;
-	if ((s->flags & SESSION_EXTRA) && direction == 0)
-		reset.sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(seen->sent_seq) +
-						  table_extra(&w->table, s)->sequence_shift);
+	if (s->flags & SESSION_EXTRA) {
+		const struct session_extra *extra = table_extra(&w->table, s);
+
+		reset.sent_seq = rte_cpu_to_be_32(
+			rte_be_to_cpu_32(seen->sent_seq) +
+			(direction == 0 ? extra->sequence_shift : extra->server_shift));
+	}
 	segment_park(w, p->mbuf->pool, s, p->session & ENTRY_WIDE, direction ^ 1, &reset);
 }
 

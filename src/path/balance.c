@@ -33,6 +33,7 @@
 #include "path/one_way.h"
 #include "path/proxy_protocol.h"
 #include "path/room.h"
+#include "path/syn_proxy.h"
 #include "path/tunnelled.h"
 #include "path/vpc.h"
 #include "path/worker.h"
@@ -102,6 +103,8 @@ void session_end(struct worker *w, uint32_t entry)
 
 	sweep_fold(w, s);
 	session_count(w, s, -1);
+	if (unlikely(s->state == STATE_SYN_PROXY))
+		syn_proxy_end(w, s);
 	if (unlikely(s->form & FORM_ROUTED))
 		nat_log_session(w, s, wide, true);
 	if (s->form & FORM_PORT)
@@ -301,19 +304,20 @@ static bool balance_by_hash(struct worker *w, struct batch *b, unsigned int at,
 	return true;
 }
 
-/* `chooser`: the service itself, or its hash. */
+/* `chooser`: the service itself, or its hash. `proof`: of a client of the SYN proxy, else NULL. */
 static void balance_service(struct worker *w, struct batch *b, unsigned int at,
-			    const struct service *service, const struct service *chooser)
+			    const struct service *service, const struct service *chooser,
+			    const struct syn_proof *proof)
 {
 	struct balancer *balancer = &w->balancer;
 	struct pkt *p = &b->pkt[at];
 	bool ipv6 = p->flags & PKT_IPV6, wide;
-	enum session_state state = state_first(p);
+	enum session_state state;
 	const struct server *server;
 	const struct mode *mode;
 	struct session *s;
 	enum drop reason;
-	uint32_t number, chosen;
+	uint32_t number, chosen, handshake = 0;
 	bool handed;
 
 	chosen = server_choose(w, b, at, service, chooser, &handed);
@@ -327,6 +331,12 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	server = &server_table[chosen];
 	mode = __atomic_load_n(&server->mode, __ATOMIC_RELAXED);
 	wide = ipv6 || (mode->translates && server->addr.family == AF_INET6);
+	if (unlikely(proof != NULL)) {
+		handshake = syn_proxy_become_syn(w, p, service, proof);
+		if (handshake == 0)
+			return;
+	}
+	state = proof ? STATE_SYN_PROXY : state_first(p);
 	if (state_is_half_open(state) && !room_for_half_open(w, wide)) {
 		if (!balance_by_hash(w, b, at, service))
 			pkt_drop(p, DROP_half_open_full);
@@ -335,17 +345,17 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	s = session_new(w, p, wide, &number);
 	if (!s) {
 		balance_by_hash(w, b, at, service);
-		return;
+		goto give_handshake;
 	}
 	s->server = chosen;
 	s->timeouts = service->timeouts;
 	if (unlikely(service->proxy_protocol) && mode->translates &&
 	    !proxy_protocol_begin(w, service, p, s)) {
 		table_free(&w->table, wide, number);
-		return;
+		goto give_handshake;
 	}
 	reason = mode->bind(balancer, service, server, p, s);
-	if (unlikely(reason == DROP_no_local_port) && wide == ipv6 && pkt_zone(p) == 0 &&
+	if (unlikely(reason == DROP_no_local_port) && wide == ipv6 && pkt_zone(p) == 0 && !proof &&
 	    lend_begin(w, p, s)) {
 		session_begin(w, b, at, s, wide, number);
 		return;
@@ -354,7 +364,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 		balancer->ports_exhausted += reason == DROP_no_local_port;
 		table_free(&w->table, wide, number);
 		pkt_drop(p, reason);
-		return;
+		goto give_handshake;
 	}
 	if (pkt_protocol(p) == IPPROTO_SCTP)
 		tags_begin(w, p, s);
@@ -373,9 +383,31 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	balancer->server_counts[s->server].connections++;
 	balancer->service_counts[service->number].connections++;
 	session_begin(w, b, at, s, wide, number);
+	if (unlikely(proof != NULL))
+		syn_proxy_begin(w, p, s, handshake);
 	// Ask for the client's neighbour now, so that it is there when the server answers.
 	if (session_is_two_way(s) && vpc_client_is_routed(s))
 		route_of_client(w, s, wide, p->hash);
+	return;
+
+give_handshake:
+	if (handshake)
+		w->drops[DROP_syn_proxy_abandoned] += handshake_give(&w->handshakes, handshake);
+}
+
+/* TCP to a service that answers SYNs itself. */
+static void balance_syn_proxy(struct worker *w, struct batch *b, unsigned int at,
+			      const struct service *service)
+{
+	struct pkt *p = &b->pkt[at];
+	struct syn_proof proof;
+
+	if (!syn_proxy_first(w, b, at, service, &proof))
+		return;
+	balance_service(w, b, at, service, service, &proof);
+	// The client takes itself for connected.
+	if (p->session == 0 && p->fate == FATE_DROP)
+		syn_proxy_refuse(w, b, at, &proof);
 }
 
 /*
@@ -517,9 +549,13 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 	}
 	if (!guard_admits(w, b, at, service))
 		return;
+	if (unlikely(service->syn_proxy.mode) && pkt_protocol(p) == IPPROTO_TCP) {
+		balance_syn_proxy(w, b, at, service);
+		return;
+	}
 	if (pkt_protocol(p) == IPPROTO_TCP && (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) != TCP_SYN) {
 		if (service->by_hash)
-			balance_service(w, b, at, service, service->by_hash);
+			balance_service(w, b, at, service, service->by_hash, NULL);
 		else if (service->unknown_tcp == UNKNOWN_RESET)
 			answer_reset(w, b, at);
 		else
@@ -531,7 +567,7 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 		pkt_drop(p, DROP_sctp_not_init);
 		return;
 	}
-	balance_service(w, b, at, service, service);
+	balance_service(w, b, at, service, service, NULL);
 }
 
 /* ICMP that quotes nothing of a session, ARP, neighbour discovery, routing protocols, fragments. */

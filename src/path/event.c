@@ -8,8 +8,10 @@
 #include "path/forward.h"
 #include "path/mss.h"
 #include "path/proxy_protocol.h"
+#include "path/syn_proxy.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
+#include "session/splice.h"
 
 /* Sequence number after this segment, FIN counted, as the server will see it. */
 static uint32_t tcp_end(const struct pkt *p, const struct session *s, const struct table *t)
@@ -60,11 +62,13 @@ static enum session_state forward_sctp(struct worker *w, const struct pkt *p, st
 	return sctp_next_state(s->state, direction, p->tcp_flags);
 }
 
-void forward_event(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
+bool forward_event(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 		   unsigned int direction)
 {
 	enum session_state state = s->state;
 
+	if (unlikely(state == STATE_SYN_PROXY))
+		return syn_proxy_event(w, b, p, s, direction);
 	if (pkt_protocol(p) == IPPROTO_TCP) {
 		state = tcp_next_state(s->state, direction, p->tcp_flags);
 		if (p->tcp_flags & TCP_FIN)
@@ -78,6 +82,7 @@ void forward_event(struct worker *w, struct batch *b, struct pkt *p, struct sess
 	}
 	if (state != s->state)
 		session_set_state(w, s, state);
+	return true;
 }
 
 /* Sequence numbers of a session that stands beyond an older one on the same port. */
@@ -106,7 +111,9 @@ bool forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned 
 		return false;
 	if (!(s->flags & SESSION_EXTRA))
 		return true; // that was all it was for
-	if (pkt_protocol(p) == IPPROTO_TCP && extra->sequence_shift)
+	if (extra->spliced)
+		splice_segment(pkt_l4(p), (pkt_l4(p)[12] >> 4) * 4, extra, direction);
+	else if (pkt_protocol(p) == IPPROTO_TCP && extra->sequence_shift)
 		event_shift(p, extra->sequence_shift, direction);
 	// The client may come by another neighbour from now on.
 	if (extra->client_iface && direction == 0) {

@@ -231,8 +231,9 @@ static __attribute__((noinline)) void forward_any(struct worker *w, struct batch
 		too_big(w, b, at, mtu);
 		return;
 	}
-	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
-		forward_event(w, b, p, s, direction);
+	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)) &&
+	    !forward_event(w, b, p, s, direction))
+		return;
 	if (unlikely(s->flags & SESSION_EXTRA) &&
 	    !forward_extra(w, p, s, direction, nexthop_room(nexthop, after)))
 		return;
@@ -350,8 +351,9 @@ void family_fragment(struct worker *w, struct batch *b, unsigned int at, struct 
 	header = ipv6 ? TRANSLATE_HEADER4 : translate_header6(&t);
 	if (!fragment_judged(w, b, at, nexthop, later, header + t.payload, mtu))
 		return;
-	if (!later && ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
-		forward_event(w, b, p, s, direction);
+	if (!later && ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)) &&
+	    !forward_event(w, b, p, s, direction))
+		return;
 	if (!later && (s->flags & SESSION_EXTRA) && !forward_extra(w, p, s, direction, 0))
 		return;
 	t.hop_limit--;

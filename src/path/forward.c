@@ -126,8 +126,9 @@ forward_plain(struct worker *w, struct batch *b, unsigned int at, struct session
 
 	if (unlikely(!forward_allowed(w, b, at, l3, length, nexthop)))
 		return;
-	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)))
-		forward_event(w, b, p, s, direction);
+	if (unlikely((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)) &&
+	    !forward_event(w, b, p, s, direction))
+		return;
 	if (unlikely(s->flags & SESSION_EXTRA)) {
 		if (!forward_extra(w, p, s, direction, nexthop_room(nexthop, length)))
 			return;

@@ -29,8 +29,11 @@ static inline void forward_count(struct worker *w, struct session *s, unsigned i
 		sweep_fold(w, s);
 }
 
-/* event.c: the session's state after the packet, and what else its event asks for. */
-void forward_event(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
+/*
+ * event.c: the session's state after the packet, and what else its event asks for. False: the
+ * packet goes no further, its fate is settled.
+ */
+bool forward_event(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 		   unsigned int direction);
 /*
  * event.c: what the session's extra line asks for: sequence numbers, the way back to the client, an

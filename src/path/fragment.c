@@ -261,8 +261,9 @@ bool fragment_change(struct worker *w, struct batch *b, struct pkt *p, struct se
 	if (fragment_is_later(p)) {
 		rewrite_addresses(pkt_l3(p), s, direction, p->flags & PKT_IPV6);
 	} else {
-		if ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE))
-			forward_event(w, b, p, s, direction);
+		if (((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)) &&
+		    !forward_event(w, b, p, s, direction))
+			return false;
 		if ((s->flags & SESSION_EXTRA) && !forward_extra(w, p, s, direction, room))
 			return false;
 		if (s->form & FORM_ECHO)

@@ -46,7 +46,7 @@ void fragment_free(struct rte_mbuf *pieces);
 bool fragment_is_later(const struct pkt *p);
 /*
  * fragment.c: all that is done to a packet of which all is allowed: events, sequence numbers,
- * addresses, counters. `room`: by how many bytes it may grow.
+ * addresses, counters. `room`: by how many bytes it may grow. False: it goes no further.
  */
 bool fragment_change(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 		     unsigned int direction, unsigned int length, unsigned int room);

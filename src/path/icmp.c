@@ -56,6 +56,7 @@ void icmp_quoted_rewrite(struct worker *w, struct pkt *p, struct session *s, uns
 {
 	uint8_t protocol = pkt_protocol(p);
 	unsigned int field = protocol == IPPROTO_TCP ? CSUM_TCP : CSUM_UDP;
+	const struct session_extra *extra;
 
 	if (s->form & FORM_ECHO) {
 		quoted_echo(p, s, direction, l4);
@@ -74,12 +75,13 @@ void icmp_quoted_rewrite(struct worker *w, struct pkt *p, struct session *s, uns
 		rewrite_l4_checksum(l4, protocol, rewrite_difference(s->l4_difference, direction));
 	if (!(s->flags & SESSION_EXTRA) || protocol != IPPROTO_TCP)
 		return;
-	// The server's side quotes shifted sequence numbers; what the client's side quotes acknowledges
-	// unshifted ones.
-	if (direction == 1)
-		quoted_shift(l4, length, 4, -table_extra(&w->table, s)->sequence_shift);
-	else if (length >= 14 && (l4[13] & TCP_ACK))
-		quoted_shift(l4, length, 8, table_extra(&w->table, s)->sequence_shift);
+	// What a side quotes has the numbers that this side was sent: those of the other, shifted, and
+	// its own, unshifted.
+	extra = table_extra(&w->table, s);
+	quoted_shift(l4, length, 4, direction ? -extra->sequence_shift : -extra->server_shift);
+	if (length >= 14 && (l4[13] & TCP_ACK))
+		quoted_shift(l4, length, 8,
+			     direction ? extra->server_shift : extra->sequence_shift);
 }
 
 /*

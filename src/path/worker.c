@@ -25,11 +25,9 @@
 #include "io/rcu.h"
 #include "net/punt.h"
 #include "path/bfd.h"
-#include "path/fragment.h"
 #include "path/observe.h"
+#include "path/released.h"
 #include "path/traffic.h"
-#include "path/tunnelled.h"
-#include "path/vpc_learn.h"
 
 enum {
 	SPIN_MICROSECONDS = 50,
@@ -118,12 +116,7 @@ static void worker_receive(struct worker *w)
 	unsigned int count;
 
 	b->count = 0;
-	if (unlikely(w->opened_count > 0))
-		tunnelled_released(w, b);
-	if (unlikely(w->frag.ready_count > 0))
-		reassembly_released(w, b);
-	if (unlikely(w->learner.waiting_count > 0))
-		vpc_learn_released(w, b);
+	released(w, b);
 	if (w->count > 1)
 		worker_take_over(w);
 	count = punt_from_kernel(w->index, packets, RTE_MIN(BATCH - b->count, BATCH / 4u));
@@ -142,7 +135,7 @@ static bool worker_pending(void *arg)
 	struct worker *w = arg;
 
 	return thread_stopping(&w->thread) || (w->count > 1 && handoff_pending(w->index)) ||
-	       punt_pending(w->index) || vpc_learn_pending(w) ||
+	       punt_pending(w->index) || vpc_learn_pending(w) || w->handshakes.ready ||
 	       __atomic_load_n(&w->pass_wanted, __ATOMIC_RELAXED) > w->pass;
 }
 
@@ -192,6 +185,8 @@ static void worker_run(struct thread *thread)
 			output_parked(w, now);
 		if (unlikely(w->frag.used > 0))
 			reassembly_expire(w, now);
+		if (unlikely(now >= w->handshakes.due))
+			syn_proxy_run(w, now);
 		if (unlikely(now >= w->bfd_due))
 			bfd_run(w, now);
 		if (unlikely(now >= w->bonds_due))
@@ -270,7 +265,9 @@ int worker_prepare(struct worker *w, unsigned int index, const struct workers_co
 	result = frag_create(&w->frag, index);
 	if (result < 0)
 		goto destroy_half_open;
-	result = ports_create(&w->balancer.ports, index, config->count);
+	result = handshakes_create(&w->handshakes, index);
+	if (result == 0)
+		result = ports_create(&w->balancer.ports, index, config->count);
 	if (result < 0)
 		goto destroy_half_open;
 	result = memory_map(&w->service_state_memory, "service-states",
@@ -303,6 +300,7 @@ unmap_states:
 destroy_ports:
 	ports_destroy(&w->balancer.ports);
 destroy_half_open:
+	handshakes_destroy(&w->handshakes);
 	frag_destroy(&w->frag);
 	half_open_destroy(&w->half_open[1]);
 	half_open_destroy(&w->half_open[0]);
@@ -318,6 +316,7 @@ void worker_release(struct worker *w)
 	persistence_destroy(&w->balancer.persistence);
 	memory_unmap(&w->service_state_memory);
 	ports_destroy(&w->balancer.ports);
+	handshakes_destroy(&w->handshakes);
 	frag_destroy(&w->frag);
 	half_open_destroy(&w->half_open[1]);
 	half_open_destroy(&w->half_open[0]);

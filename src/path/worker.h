@@ -17,6 +17,7 @@
 #include "path/workers.h"
 #include "session/frag.h"
 #include "session/half_open.h"
+#include "session/handshake.h"
 #include "session/table.h"
 #include "tunnel/path_mtu.h"
 #include "tunnel/vm_learn.h"
@@ -93,6 +94,7 @@ struct worker {
 	struct rte_mbuf *opened[BATCH];	    // w: out of tunnels, for the next batch
 	unsigned int opened_count;	    // w
 	struct frag_table frag;		    // w: datagrams that come in fragments
+	struct handshakes handshakes;	    // w: with servers, of clients of the SYN proxy
 	uint64_t parked_look;		    // w: TSC at which they are looked at again
 	uint8_t epoch;			    // w: route_epoch as of this batch
 	uint16_t packet_id;		    // w: of the next IPv4 packet that was one of IPv6

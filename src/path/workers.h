@@ -82,6 +82,9 @@ struct worker_stats {
 	uint64_t half_open_evicted; // made room for others
 	uint64_t quic_routed;	    // new sessions whose server a connection ID named
 	uint64_t quic_unknown;	    // ... and those of a short header whose ID named none
+	uint64_t syn_cookies_sent, syn_cookies_accepted;
+	uint64_t syn_proxy_refused, syn_proxy_silent; // real servers, of proven clients
+	uint64_t syn_proxy_segments;		      // made here, to real servers and clients
 	uint64_t gone_ended;	    // because their server was gone
 	uint64_t acl_ended;	    // because access lists have changed
 	uint64_t lent;		    // connections that other workers took, for want of a local port

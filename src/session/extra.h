@@ -39,6 +39,11 @@ struct session_extra {
 	bool untold;	 // a segment went without the option
 	uint8_t uoa;	 // datagrams that still carry the address, and one more; 0: none does
 	bool uoa_header; // ... in a header of its own
+	bool spliced;	 // TCP: what follows holds (session/splice.h)
+	int8_t window_shift[2]; // of the window, by direction; above 0: to the left
+	uint32_t server_shift;	// added to the server's sequence numbers,
+	uint32_t time_shift;	// and to its times
+	uint32_t handshake;	// while the server is asked (session/handshake.h)
 	struct session_proxy proxy;
 };
 
@@ -46,5 +51,6 @@ struct session_extra {
 static inline bool session_extra_is_idle(const struct session_extra *extra)
 {
 	return extra->sequence_shift == 0 && extra->client_iface == 0 && extra->toa == 0 &&
-	       extra->uoa == 0 && extra->proxy.kind == 0;
+	       extra->uoa == 0 && !extra->spliced && extra->handshake == 0 &&
+	       extra->proxy.kind == 0;
 }

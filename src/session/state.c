@@ -22,6 +22,7 @@ static const char *const state_names[] = {
 	[STATE_SCTP_SHUTDOWN] = "SHUTDOWN",
 	[STATE_SCTP_CLOSED] = "CLOSED",
 	[STATE_ICMP_NORMAL] = "ICMP_NORMAL",
+	[STATE_SYN_PROXY] = "SYNACK", // as DPVS calls it
 };
 _Static_assert(sizeof(state_names) / sizeof(*state_names) == STATE_COUNT, "a name for each state");
 

@@ -26,6 +26,7 @@ enum session_state {
 	STATE_SCTP_SHUTDOWN,
 	STATE_SCTP_CLOSED,
 	STATE_ICMP_NORMAL,
+	STATE_SYN_PROXY, // the client's handshake is complete, the server's is not
 	STATE_COUNT,
 };
 

@@ -314,7 +314,8 @@ int table_create(struct table *t, unsigned int worker, uint64_t sessions, uint64
 			     sizeof(struct session_wide), pages);
 	if (result < 0)
 		goto unmap_narrow;
-	result = pool_create(&t->extra_pool, "extras", worker, (sessions + sessions_wide) / 4,
+	// One for each: with a SYN proxy they all keep theirs. What is not used is not touched.
+	result = pool_create(&t->extra_pool, "extras", worker, sessions + sessions_wide,
 			     sizeof(struct session_extra), pages);
 	if (result < 0)
 		goto unmap_wide;

@@ -75,6 +75,11 @@ void table_remove(struct table *t, bool wide, uint32_t number);
 
 /* The extra line of a session that has none yet; NULL when that pool is full. */
 struct session_extra *table_extra_allocate(struct table *t, struct session *s);
+/* Is there one more? */
+static inline bool table_extra_room(const struct table *t)
+{
+	return t->extra_pool.used < t->extra_pool.capacity;
+}
 void table_extra_free(struct table *t, struct session *s);
 static inline struct session_extra *table_extra(const struct table *t, const struct session *s)
 {

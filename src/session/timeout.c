@@ -25,6 +25,7 @@ const struct timeouts timeouts_default = {
 			[STATE_SCTP_SHUTDOWN] = 60,
 			[STATE_SCTP_CLOSED] = 4,
 			[STATE_ICMP_NORMAL] = 60, // RFC 5508: not less
+			[STATE_SYN_PROXY] = 30,
 		},
 };
 

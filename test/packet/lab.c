@@ -18,7 +18,9 @@
 #include "io/rcu.h"
 #include "lab_parts.h"
 #include "path/fragment.h"
+#include "path/syn_proxy.h"
 #include "path/tunnelled.h"
+#include "session/cookie.h"
 #include "path/vpc_learn.h"
 #include "path/workers.c"
 #include "tunnel/source.h"
@@ -59,6 +61,7 @@ int lab_start(void **state)
 		return -1;
 	}
 	hash_start();
+	assert_int_equal(cookie_start(), 0);
 	timeout_start();
 	sctp_start();
 	ports_start();
@@ -270,7 +273,7 @@ void lab_run(void)
 	worker_batch(lab.w, b);
 	b->count = 0;
 	while (tunnelled_released(lab.w, b), vpc_learn_released(lab.w, b),
-	       b->count > 0 || reassembly_released(lab.w, b) > 0) {
+	       syn_proxy_released(lab.w, b), b->count > 0 || reassembly_released(lab.w, b) > 0) {
 		worker_batch(lab.w, b);
 		b->count = 0;
 	}

@@ -22,12 +22,13 @@ void lab_flow_check(struct worker *w)
 {
 	uint64_t gone = w->stats.sent + w->stats.punted + w->stats.handed_over + w->parked_count +
 			w->frag.custody + w->stats.bfd_taken + w->learner.waiting_count +
-			w->stats.shaped;
+			w->stats.shaped + w->handshakes.packets;
 
 	for (unsigned int i = 0; i < DROP_COUNT; i++)
 		gone += w->drops[i];
 	assert_int_equal(lab.received[w->index] + w->stats.answered + w->stats.fragments_made +
-				 w->stats.bfd_sent + w->stats.proxy_made,
+				 w->stats.bfd_sent + w->stats.proxy_made +
+				 w->stats.syn_proxy_segments,
 			 gone);
 	assert_int_equal(w->drops[DROP_none], 0);
 	assert_int_equal(w->stats.send_failed, w->drops[DROP_transmit_full]);

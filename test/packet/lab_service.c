@@ -207,6 +207,7 @@ uint32_t lab_service(const struct lab_service *spec)
 		.client_address = spec->uoa   ? spec->uoa
 				  : spec->toa ? CLIENT_ADDRESS_TOA
 					      : CLIENT_ADDRESS_NONE,
+		.syn_proxy = spec->syn_proxy,
 		.persistent = spec->persistent,
 		.persistent_bits = spec->persistent_bits ? spec->persistent_bits
 				   : ipv6		 ? 128

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * SYN proxy, the client's side: a SYN is answered with a cookie (session/cookie.c) and forgotten.
+ *
+ * Nothing is kept for a SYN, nothing is allocated and nothing is limited: the answer is written into
+ * the SYN's own buffer and goes by the route. Who acknowledges the cookie has the address that it
+ * says; only then is a real server chosen and a session made. The client's ACK becomes the SYN that
+ * it has sent before and goes on through the path as any first SYN would (syn_proxy_server.c).
+ *
+ * The SYN-ACK opens the window for no more than what is held while the server is asked.
+ */
+#include "path/syn_proxy.h"
+
+#include <string.h>
+
+#include <rte_ip.h>
+#include <rte_tcp.h>
+
+#include "base/csum.h"
+#include "path/answer.h"
+#include "path/fragment.h"
+#include "session/cookie.h"
+#include "session/l4_tcp.h"
+#include "session/toa.h"
+
+enum { FIXED = sizeof(struct rte_tcp_hdr), TIME_SHIFT = 20, SYN_PROXY_TTL = 64 };
+
+/* The pieces of a packet that is answered or replaced are one buffer. */
+static void trim(struct rte_mbuf *m, unsigned int length)
+{
+	if (unlikely(m->next != NULL)) {
+		rte_pktmbuf_free(m->next);
+		m->next = NULL;
+		m->nb_segs = 1;
+	}
+	m->data_len = m->pkt_len = length;
+}
+
+void syn_proxy_finish(struct pkt *p, unsigned int header)
+{
+	uint8_t *l3 = pkt_l3(p), *l4 = pkt_l4(p);
+	struct rte_ipv4_hdr *ip4 = (struct rte_ipv4_hdr *)l3;
+	struct rte_ipv6_hdr *ip6 = (struct rte_ipv6_hdr *)l3;
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)l4;
+	uint16_t length = rte_cpu_to_be_16(p->l4 + header);
+	uint64_t sum;
+
+	trim(p->mbuf, p->l3 + p->l4 + header);
+	tcp->data_off = header / 4 << 4;
+	tcp->cksum = 0;
+	tcp->tcp_urp = 0;
+	if (p->flags & PKT_IPV6) {
+		ip6->payload_len = rte_cpu_to_be_16(p->l4 + header - sizeof(*ip6));
+		sum = csum_pseudo6(ip6->src_addr, IPPROTO_TCP, header);
+	} else {
+		ip4->hdr_checksum = csum_replace16(ip4->hdr_checksum, ip4->total_length, length);
+		ip4->total_length = length;
+		sum = csum_pseudo4(ip4->src_addr, ip4->dst_addr, IPPROTO_TCP, header);
+	}
+	tcp->cksum = ~csum_fold(sum + csum_bytes(tcp, header));
+	p->tcp_flags = tcp->tcp_flags;
+}
+
+/* An IP header from the VIP to the client, in place of the one that came. */
+static void header_turn(struct pkt *p, uint8_t ttl)
+{
+	uint8_t *l3 = pkt_l3(p);
+
+	if (p->flags & PKT_IPV6) {
+		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)l3;
+
+		ip->vtc_flow = RTE_BE32(6u << 28);
+		ip->proto = IPPROTO_TCP;
+		ip->hop_limits = ttl;
+		memcpy(ip->src_addr, p->key6.destination, 16);
+		memcpy(ip->dst_addr, p->key6.source, 16);
+		p->l4 = sizeof(*ip);
+	} else {
+		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)l3;
+
+		*ip = (struct rte_ipv4_hdr){
+			.version_ihl = RTE_IPV4_VHL_DEF,
+			.fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
+			.time_to_live = ttl,
+			.next_proto_id = IPPROTO_TCP,
+			.src_addr = p->key4.destination,
+			.dst_addr = p->key4.source,
+		};
+		ip->hdr_checksum = ~csum_fold(csum_bytes(ip, sizeof(*ip)));
+		p->l4 = sizeof(*ip);
+	}
+}
+
+/* Back by the way that the client came by. */
+static void send_symmetric(struct pkt *p)
+{
+	const struct iface *iface = iface_get(p->iface);
+	unsigned int tags = p->l3 - RTE_ETHER_HDR_LEN;
+	struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->mbuf, struct rte_ether_hdr *);
+	struct rte_ether_addr client = ether->src_addr;
+
+	rte_pktmbuf_adj(p->mbuf, tags);
+	p->l3 = RTE_ETHER_HDR_LEN;
+	ether = rte_pktmbuf_mtod(p->mbuf, struct rte_ether_hdr *);
+	ether->dst_addr = client;
+	ether->src_addr = iface->mac;
+	ether->ether_type = p->flags & PKT_IPV6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6)
+						: RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	p->fate = FATE_BARE;
+}
+
+/* A segment to the client of a packet without a session: its fixed header and options. */
+static void reply(struct batch *b, unsigned int at, const struct service *service, uint16_t nexthop,
+		  uint8_t ttl, struct rte_tcp_hdr *header, const uint8_t *options,
+		  unsigned int length)
+{
+	struct pkt *p = &b->pkt[at];
+	const struct rte_tcp_hdr *asked = (const struct rte_tcp_hdr *)pkt_l4(p);
+
+	header->src_port = asked->dst_port;
+	header->dst_port = asked->src_port;
+	header_turn(p, ttl);
+	memcpy(pkt_l4(p), header, FIXED);
+	memcpy(pkt_l4(p) + FIXED, options, length);
+	syn_proxy_finish(p, FIXED + length);
+	p->fate = FATE_SEND;
+	b->nexthop[at] = nexthop;
+	if (unlikely(service->symmetric_return))
+		send_symmetric(p);
+}
+
+static uint16_t route_back(const struct pkt *p)
+{
+	bool ipv6 = p->flags & PKT_IPV6;
+
+	return route_of_address(ipv6 ? p->key6.source : (const uint8_t *)&p->key4.source, ipv6,
+				p->hash);
+}
+
+/* What the client may send in one segment: it has to fit both ways, with the option for the server. */
+static uint16_t mss_offered(const struct service *service, bool ipv6, uint16_t nexthop)
+{
+	unsigned int mtu = nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].mtu : RTE_ETHER_MTU;
+	unsigned int headers = ipv6 ? 60 : 40, mss = service->syn_proxy.mss;
+
+	if (service->client_address == CLIENT_ADDRESS_TOA)
+		headers += ipv6 ? TOA_LENGTH6 : TOA_LENGTH4;
+	if (mtu > headers)
+		mss = RTE_MIN(mss, mtu - headers);
+	return service->mss ? RTE_MIN(mss, service->mss) : mss;
+}
+
+/* What is open for the client before the server has said anything. */
+static uint16_t window_offered(const struct syn_proxy *settings, uint16_t mss)
+{
+	return RTE_MIN((unsigned int)settings->saved * mss, (unsigned int)UINT16_MAX);
+}
+
+/* What of a client's offer is taken up. */
+static void offer_accept(struct offer *offer, const struct syn_proxy *settings)
+{
+	offer->sack &= settings->sack;
+	offer->timestamps &= settings->timestamps;
+	if (settings->window_scale == 0)
+		offer->window_scale = OFFER_NO_SCALE;
+}
+
+static void answer_syn(struct worker *w, struct batch *b, unsigned int at,
+		       const struct service *service)
+{
+	const struct syn_proxy *settings = &service->syn_proxy;
+	struct pkt *p = &b->pkt[at];
+	const struct rte_tcp_hdr *syn = (const struct rte_tcp_hdr *)pkt_l4(p);
+	uint32_t isn = rte_be_to_cpu_32(syn->sent_seq);
+	uint16_t nexthop = route_back(p);
+	struct rte_tcp_hdr header;
+	struct offer offer;
+	uint8_t options[OFFER_OPTIONS_MAX];
+	unsigned int length;
+	uint32_t cookie;
+
+	offer_read(&offer, pkt_l4(p), (syn->data_off >> 4) * 4);
+	offer_accept(&offer, settings);
+	cookie = cookie_make(&p->key4, p->flags & PKT_IPV6, isn, &offer);
+	// From here on it is weir's own offer.
+	offer.mss = mss_offered(service, p->flags & PKT_IPV6, nexthop);
+	if (offer.window_scale != OFFER_NO_SCALE)
+		offer.window_scale = settings->window_scale;
+	offer.time_echo = offer.time;
+	offer.time = (uint32_t)(b->tsc >> TIME_SHIFT) | 1; // 0 is none
+	length = offer_write(&offer, options);
+	header = (struct rte_tcp_hdr){
+		.sent_seq = rte_cpu_to_be_32(cookie),
+		.recv_ack = rte_cpu_to_be_32(isn + 1),
+		.tcp_flags = TCP_SYN | TCP_ACK,
+		.rx_win = settings->close_client_window
+				  ? 0
+				  : rte_cpu_to_be_16(window_offered(settings, offer.mss)),
+	};
+	reply(b, at, service, nexthop, settings->ttl, &header, options, length);
+	w->stats.syn_cookies_sent++;
+}
+
+/* The client may send now: its data is what a server is chosen for. */
+static void answer_window(struct batch *b, unsigned int at, const struct service *service,
+			  const struct syn_proof *proof)
+{
+	const struct syn_proxy *settings = &service->syn_proxy;
+	bool scaled = proof->offer.window_scale != OFFER_NO_SCALE;
+	struct offer offer = proof->offer;
+	uint16_t window = window_offered(settings, offer.mss);
+	struct rte_tcp_hdr header = {
+		.sent_seq = rte_cpu_to_be_32(proof->cookie + 1),
+		.recv_ack = rte_cpu_to_be_32(proof->isn + 1),
+		.tcp_flags = TCP_ACK,
+	};
+	uint8_t options[OFFER_TIME_BYTES];
+
+	if (scaled)
+		window = RTE_MAX(window >> settings->window_scale, 1);
+	header.rx_win = rte_cpu_to_be_16(window);
+	offer.time = proof->offer.time_echo;
+	offer.time_echo = proof->offer.time;
+	reply(b, at, service, route_back(&b->pkt[at]), SYN_PROXY_TTL, &header, options,
+	      offer_write_time(&offer, options));
+}
+
+/* Does the segment acknowledge a cookie, and nothing beyond it? */
+static bool proves(const struct pkt *p, struct syn_proof *proof)
+{
+	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)pkt_l4(p);
+	struct offer times;
+
+	proof->isn = rte_be_to_cpu_32(tcp->sent_seq) - 1;
+	proof->cookie = rte_be_to_cpu_32(tcp->recv_ack) - 1;
+	if ((p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK ||
+	    !cookie_check(&p->key4, p->flags & PKT_IPV6, proof->isn, proof->cookie, &proof->offer))
+		return false;
+	proof->window = rte_be_to_cpu_16(tcp->rx_win);
+	proof->proven = true;
+	if (proof->offer.timestamps) {
+		offer_read(&times, pkt_l4(p), (tcp->data_off >> 4) * 4);
+		proof->offer.timestamps = times.timestamps;
+		proof->offer.time = times.time;
+		proof->offer.time_echo = times.time_echo;
+	}
+	return true;
+}
+
+/* Bytes of data in a TCP segment. */
+static unsigned int payload(const struct pkt *p)
+{
+	const uint8_t *l3 = pkt_l3(p);
+	unsigned int length = p->flags & PKT_IPV6 ? 40 + (l3[4] << 8 | l3[5]) : l3[2] << 8 | l3[3];
+
+	return length - p->l4 - (pkt_l4(p)[12] >> 4) * 4;
+}
+
+bool syn_proxy_first(struct worker *w, struct batch *b, unsigned int at,
+		     const struct service *service, struct syn_proof *proof)
+{
+	struct pkt *p = &b->pkt[at];
+
+	proof->proven = false;
+	if (unlikely(p->flags & PKT_LOCAL)) { // nobody's first segment comes in fragments
+		pkt_drop(p, DROP_fragment_no_session);
+		return false;
+	}
+	if ((p->tcp_flags & (TCP_EVENTS | TCP_ACK)) == TCP_SYN) {
+		answer_syn(w, b, at, service);
+		return false;
+	}
+	if (!proves(p, proof)) {
+		if (service->unknown_tcp == UNKNOWN_RESET)
+			answer_reset_as(w, b, at, DROP_syn_cookie_wrong);
+		else
+			pkt_drop(p, DROP_syn_cookie_wrong);
+		return false;
+	}
+	if (service->syn_proxy.defer && payload(p) == 0 && !(p->tcp_flags & TCP_FIN)) {
+		if (service->syn_proxy.close_client_window)
+			answer_window(b, at, service, proof);
+		else
+			pkt_drop(p, DROP_syn_proxy_deferred);
+		return false;
+	}
+	return true;
+}
+
+/* In a SYN it is not scaled yet. */
+rte_be16_t syn_proxy_window(const struct handshake *one)
+{
+	unsigned int scale = one->offer.window_scale == OFFER_NO_SCALE ? 0
+								       : one->offer.window_scale;
+
+	return rte_cpu_to_be_16(RTE_MIN((uint32_t)one->window << scale, (uint32_t)UINT16_MAX));
+}
+
+/* A buffer of its own for the SYN; that of the client's data is held. False: there is no room. */
+static bool hold_data(struct worker *w, struct pkt *p, uint32_t handshake)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(p->mbuf->pool);
+	unsigned int length;
+
+	if (!m)
+		return false;
+	tags_strip(p);
+	length = p->l3 + p->l4 + FIXED + OFFER_OPTIONS_MAX;
+	memcpy(rte_pktmbuf_append(m, length), rte_pktmbuf_mtod(p->mbuf, void *),
+	       RTE_MIN(length, (unsigned int)rte_pktmbuf_data_len(p->mbuf)));
+	p->mbuf->port = p->iface;
+	if (!handshake_hold(&w->handshakes, handshake, p->mbuf)) {
+		rte_pktmbuf_free(m);
+		return false;
+	}
+	p->mbuf = m;
+	w->stats.syn_proxy_segments++;
+	return true;
+}
+
+uint32_t syn_proxy_become_syn(struct worker *w, struct pkt *p, const struct service *service,
+			      const struct syn_proof *proof)
+{
+	struct handshakes *h = &w->handshakes;
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(p->mbuf, const struct rte_ether_hdr *);
+	struct rte_tcp_hdr *tcp;
+	struct handshake *one;
+	struct offer offer = proof->offer;
+	uint32_t number;
+
+	if (!handshake_room(h) || !table_extra_room(&w->table)) {
+		pkt_drop(p, DROP_syn_proxy_full);
+		return 0;
+	}
+	number = handshake_take(h);
+	one = &h->of[number];
+	one->offer = proof->offer;
+	one->isn = proof->isn;
+	one->cookie = proof->cookie;
+	one->window = proof->window;
+	one->iface = p->iface;
+	memcpy(one->mac, &ether->src_addr, sizeof(one->mac));
+	one->promised_scale = offer.window_scale == OFFER_NO_SCALE
+				      ? OFFER_NO_SCALE
+				      : service->syn_proxy.window_scale;
+	one->acks_max = service->syn_proxy.acks;
+	one->sent_max = service->syn_proxy.retries + 1;
+	one->held_max = service->syn_proxy.saved;
+	if ((payload(p) > 0 || (p->tcp_flags & TCP_FIN)) && !hold_data(w, p, number)) {
+		handshake_give(h, number);
+		pkt_drop(p, DROP_syn_proxy_full);
+		return 0;
+	}
+	tcp = (struct rte_tcp_hdr *)pkt_l4(p);
+	tcp->sent_seq = rte_cpu_to_be_32(proof->isn);
+	tcp->recv_ack = 0;
+	tcp->tcp_flags = TCP_SYN;
+	tcp->rx_win = syn_proxy_window(one);
+	offer.time_echo = 0;
+	syn_proxy_finish(p, FIXED + offer_write(&offer, (uint8_t *)tcp + FIXED));
+	return number;
+}
+
+void syn_proxy_refuse(struct worker *w, struct batch *b, unsigned int at,
+		      const struct syn_proof *proof)
+{
+	struct pkt *p = &b->pkt[at];
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)pkt_l4(p);
+	enum drop reason = p->drop;
+
+	// As the client's ACK was, whatever has become of it.
+	tcp->sent_seq = rte_cpu_to_be_32(proof->isn + 1);
+	tcp->recv_ack = rte_cpu_to_be_32(proof->cookie + 1);
+	tcp->tcp_flags = p->tcp_flags = TCP_ACK;
+	answer_reset_as(w, b, at, reason);
+}
