@@ -186,6 +186,7 @@ TIMEOUT_OF(time_wait)
 TIMEOUT_OF(close)
 TIMEOUT_OF(close_wait)
 TIMEOUT_OF(last_ack)
+TIMEOUT_OF(synack)
 TIMEOUT_OF(udp_one_way)
 TIMEOUT_OF(udp_normal)
 
@@ -277,7 +278,8 @@ static const struct key keys[] = {
 	{"ipvs_defs/udp/timeout/last", NULL, NO_STATE},
 	{"ipvs_defs/tcp", use_block, NULL},
 	{"ipvs_defs/tcp/defence_tcp_drop", use_drop, NULL},
-	{"ipvs_defs/tcp/synproxy", NULL, "the SYN proxy is not available yet"},
+	{"ipvs_defs/tcp/synproxy", NULL,
+	 "each service has its own: syn_proxy, with the same names"},
 	{"ipvs_defs/tcp/timeout", use_block, NULL},
 	{"ipvs_defs/tcp/timeout/none", NULL, NO_STATE},
 	{"ipvs_defs/tcp/timeout/established", use_established, NULL},
@@ -289,7 +291,7 @@ static const struct key keys[] = {
 	{"ipvs_defs/tcp/timeout/close_wait", use_close_wait, NULL},
 	{"ipvs_defs/tcp/timeout/last_ack", use_last_ack, NULL},
 	{"ipvs_defs/tcp/timeout/listen", NULL, NO_STATE},
-	{"ipvs_defs/tcp/timeout/synack", NULL, "the SYN proxy is not available yet"},
+	{"ipvs_defs/tcp/timeout/synack", use_synack, NULL},
 	{"ipvs_defs/tcp/timeout/last", NULL, NO_STATE},
 	{"sa_pool", use_block, NULL},
 	{"sa_pool/pool_hash_size", NULL, TUNING},

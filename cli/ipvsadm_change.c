@@ -142,6 +142,10 @@ static json_t *service_body(const struct rule *rule)
 	persistence_body(rule, body);
 	if (rule_has(rule, SLOT_OPS))
 		json_object_set_new(body, "one_packet", json_true());
+	if (rule_has(rule, SLOT_SYNPROXY))
+		json_object_set_new(
+			body, "syn_proxy",
+			json_boolean(!strcmp(rule->given[SLOT_SYNPROXY].text, "enable")));
 	if (rule_has(rule, SLOT_HASH_TARGET))
 		json_object_set_new(body, "hash_target",
 				    json_string(rule->given[SLOT_HASH_TARGET].text));

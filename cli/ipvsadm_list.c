@@ -159,6 +159,11 @@ static void rate_bytes_print(const struct list *list, const json_t *rate)
 	large_print(list, number_of(rate, "bits_out_per_second") / 8);
 }
 
+static bool syn_proxy_is_on(const json_t *proxy)
+{
+	return json_is_true(proxy) || json_is_true(json_object_get(proxy, "enabled"));
+}
+
 /* How its sessions begin, in the order of the tool's words. */
 static void sessions_print(struct list *list, const json_t *service)
 {
@@ -179,6 +184,8 @@ static void sessions_print(struct list *list, const json_t *service)
 	}
 	if (json_is_true(json_object_get(service, "one_packet")))
 		fputs(" ops", list->out);
+	if (syn_proxy_is_on(json_object_get(service, "syn_proxy")))
+		fputs(" synproxy", list->out);
 }
 
 static void service_print(struct list *list, const json_t *service)

@@ -146,6 +146,11 @@ static void sessions_words(FILE *out, json_t *left)
 		fprintf(out, " -M %lld", bits);
 	if (json_is_true(json_object_get(left, "one_packet")))
 		fputs(" --ops", out);
+	// What else it says is written as a setting, which comes first.
+	if (json_is_true(json_object_get(left, "syn_proxy"))) {
+		fputs(" -j enable", out);
+		json_object_del(left, "syn_proxy");
+	}
 	if (!strcmp(text_of(left, "hash_target"), "qid"))
 		fputs(" --hash-target qid", out);
 	if (json_is_true(json_object_get(left, "expire_quiescent")))

@@ -129,6 +129,13 @@
 		 "proxy_protocol",                                                                   \
 		 "tell real servers the client's address by the PROXY protocol",                     \
 		 "disable v1 v2 v1-insecure v2-insecure"},                                           \
+		{"syn-proxy",                                                                        \
+		 0,                                                                                  \
+		 OPTION_BOOLEAN,                                                                     \
+		 "yes|no",                                                                           \
+		 "syn_proxy",                                                                        \
+		 "answer SYNs with cookies; real servers are asked for who has answered",            \
+		 "yes no"},                                                                          \
 		{"symmetric-return",                                                                 \
 		 0,                                                                                  \
 		 OPTION_BOOLEAN,                                                                     \
@@ -141,7 +148,7 @@
 			"timeout of one state; may be given several times",                          \
 			"syn_sent= syn_recv= established= fin_wait= close_wait= last_ack= "          \
 			"time_wait= close= udp_one_way= udp_normal= sctp_init= sctp_init_ack= "      \
-			"sctp_cookie= sctp_established= sctp_shutdown= sctp_closed= icmp="           \
+			"sctp_cookie= sctp_established= sctp_shutdown= sctp_closed= icmp= synack="   \
 	}
 
 static const struct option list_options[] = {

@@ -38,7 +38,7 @@ struct service {
 	const struct block *locals_block;
 	unsigned int established; // seconds; 0: not given
 	const char *scheduler;	  // that stock keepalived does not know, or NULL
-	bool expire_quiescent, quic_target, quic;
+	bool expire_quiescent, quic_target, quic, syn_proxy;
 	const char *proxy_protocol; // NULL: not given
 	struct block *device;	    // vip_bind_dev
 	const struct block *vague;
@@ -52,7 +52,6 @@ static const struct refused {
 	const char *what;
 	const char *off; // a value that asks for nothing
 } refused[] = {
-	{"syn_proxy", "the SYN proxy", NULL},
 	{"bps", "limiting a service", NULL},
 	{"limit_proportion", "limiting a service", "100"},
 	{"persistence_engine", "persistence", NULL},
@@ -157,6 +156,12 @@ static void take_quiescent(struct translation *t, struct service *service, struc
 static void take_quic(struct translation *t, struct service *service, struct block *block)
 {
 	service->quic = service->own_words = true;
+	block_remove(block);
+}
+
+static void take_syn_proxy(struct translation *t, struct service *service, struct block *block)
+{
+	service->syn_proxy = service->own_words = true;
 	block_remove(block);
 }
 
@@ -382,6 +387,7 @@ static const struct {
 	{"hash_target", take_hash_target},
 	{"quic", take_quic},
 	{"proxy_protocol", take_proxy_protocol},
+	{"syn_proxy", take_syn_proxy},
 	{"real_server", take_server},
 	{"sorry_server", take_server},
 };
@@ -695,6 +701,8 @@ static void key_settle(struct translation *t, const struct service *service, con
 		json_object_set_new(object, "deny", access_group_json(t, service->deny));
 	if (service->allow)
 		json_object_set_new(object, "allow", access_group_json(t, service->allow));
+	if (service->syn_proxy)
+		json_object_set_new(object, "syn_proxy", json_true());
 	json_array_append_new(t->settings, object);
 }
 
@@ -727,7 +735,8 @@ static void service_settle(struct translation *t, const struct service *service)
 	for (unsigned int i = 0; i < service->key_count && !service->vague; i++) {
 		if (service->fullnat || service->established || service->scheduler ||
 		    service->expire_quiescent || service->quic_target || service->quic ||
-		    service->proxy_protocol || service->deny || service->allow)
+		    service->proxy_protocol || service->deny || service->allow ||
+		    service->syn_proxy)
 			key_settle(t, service, &service->keys[i]);
 		if (service->device)
 			key_bind(t, service, &service->keys[i]);

@@ -40,6 +40,7 @@
 #include "net/iface.h"
 #include "net/kernel.h"
 #include "path/workers.h"
+#include "session/cookie.h"
 
 /*
  * Starting and stopping the control thread, and its housekeeping.
@@ -79,6 +80,7 @@ static void control_tick(void *arg)
 	if (control.ticks % TICKS_REAP == 0) {
 		remains_reap();
 		health_tick();
+		cookie_tick(loop_now() / 1000);
 		check_sweep();
 		checker_tick();
 		degraded_tick();

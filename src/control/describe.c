@@ -244,6 +244,26 @@ static void describe_quic(struct describe *d, const char *prefix, const struct q
 	json_decref(new);
 }
 
+static void describe_syn_proxy(struct describe *d, const char *prefix, const struct syn_proxy *was,
+			       const struct syn_proxy *is)
+{
+	json_t *before, *after;
+	char *old, *new;
+
+	if (memcmp(was, is, sizeof(*was)) == 0)
+		return;
+	before = document_syn_proxy_json(was);
+	after = document_syn_proxy_json(is);
+	old = json_dumps(before, JSON_COMPACT | JSON_ENCODE_ANY);
+	new = json_dumps(after, JSON_COMPACT | JSON_ENCODE_ANY);
+	line_add(d, &d->changed, "~ %ssyn_proxy %s -> %s", prefix, old ? old : "?",
+		 new ? new : "?");
+	free(old);
+	free(new);
+	json_decref(before);
+	json_decref(after);
+}
+
 static void describe_sessions(struct describe *d, const char *prefix,
 			      const struct model_service *was, const struct model_service *is)
 {
@@ -277,6 +297,7 @@ static void describe_sessions(struct describe *d, const char *prefix,
 		line_add(d, &d->changed, "~ %sproxy_protocol %s -> %s", prefix,
 			 document_proxy_protocol_words[was->proxy_protocol],
 			 document_proxy_protocol_words[is->proxy_protocol]);
+	describe_syn_proxy(d, prefix, &was->syn_proxy, &is->syn_proxy);
 	if (was->symmetric_return != is->symmetric_return)
 		line_add(d, &d->changed, "~ %ssymmetric_return %s -> %s", prefix,
 			 yes(was->symmetric_return), yes(is->symmetric_return));

@@ -80,6 +80,7 @@ int document_decode_server_port(const char *text, uint16_t *port, struct error *
  * from. NULL: no memory.
  */
 json_t *document_service_json(const struct model_service *service, bool marks);
+json_t *document_syn_proxy_json(const struct syn_proxy *proxy);
 json_t *document_match_json(const struct match *match);
 json_t *document_server_json(const struct model_server *server, bool marks);
 json_t *document_local_json(const struct model_local *local, bool marks);
@@ -111,5 +112,7 @@ const char *document_timeout_name(enum session_state state);
 int document_check_locals(const struct model_service *service, const struct model_server *server,
 			  const struct model_local *pool, unsigned int pool_count,
 			  struct error *error);
+int document_check_syn_proxy(const struct model_service *service, const struct model_server *server,
+			     struct error *error);
 int document_judge_families(const struct model_service *service, const struct model_local *pool,
 			    unsigned int pool_count, struct error *error);

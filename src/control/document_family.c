@@ -47,7 +47,10 @@ int document_check_locals(const struct model_service *service, const struct mode
 	unsigned int count = service->local_count ? service->local_count : pool_count;
 	uint8_t family = service->key.vip.family;
 	char name[ENDPOINT_TEXT];
+	int status = document_check_syn_proxy(service, server, error);
 
+	if (status < 0)
+		return status;
 	if (family == server->addr.family || family == AF_UNSPEC ||
 	    strcmp(model_server_mode(service, server), "fullnat") != 0 ||
 	    locals_have(locals, count, server->addr.family))

@@ -560,6 +560,7 @@ const struct field document_timeout_fields[] = {
 	TIMEOUT("sctp_shutdown", STATE_SCTP_SHUTDOWN),
 	TIMEOUT("sctp_closed", STATE_SCTP_CLOSED),
 	TIMEOUT("icmp", STATE_ICMP_NORMAL),
+	TIMEOUT("synack", STATE_SYN_PROXY),
 	{NULL},
 };
 
@@ -641,7 +642,7 @@ static const struct field service_fields[] = {
 	{"vni", document_decode_vni, FIELD_OF(struct model_service, key.zone), .minimum = 1,
 	 .maximum = VNI_MAX},
 	{"zone", decode_later, .more = "a service in a zone"},
-	{"syn_proxy", decode_later},
+	{"syn_proxy", document_decode_syn_proxy},
 	{"proxy_protocol", decode_word, FIELD_OF(struct model_service, proxy_protocol),
 	 .more = document_proxy_protocol_words},
 	{"client_address", decode_word, FIELD_OF(struct model_service, client_address),
@@ -710,6 +711,8 @@ int document_fields_service(struct decode *d, const json_t *json, struct model_s
 		status = document_judge_proxy(d, service);
 	if (status == 0)
 		status = document_judge_client_address(d, service);
+	if (status == 0)
+		status = document_judge_syn_proxy(d, service);
 	if (status < 0)
 		return status;
 	if (service->hysteresis >= service->quorum) {

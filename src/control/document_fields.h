@@ -100,6 +100,13 @@ int document_split_vni(const char *text, char vip[static ADDR_TEXT + 2], uint32_
 		       struct error *error);
 /* Its thresholds; see document_limits.c. */
 int document_check_thresholds(struct decode *d, const struct model_server *server);
+/*
+ * The field `syn_proxy` of a service, what does not go with it, and a real server of such a service;
+ * see document_syn_proxy.c.
+ */
+int document_decode_syn_proxy(struct decode *d, const json_t *value, const struct field *field,
+			      void *target);
+int document_judge_syn_proxy(struct decode *d, const struct model_service *service);
 /* Of another family than the context's service, a real server needs a mode that can reach it. */
 int document_check_family(struct decode *d, const struct model_server *server);
 /* Does it go with its mode? Fills in the port that a mode implies. */

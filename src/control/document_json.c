@@ -31,6 +31,7 @@ static const char *const timeout_names[STATE_COUNT] = {
 	[STATE_SCTP_SHUTDOWN] = "sctp_shutdown",
 	[STATE_SCTP_CLOSED] = "sctp_closed",
 	[STATE_ICMP_NORMAL] = "icmp",
+	[STATE_SYN_PROXY] = "synack",
 };
 
 static const char *const unknown_words[] = {
@@ -192,6 +193,8 @@ static json_t *key_json(const struct service_key *key)
 /* How its sessions begin and end, where that is not as usual. */
 static void sessions_add(json_t *object, const struct model_service *service)
 {
+	json_t *syn_proxy;
+
 	if (service->persistent)
 		json_object_set_new(object, "persistent", json_integer(service->persistent));
 	if (service->persistent_bits)
@@ -219,6 +222,11 @@ static void sessions_add(json_t *object, const struct model_service *service)
 		json_object_set_new(
 			object, "proxy_protocol",
 			json_string(document_proxy_protocol_words[service->proxy_protocol]));
+	syn_proxy = document_syn_proxy_json(&service->syn_proxy);
+	if (json_is_false(syn_proxy))
+		json_decref(syn_proxy);
+	else
+		json_object_set_new(object, "syn_proxy", syn_proxy);
 	if (service->symmetric_return)
 		json_object_set_new(object, "symmetric_return", json_true());
 }

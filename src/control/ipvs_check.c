@@ -155,7 +155,7 @@ void ipvs_check_fill(const struct model_service *service, const struct ipvs_serv
 int ipvs_check_server(const struct model_service *service, const struct ipvs_server *asked,
 		      struct error *error)
 {
-	const struct model_server server = {.addr = asked->addr, .port = asked->port};
+	struct model_server server = {.addr = asked->addr, .port = asked->port};
 	unsigned int pool_count;
 	const struct model_local *pool = model_pool(&pool_count);
 	int status = ipvs_check_address(&asked->addr, error);
@@ -171,6 +171,10 @@ int ipvs_check_server(const struct model_service *service, const struct ipvs_ser
 		return status;
 	if (method_of(service, asked) == IP_VS_CONN_F_MASQ)
 		status = document_check_locals(service, &server, pool, pool_count, error);
+	if (status < 0)
+		return status;
+	ipvs_check_fill(service, asked, &server);
+	status = document_check_syn_proxy(service, &server, error);
 	if (status < 0)
 		return status;
 	if (asked->weight > 65535)

@@ -69,6 +69,7 @@ struct model_service *model_service_new(const struct service_key *key, enum orig
 	service->origin = origin;
 	service->unknown_tcp = UNKNOWN_RESET;
 	service->quorum = 1;
+	service->syn_proxy = (struct syn_proxy)SYN_PROXY_DEFAULTS;
 	strcpy(service->scheduler, "wlc");
 	strcpy(service->mode, key->kind == SERVICE_MATCH ? "snat" : "fullnat");
 	service->timeout_set = -1;
@@ -140,6 +141,7 @@ static bool service_differs(const struct model_service *a, const struct model_se
 	       a->expire_quiescent != b->expire_quiescent ||
 	       a->symmetric_return != b->symmetric_return ||
 	       a->client_address != b->client_address || a->proxy_protocol != b->proxy_protocol ||
+	       memcmp(&a->syn_proxy, &b->syn_proxy, sizeof(a->syn_proxy)) != 0 ||
 	       strcmp(a->mode, b->mode) != 0 ||
 	       memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) != 0 ||
 	       !acl_list_equal(&a->allow, &b->allow) || !acl_list_equal(&a->deny, &b->deny) ||

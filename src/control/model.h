@@ -80,7 +80,8 @@ struct model_service {
 	bool one_packet, expire_quiescent, symmetric_return;
 	uint8_t client_address; // enum client_address
 	uint8_t proxy_protocol; // enum proxy_protocol
-	uint32_t persistent;	// seconds, 0: not persistent
+	struct syn_proxy syn_proxy;
+	uint32_t persistent; // seconds, 0: not persistent
 	char mode[MODEL_WORD];
 	struct timeouts timeouts;  // 0: as the default of the whole model
 	const struct check *check; // NULL: its servers are not checked

@@ -69,6 +69,15 @@ const struct worker_counter worker_counters[] = {
 		"new sessions of QUIC packets with a short header whose connection ID named none "
 		"of "
 		"the real servers"),
+	COUNTER(syn_cookies_sent, false, "SYNs answered with a cookie by the SYN proxy"),
+	COUNTER(syn_cookies_accepted, false,
+		"cookies that came back, for which a real server was asked"),
+	COUNTER(syn_proxy_refused, false,
+		"clients of the SYN proxy that were reset because their real server refused"),
+	COUNTER(syn_proxy_silent, false,
+		"clients of the SYN proxy that were reset because their real server was silent"),
+	COUNTER(syn_proxy_segments, false,
+		"segments that the SYN proxy has made for one side of a connection"),
 	COUNTER(gone_ended, false,
 		"sessions that were ended because their real server was removed or its drain over"),
 	COUNTER(acl_ended, false,

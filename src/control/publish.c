@@ -392,6 +392,7 @@ static int service_show(const struct model_service *service, const struct model_
 		.symmetric_return = service->symmetric_return,
 		.client_address = service->client_address,
 		.proxy_protocol = service->proxy_protocol,
+		.syn_proxy = service->syn_proxy,
 		.persistent = service->persistent,
 		.persistent_bits = (uint8_t)model_service_persistent_bits(service),
 		.servers = publish.servers,

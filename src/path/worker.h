@@ -98,14 +98,12 @@ struct worker {
 	uint64_t parked_look;		    // w: TSC at which they are looked at again
 	uint8_t epoch;			    // w: route_epoch as of this batch
 	uint16_t packet_id;		    // w: of the next IPv4 packet that was one of IPv6
-	bool made;			    // w: a session was made in this batch,
-	bool ended;			    // w: ... was ended: what lookup() found may be gone
-	struct bucket_tokens answers;	    // w
-	uint16_t tunnel_id;		    // w: counts outer IPv4 headers
-	struct path_mtu_reports reports;    // w, c: what routers say of tunnels
+	bool made, ended; // w: a session was, in this batch: what lookup() found may be gone
+	struct bucket_tokens answers;	 // w
+	uint16_t tunnel_id;		 // w: counts outer IPv4 headers
+	struct path_mtu_reports reports; // w, c: what routers say of tunnels
 
-	struct vm_learner learner; // w, c: VMs that the table does not have yet
-
+	struct vm_learner learner;	    // w, c: VMs that the table does not have yet
 	struct memory service_state_memory; // start
 
 	uint64_t bfd_due; // w: TSC at which sessions of BFD are looked at

@@ -85,9 +85,9 @@ struct worker_stats {
 	uint64_t syn_cookies_sent, syn_cookies_accepted;
 	uint64_t syn_proxy_refused, syn_proxy_silent; // real servers, of proven clients
 	uint64_t syn_proxy_segments;		      // made here, to real servers and clients
-	uint64_t gone_ended;	    // because their server was gone
-	uint64_t acl_ended;	    // because access lists have changed
-	uint64_t lent;		    // connections that other workers took, for want of a local port
+	uint64_t gone_ended;			      // because their server was gone
+	uint64_t acl_ended;			      // because access lists have changed
+	uint64_t lent; // connections that other workers took, for want of a local port
 	uint64_t session_capacity, session_wide_capacity;
 	uint64_t local_ports_exhausted;
 	uint64_t bfd_sent, bfd_taken; // packets of BFD: made here, and those that ended here

@@ -166,7 +166,8 @@ IPVSADM = rows(
     (f"-a -t {VIP} -r 192.168.100.4 -i --tun-type vxlan", 2, "is none of ipip, gue, gre"),
     # what is not available yet
     (f"-a -t {VIP} -r 192.168.100.4 -b -x 10 -y 11", 1, "must be at most the upper_threshold, which is 10"),
-    (f"-A -t {NEW} -j enable", 2, "the SYN proxy is not available yet"),
+    (f"-A -t {NEW} -j on", 2, "is neither enable nor disable"),
+    (f"-A -u {NEW} -j enable", 1, "is only for TCP"),
     (f"-A -t {NEW} --quic", 1, "quic: is only for UDP"),
     (f"-A -u {NEW} --proxy-protocol v1", 1, "proxy_protocol: v1 is for TCP only"),
     (f"-A -t {NEW} --dest-check 1,1,3s,5-3600s", 2, "is not available yet"),
@@ -300,7 +301,6 @@ def in_service(line):
 
 
 KEEPALIVED = [
-    keepalived(in_service("syn_proxy"), "file:2: error: syn_proxy: the SYN proxy is not available yet"),
     keepalived(in_service("lb_kind SNAT"), "file:2: error: lb_kind SNAT: it is for virtual_server match"),
     keepalived(in_service("lb_kind nonsense"), "file:2: error: lb_kind nonsense: there is FNAT"),
     keepalived(in_service("lb_algo nonsense"), "file:2: error: lb_algo: \"nonsense\" is no scheduler"),

@@ -97,18 +97,6 @@ def test_simple_fullnat_as_printed(two_arm):
     assert {seen for _, seen, _ in answers} == {address}
 
 
-@pytest.mark.parametrize("name", tutorial.LATER)
-def test_what_waits_for_other_features_says_so(two_arm, name):
-    before, command, sentence, _ = tutorial.LATER[name]
-    two_arm.shell(before)
-    known = two_arm.w.get("/v1/config")
-    done = two_arm.shell(command, check=False)
-    assert done.returncode != 0
-    assert re.search(sentence, done.stderr), done.stderr
-    assert two_arm.w.get("/v1/config") == known
-    two_arm.shell(tutorial.undone(before))
-
-
 def test_vlans_as_printed(two_arm):
     two_arm.script("vlan")
     shown = two_arm.shell("./dpip vlan show").stderr  # as DPVS does

@@ -2,8 +2,7 @@
 """The command sequences of DPVS's tutorial and of an overview of DPVS, as they are printed there.
 
 SEQUENCES has the printed text. SUBSTITUTIONS is the one table of what is changed before it is run,
-and why; every row must still be needed. LATER has the sequences that wait for features which are
-not there yet, with the command that is refused and the sentence that it gets.
+and why; every row must still be needed.
 """
 
 import re
@@ -429,8 +428,6 @@ SUBSTITUTIONS = [
     ("snat host|snat client", r"^host\$ ", "$ ", "it is run in the network namespace of a host in the LAN"),
     ("snat client", r"www\.iqiyi\.com", "{internet}", "the Internet of the test is one host behind the gateway"),
     ("snat client", r"ping ", "ping -c 2 -i 0.1 ", "it has to end by itself"),
-    ("ipv6|nat64", r" -j enable", "", "the SYN proxy is not available yet"),
-    ("ipv6 check|nat64 check", r" synproxy", "", "the SYN proxy is not available yet"),
 ]
 
 # What the texts do not print but show in a figure or say in a sentence.
@@ -453,13 +450,6 @@ BESIDE["keepalived"] = (
 REMARKS = {
     "ospf": r"dpip: note: 172\.10\.0\.2 is no address of Linux yet.*\n",
     "ipv6": r"(ipvsadm: warning: 2001:db8:10::141 is an address of eth1, so -F eth0 is taken as -F eth1\n){2}",
-}
-
-# name: (commands that come before, the command that is refused, the sentence, what brings it)
-LATER = {
-    "SYN proxy of the overview": (
-        "", "./bin/ipvsadm -At [2001:db8::1]:80 -j enable",
-        "the SYN proxy is not available yet", "SYN proxy"),
 }
 
 used = set()

@@ -141,7 +141,6 @@ static void test_endpoints(void **state)
 static void test_later(void **state)
 {
 	static const char *const lines[] = {
-		"-At 10.0.0.1:80 -j enable",
 		"-At 10.0.0.1:80 --dest-check default --dest-check tcp",
 		"-At 10.0.0.1:80 --dest-check 1,3s",
 		"-At 10.0.0.1:80 --pe sip",

@@ -239,8 +239,6 @@ static void test_match(void **state)
 static void test_refused(void **state)
 {
 	static const char *const rows[][2] = {
-		{IN_SERVICE("syn_proxy"),
-		 "f:2: error: syn_proxy: the SYN proxy is not available yet"},
 		{IN_SERVICE("proxy_protocol v3"),
 		 "f:2: error: proxy_protocol v3: there is v1, v2, v1-insecure, v2-insecure and "
 		 "disable"},

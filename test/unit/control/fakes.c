@@ -21,6 +21,7 @@
 #include "net/iface.h"
 #include "net/kernel.h"
 #include "path/trace.h"
+#include "session/cookie.h"
 
 enum { FAKE_SERVERS = 1 << 17, FAKE_ADDRESSES = 4096, FAKE_ROUTES = 64 };
 
@@ -611,6 +612,10 @@ void workers_tick(void)
 }
 
 void workers_learn(void)
+{
+}
+
+void cookie_tick(uint64_t now)
 {
 }
 

@@ -261,7 +261,7 @@ static void test_refusals(void **state)
 	       "{\"error\":{\"code\":\"EINVAL\",\"field\":\"servers[0].weight\",\"text\":\"70000 "
 	       "is "
 	       "out of range, 0 to 65535\"}}");
-	expect("PUT", ONE, "{'syn_proxy':true}", 400, "EOPNOTSUPP");
+	expect("PUT", ONE, "{'dest_check':true}", 400, "EOPNOTSUPP");
 	fake.publish_fails_in = 1;
 	expect("PUT", ONE, "{}", 507, "service tcp 10.0.0.1:80: the fake has no room");
 	assert_int_equal(model_service_count(), 0);
