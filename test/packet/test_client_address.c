@@ -316,6 +316,7 @@ static void test_does_not_end_untold(void **state)
 static void test_no_line(void **state)
 {
 	lab_resize(1, 8, 8, 0);
+	lab.w->table.extra_pool.capacity = 4;
 	service_begin(&ends4);
 	for (uint16_t port = 1; port <= 5; port++) {
 		put(.from = CLIENT ":0", .from_port = port, .to = VIP ":80", .tcp = SYN);
