@@ -143,28 +143,46 @@ static json_t *boolean_parse(const struct arguments *arguments, const struct opt
 	return NULL;
 }
 
-/* "key=12" into the object that the option's field names. */
+/* An object in the place of what is not there yet. */
+static json_t *object_member(json_t *body, const char *name)
+{
+	json_t *object = json_object_get(body, name);
+
+	if (!object) {
+		object = json_object();
+		json_object_set_new(body, name, object);
+	}
+	return object;
+}
+
+/*
+ * "key=12" into the object that the option's field names; "inner.key=12" into an object in that. A
+ * word is a value too where the option says VALUE.
+ */
 static int list_entry_put(const struct arguments *arguments, json_t *body,
 			  const struct option *option, const char *text)
 {
 	const char *equals = strchr(text, '=');
-	char key[64];
+	char key[64], *dot;
 
 	if (!equals || equals == text || (size_t)(equals - text) >= sizeof(key)) {
 		usage_error(arguments->command, "--%s: \"%s\" is not of the form %s", option->name,
 			    text, option->value);
 		return -EINVAL;
 	}
-	json_t *number = number_parse(arguments, option, equals + 1);
-	if (!number)
+	bool is_word = strstr(option->value, "VALUE") && equals[1] >= 'a' && equals[1] <= 'z';
+	json_t *value = is_word ? json_string(equals + 1)
+				: number_parse(arguments, option, equals + 1);
+	if (!value)
 		return -EINVAL;
-	json_t *object = json_object_get(body, option->field);
-	if (!object) {
-		object = json_object();
-		json_object_set_new(body, option->field, object);
-	}
+	json_t *object = object_member(body, option->field);
 	snprintf(key, sizeof(key), "%.*s", (int)(equals - text), text);
-	return json_object_set_new(object, key, number);
+	dot = strchr(key, '.');
+	if (dot) {
+		*dot++ = '\0';
+		object = object_member(object, key);
+	}
+	return json_object_set_new(object, dot ? dot : key, value);
 }
 
 static json_t *words_parse(const char *text)

@@ -143,6 +143,18 @@
 		 "symmetric_return",                                                                 \
 		 "answers leave by the interface and neighbour that the client came by",             \
 		 "yes no"},                                                                          \
+		{"limit",                                                                            \
+		 'l',                                                                                \
+		 OPTION_LIST,                                                                        \
+		 "LIMIT=VALUE",                                                                      \
+		 "limits",                                                                           \
+		 "connections, new_connections, packets or bits (per second), also "                 \
+		 "per_source.packets "                                                               \
+		 "and so on; reaction=drop, reset or prohibited. All that are given, in place of "   \
+		 "all that there were",                                                              \
+		 "connections= new_connections= packets= bits= reaction=drop reaction=reset "        \
+		 "reaction=prohibited per_source.connections= per_source.new_connections= "          \
+		 "per_source.packets= per_source.bits= per_source.prefix4= per_source.prefix6="},    \
 	{                                                                                            \
 		"timeout", 't', OPTION_LIST, "STATE=SECONDS", "timeouts",                            \
 			"timeout of one state; may be given several times",                          \

@@ -37,6 +37,7 @@ struct service {
 	struct named *locals, *deny, *allow;
 	const struct block *locals_block;
 	unsigned int established; // seconds; 0: not given
+	unsigned long long bits;  // a second; 0: not given
 	const char *scheduler;	  // that stock keepalived does not know, or NULL
 	bool expire_quiescent, quic_target, quic, syn_proxy;
 	const char *proxy_protocol; // NULL: not given
@@ -52,8 +53,7 @@ static const struct refused {
 	const char *what;
 	const char *off; // a value that asks for nothing
 } refused[] = {
-	{"bps", "limiting a service", NULL},
-	{"limit_proportion", "limiting a service", "100"},
+	{"limit_proportion", "dropping packets at random (give the service bps)", "100"},
 	{"persistence_engine", "persistence", NULL},
 };
 
@@ -262,6 +262,21 @@ static void take_established(struct translation *t, struct service *service, str
 		service->established = established_parse(t, block, text);
 }
 
+static void take_bps(struct translation *t, struct service *service, struct block *block)
+{
+	const char *text = statement_value(t, block);
+	char *end = NULL;
+
+	service->own_words = true;
+	block_remove(block);
+	if (!text)
+		return;
+	service->bits = strtoull(text, &end, 10);
+	if (*end || *text < '0' || *text > '9' || (service->bits > 0 && service->bits < 8000))
+		finding_error(t->findings, block,
+			      "bps %s: it takes a number of bits a second, at least 8000", text);
+}
+
 static void take_device(struct translation *t, struct service *service, struct block *block)
 {
 	service->own_words = true;
@@ -382,6 +397,7 @@ static const struct {
 	{"daddr_group_name", take_deny},
 	{"waddr_group_name", take_allow},
 	{"establish_timeout", take_established},
+	{"bps", take_bps},
 	{"vip_bind_dev", take_device},
 	{"expire_quiescent_conn", take_quiescent},
 	{"hash_target", take_hash_target},
@@ -689,6 +705,9 @@ static void key_settle(struct translation *t, const struct service *service, con
 		json_object_set_new(object, "scheduler", json_string(service->scheduler));
 	if (service->established)
 		json_object_set_new(object, "timeouts", timeouts_json(service));
+	if (service->bits)
+		json_object_set_new(object, "limits",
+				    json_pack("{s:I}", "bits", (json_int_t)service->bits));
 	if (service->expire_quiescent)
 		json_object_set_new(object, "expire_quiescent", json_true());
 	if (service->quic)
@@ -734,8 +753,8 @@ static void service_settle(struct translation *t, const struct service *service)
 			     "laddr_group_name has no effect without lb_kind FNAT");
 	for (unsigned int i = 0; i < service->key_count && !service->vague; i++) {
 		if (service->fullnat || service->established || service->scheduler ||
-		    service->expire_quiescent || service->quic_target || service->quic ||
-		    service->proxy_protocol || service->deny || service->allow ||
+		    service->bits || service->expire_quiescent || service->quic_target ||
+		    service->quic || service->proxy_protocol || service->deny || service->allow ||
 		    service->syn_proxy)
 			key_settle(t, service, &service->keys[i]);
 		if (service->device)

@@ -16,6 +16,7 @@
 #include "balance/address_set.h"
 #include "balance/counts.h"
 #include "balance/matches.h"
+#include "balance/limit.h"
 #include "balance/mark.h"
 #include "balance/overload.h"
 #include "balance/ranges.h"
@@ -45,7 +46,7 @@ int service_start(void)
 	if (!free_numbers)
 		return -ENOMEM;
 	services = rte_hash_create(&parameters);
-	if (!services || address_set_start() < 0 || ranges_start() < 0) {
+	if (!services || limit_start() < 0 || address_set_start() < 0 || ranges_start() < 0) {
 		service_stop();
 		return -ENOMEM;
 	}
@@ -75,6 +76,7 @@ void service_stop(void)
 	rte_hash_free(services);
 	services = NULL;
 	matches_stop();
+	limit_stop();
 	wide_count = 0;
 	ranges_stop();
 	mark_stop();
@@ -106,6 +108,7 @@ static void number_free(void *arg)
 
 void service_number_free(uint32_t number)
 {
+	limit_set(number, &(struct limit_settings){0});
 	rcu_defer(number_free, (void *)(uintptr_t)number);
 }
 
@@ -215,6 +218,7 @@ static struct service *service_build(const struct service_spec *spec)
 	s->client_address = spec->client_address;
 	s->proxy_protocol = spec->proxy_protocol;
 	s->syn_proxy = spec->syn_proxy;
+	s->limit_reaction = spec->limit_reaction;
 	s->persistent = spec->persistent;
 	s->persistent_bits = spec->persistent_bits;
 	s->weight_max = s->server_count ? servers[0].weight : 0;

@@ -25,6 +25,7 @@ struct service {
 	uint8_t client_address;
 	uint8_t proxy_protocol;
 	struct syn_proxy syn_proxy;
+	uint8_t limit_reaction; // enum limit_reaction
 	uint8_t persistent_bits;
 	uint32_t persistent; // seconds, 0: not persistent
 	uint16_t mss;

@@ -55,6 +55,8 @@ int apply_start(const struct config *config, struct error *error)
 	log_set_level(running.log_level);
 	if (apply_nat_log(config->nat_log_rate) < 0)
 		log_warning("nat_log: out of memory");
+	if (limit_set(0, &config->limits) < 0)
+		log_warning("limits: out of memory");
 	return 0;
 }
 
@@ -143,6 +145,10 @@ static void describe_settings(const struct config *wanted, struct describe *d)
 				      json_sprintf("~ nat_log: rate %u -> %u", running.nat_log_rate,
 						   wanted->nat_log_rate));
 	}
+	if (memcmp(&wanted->limits, &running.limits, sizeof(running.limits)) != 0) {
+		d->changed++;
+		json_array_append_new(d->texts, json_string("~ limits"));
+	}
 	if (announcing_differs(&wanted->announce)) {
 		d->changed++;
 		json_array_append_new(d->texts, json_string("~ announce"));
@@ -205,6 +211,10 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 	running.log_level = wanted->log_level;
 	announcing_set(&wanted->announce);
 	log_set_level(running.log_level);
+	if (limit_set(0, &wanted->limits) == 0)
+		running.limits = wanted->limits;
+	else
+		log_warning("limits: out of memory");
 	if (apply_nat_log(wanted->nat_log_rate) < 0)
 		log_warning("nat_log: out of memory");
 	if (status == 0)

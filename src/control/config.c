@@ -12,6 +12,7 @@
 #include "control/config_fields.h"
 #include "control/config_interface.h"
 #include "control/decode.h"
+#include "control/document_fields.h"
 #include "control/yaml.h"
 
 /*
@@ -89,6 +90,7 @@ static void config_defaults(struct config *config)
 		config->policers[i] = config_policer(rates[i]);
 	config->log_level = LOG_INFO;
 	config->nat_log_rate = 0;
+	memset(&config->limits, 0, sizeof(config->limits));
 	announce_config_defaults(&config->announce);
 	vpc_config_defaults(&config->vpc);
 }
@@ -160,6 +162,7 @@ static int config_inherit(struct config *config, const struct config *running)
 	}
 	config->log_level = LOG_INFO;
 	config->nat_log_rate = 0;
+	memset(&config->limits, 0, sizeof(config->limits));
 	announce_config_defaults(&config->announce);
 	strcpy(config->announce.interface, running->announce.interface);
 	config->addresses = calloc(running->address_count + 1, sizeof(*config->addresses));
@@ -330,6 +333,8 @@ json_t *config_json(const struct config *config)
 	json_object_set_new(object, "announce", announce_config_json(&config->announce));
 	json_object_set_new(object, "nat_log",
 			    json_pack("{s:I}", "rate", (json_int_t)config->nat_log_rate));
+	if (limit_is_any(&config->limits))
+		json_object_set_new(object, "limits", document_limits_json(&config->limits));
 	if (config->vpc.tunnel.address_count > 0)
 		json_object_set_new(object, "vpc", vpc_config_json(&config->vpc));
 	config_interfaces_add(object, config);
@@ -377,6 +382,7 @@ json_t *config_restart_json(const struct config *running, const struct config *w
 
 	json_object_del(now, "log_level");
 	json_object_del(now, "nat_log");
+	json_object_del(now, "limits");
 	for (enum interface_kind kind = 0; kind < INTERFACE_KINDS; kind++)
 		json_object_del(now, interface_section(kind)); // interface_restart_json()
 	// Of this section, the rest can change at any time.

@@ -63,6 +63,7 @@ struct config {
 
 	enum log_level log_level;
 	uint32_t nat_log_rate;		     // lines a second, 0: off
+	struct limit_settings limits;	     // of sources, whatever service they use
 	struct announce_config announce;     // its interface, too, needs a restart
 	struct interface_config *interfaces; // beside those of ports
 	unsigned int interface_count;

@@ -2,6 +2,7 @@
 #include "control/config_fields.h"
 
 #include "control/config_interface.h"
+#include "control/document_fields.h"
 #include "control/nat_journal.h"
 
 #include <ctype.h>
@@ -409,6 +410,13 @@ static int decode_unknown_vip(struct decode *d, const json_t *value, const struc
 	return status;
 }
 
+/* Of sources, whatever service they use. */
+static int decode_node_limits(struct decode *d, const json_t *value, const struct field *field,
+			      void *target)
+{
+	return document_limits_decode(d, value, true, &((struct config *)target)->limits);
+}
+
 const struct field config_fields[] = {
 	{"instance", decode_instance, FIELD_OF(struct config, instance), .minimum = 1},
 	{"socket", decode_path, FIELD_OF(struct config, socket), .minimum = 1},
@@ -439,7 +447,7 @@ const struct field config_fields[] = {
 	{"allow", decode_ignore},
 	{"deny", decode_ignore},
 	{"denied_sessions", decode_ignore},
-	{"limits", decode_later, .more = "limiting"},
+	{"limits", decode_node_limits},
 	{"syn_proxy", decode_later, .more = "the SYN proxy"},
 	{"checks", decode_later, .more = "a section of checks apart from services"},
 	{"session_sync", decode_later, .more = "session synchronisation"},

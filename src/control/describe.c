@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/bfd_gate.h"
+#include "control/document_fields.h"
 
 /*
  * One line for each object that differs, objects inside a service included, so that a dry run of
@@ -313,6 +314,25 @@ static void describe_scheduler_flags(struct describe *d, const char *prefix, uin
 	}
 }
 
+static void describe_limits(struct describe *d, const char *prefix, const struct model_service *was,
+			    const struct model_service *is)
+{
+	json_t *old, *new;
+	char *from, *to;
+
+	if (memcmp(&was->limits, &is->limits, sizeof(was->limits)) == 0)
+		return;
+	old = document_limits_json(&was->limits);
+	new = document_limits_json(&is->limits);
+	from = json_dumps(old, JSON_COMPACT | JSON_SORT_KEYS);
+	to = json_dumps(new, JSON_COMPACT | JSON_SORT_KEYS);
+	line_add(d, &d->changed, "~ %slimits %s -> %s", prefix, from ? from : "?", to ? to : "?");
+	free(from);
+	free(to);
+	json_decref(old);
+	json_decref(new);
+}
+
 /* A service that was and is. */
 static void describe_service(struct describe *d, const struct model_service *was,
 			     const struct model_service *is)
@@ -334,6 +354,7 @@ static void describe_service(struct describe *d, const struct model_service *was
 	if (was->mss != is->mss)
 		line_add(d, &d->changed, "~ %smss %u -> %u", prefix, was->mss, is->mss);
 	describe_sessions(d, prefix, was, is);
+	describe_limits(d, prefix, was, is);
 	describe_announcing(d, prefix, was, is);
 	describe_check(d, prefix, was->check, is->check);
 	describe_timeouts(d, prefix, &was->timeouts, &is->timeouts);

@@ -658,9 +658,10 @@ static const struct field service_fields[] = {
 	{"check", document_decode_check},
 	{"allow", document_decode_acl, FIELD_OF(struct model_service, allow)},
 	{"deny", document_decode_acl, FIELD_OF(struct model_service, deny)},
-	{"limits", decode_later, .more = "limiting a service"},
-	{"bps", decode_later, .more = "limiting a service"},
-	{"limit_proportion", decode_later},
+	{"limits", document_decode_limits},
+	{"limits_refused", decode_finding},
+	{"bps", document_decode_bps},
+	{"limit_proportion", document_decode_proportion},
 	{"symmetric_return", decode_boolean, FIELD_OF(struct model_service, symmetric_return)},
 	{NULL},
 };

@@ -98,6 +98,17 @@ int document_check_vni(const struct service_key *key, const struct model_server 
 /* "172.16.25.13@96", of a path or a command; without "@" the VNI is 0. */
 int document_split_vni(const char *text, char vip[static ADDR_TEXT + 2], uint32_t *vni,
 		       struct error *error);
+/* The field `limits` of a service and of the file, and DPVS's words; see document_limits.c. */
+int document_decode_limits(struct decode *d, const json_t *value, const struct field *field,
+			   void *target);
+int document_limits_decode(struct decode *d, const json_t *value, bool node,
+			   struct limit_settings *limits);
+int document_decode_bps(struct decode *d, const json_t *value, const struct field *field,
+			void *target);
+int document_decode_proportion(struct decode *d, const json_t *value, const struct field *field,
+			       void *target);
+json_t *document_limits_json(const struct limit_settings *limits);
+extern const char *const document_limit_kinds[];
 /* Its thresholds; see document_limits.c. */
 int document_check_thresholds(struct decode *d, const struct model_server *server);
 /*

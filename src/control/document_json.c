@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/bfd_gate.h"
 #include "control/document.h"
+#include "control/document_fields.h"
 
 #include "balance/overload.h"
 #include "control/match_number.h"
@@ -231,6 +232,19 @@ static void sessions_add(json_t *object, const struct model_service *service)
 		json_object_set_new(object, "symmetric_return", json_true());
 }
 
+/* How often each limit has refused a connection or a packet. */
+static json_t *refused_json(uint32_t service)
+{
+	json_t *object = json_object();
+	uint64_t refused[LIMIT_KINDS];
+
+	limit_refusals(service, refused);
+	for (unsigned int kind = 0; kind < LIMIT_KINDS; kind++)
+		json_object_set_new(object, document_limit_kinds[kind],
+				    json_integer((json_int_t)refused[kind]));
+	return object;
+}
+
 json_t *document_service_json(const struct model_service *service, bool marks)
 {
 	json_t *timeouts = document_timeouts_json(&service->timeouts);
@@ -245,6 +259,10 @@ json_t *document_service_json(const struct model_service *service, bool marks)
 		json_object_set_new(object, "scheduler_flags",
 				    scheduler_flags_json(service->scheduler_flags));
 	sessions_add(object, service);
+	if (limit_is_any(&service->limits) || service->limits.reaction != LIMIT_DROP)
+		json_object_set_new(object, "limits", document_limits_json(&service->limits));
+	if (marks && limit_is_any(&service->limits))
+		json_object_set_new(object, "limits_refused", refused_json(service->number));
 	if (service->announce)
 		json_object_set_new(object, "announce", json_true());
 	if (service->quorum != 1)

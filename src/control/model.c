@@ -143,6 +143,7 @@ static bool service_differs(const struct model_service *a, const struct model_se
 	       a->client_address != b->client_address || a->proxy_protocol != b->proxy_protocol ||
 	       memcmp(&a->syn_proxy, &b->syn_proxy, sizeof(a->syn_proxy)) != 0 ||
 	       strcmp(a->mode, b->mode) != 0 ||
+	       memcmp(&a->limits, &b->limits, sizeof(a->limits)) != 0 ||
 	       memcmp(&a->timeouts, &b->timeouts, sizeof(a->timeouts)) != 0 ||
 	       !acl_list_equal(&a->allow, &b->allow) || !acl_list_equal(&a->deny, &b->deny) ||
 	       !model_locals_equal(a->locals, a->local_count, b->locals, b->local_count);

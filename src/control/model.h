@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "balance/limit.h"
 #include "balance/service.h"
 #include "base/addr.h"
 #include "base/error.h"
@@ -81,6 +82,7 @@ struct model_service {
 	uint8_t client_address; // enum client_address
 	uint8_t proxy_protocol; // enum proxy_protocol
 	struct syn_proxy syn_proxy;
+	struct limit_settings limits;
 	uint32_t persistent; // seconds, 0: not persistent
 	char mode[MODEL_WORD];
 	struct timeouts timeouts;  // 0: as the default of the whole model

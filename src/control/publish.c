@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/limit.h"
 #include "balance/overload.h"
 #include "balance/server.h"
 #include "balance/service.h"
@@ -393,6 +394,7 @@ static int service_show(const struct model_service *service, const struct model_
 		.client_address = service->client_address,
 		.proxy_protocol = service->proxy_protocol,
 		.syn_proxy = service->syn_proxy,
+		.limit_reaction = service->limits.reaction,
 		.persistent = service->persistent,
 		.persistent_bits = (uint8_t)model_service_persistent_bits(service),
 		.servers = publish.servers,
@@ -407,6 +409,8 @@ static int service_show(const struct model_service *service, const struct model_
 		spec.wan_iface = wan_iface(service);
 		spec.local_count = 0;
 	}
+	if (limit_set(service->number, &service->limits) < 0)
+		return error_set(error, -ENOMEM, "", "out of memory");
 	// Before anybody can come to it.
 	status = acl_show(service->number, &service->allow, &service->deny, error);
 	return status < 0 ? status : service_publish(&spec, error);

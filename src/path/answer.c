@@ -123,7 +123,9 @@ static void reset_fill(struct rte_tcp_hdr *tcp, const struct pkt *p)
 	}
 }
 
-static void reset_send(struct worker *w, struct batch *b, unsigned int at, enum drop reason)
+/* Counted as `sent`, or where there is to be no answer dropped as `dropped`. */
+static void reset_answer(struct worker *w, struct batch *b, unsigned int at, enum drop sent,
+			 enum drop dropped)
 {
 	struct pkt *p = &b->pkt[at];
 	unsigned int header = p->flags & PKT_IPV6 ? sizeof(struct rte_ipv6_hdr)
@@ -132,6 +134,10 @@ static void reset_send(struct worker *w, struct batch *b, unsigned int at, enum 
 	struct rte_tcp_hdr reset;
 	uint64_t pseudo;
 
+	if ((p->tcp_flags & TCP_RST) || !answer_allowed(w, b->tsc)) {
+		pkt_drop(p, dropped);
+		return;
+	}
 	reset_fill(&reset, p);
 	if (p->flags & PKT_IPV6) {
 		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)pkt_l3(p);
@@ -148,23 +154,17 @@ static void reset_send(struct worker *w, struct batch *b, unsigned int at, enum 
 	p->l4 = header;
 	memcpy(pkt_l4(p), &reset, sizeof(reset));
 	answer_trim(p->mbuf, p->l3 + length);
-	answer_send(w, b, at, reason);
+	answer_send(w, b, at, sent);
 }
 
 void answer_reset(struct worker *w, struct batch *b, unsigned int at)
 {
-	if ((b->pkt[at].tcp_flags & TCP_RST) || !answer_allowed(w, b->tsc))
-		pkt_drop(&b->pkt[at], DROP_tcp_not_syn);
-	else
-		reset_send(w, b, at, DROP_tcp_reset_sent);
+	reset_answer(w, b, at, DROP_tcp_reset_sent, DROP_tcp_not_syn);
 }
 
 void answer_reset_as(struct worker *w, struct batch *b, unsigned int at, enum drop reason)
 {
-	if ((b->pkt[at].tcp_flags & TCP_RST) || !answer_allowed(w, b->tsc))
-		pkt_drop(&b->pkt[at], reason);
-	else
-		reset_send(w, b, at, reason);
+	reset_answer(w, b, at, reason, reason);
 }
 
 /*
@@ -381,4 +381,11 @@ void answer_unreachable(struct worker *w, struct batch *b, unsigned int at)
 	static const uint8_t code[2] = {ICMP_PORT_UNREACH, ICMP6_DST_UNREACH_NOPORT};
 
 	icmp_answer(w, b, at, type_unreachable, code, 0, DROP_server_gone);
+}
+
+void answer_prohibited(struct worker *w, struct batch *b, unsigned int at, enum drop reason)
+{
+	static const uint8_t code[2] = {ICMP_PKT_FILTERED, ICMP6_DST_UNREACH_ADMIN};
+
+	icmp_answer(w, b, at, type_unreachable, code, 0, reason);
 }

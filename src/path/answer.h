@@ -5,8 +5,9 @@
 
 /* answer.c: turn a packet into an answer to its sender, or say why not. Fills in fate. */
 void answer_reset(struct worker *w, struct batch *b, unsigned int at);
-/* The same, counted as `reason`, be it answered or one of too many. */
+/* ... to what a limit or the SYN proxy refuses, counted as `reason`: by a reset, by an ICMP error. */
 void answer_reset_as(struct worker *w, struct batch *b, unsigned int at, enum drop reason);
+void answer_prohibited(struct worker *w, struct batch *b, unsigned int at, enum drop reason);
 void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu);
 /* Of a packet that is in no batch: it becomes the error, nothing else; false: too many of late. */
 bool answer_make_too_big(struct worker *w, struct pkt *p, uint16_t mtu);

@@ -29,6 +29,7 @@
 #include "path/fragment.h"
 #include "path/guard.h"
 #include "path/hand.h"
+#include "path/limit.h"
 #include "path/nat_log.h"
 #include "path/one_way.h"
 #include "path/proxy_protocol.h"
@@ -105,6 +106,8 @@ void session_end(struct worker *w, uint32_t entry)
 	session_count(w, s, -1);
 	if (unlikely(s->state == STATE_SYN_PROXY))
 		syn_proxy_end(w, s);
+	if (s->flags & SESSION_EXTRA)
+		limit_end(w, s, wide);
 	if (unlikely(s->form & FORM_ROUTED))
 		nat_log_session(w, s, wide, true);
 	if (s->form & FORM_PORT)
@@ -217,10 +220,9 @@ static enum session_state state_of_kernel(const struct pkt *p)
 /* The verification tags of an association, in its extra line; without one any tag will do. */
 static void tags_begin(struct worker *w, const struct pkt *p, struct session *s)
 {
-	struct session_extra *extra = NULL;
+	struct session_extra *extra = s->flags & SESSION_EXTRA ? table_extra(&w->table, s)
+							       : table_extra_allocate(&w->table, s);
 
-	if (!(s->flags & SESSION_EXTRA))
-		extra = table_extra_allocate(&w->table, s);
 	if (extra)
 		sctp_tags_learn(extra, STATE_NONE, 0, pkt_l4(p), p->tcp_flags);
 }
@@ -325,9 +327,14 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 		return;
 	// Of a persistent service another worker has chosen, who knows only what it has itself.
 	if (chosen == 0 || (unlikely(service->thresholds) && overload_refuses(balancer, chosen))) {
-		pkt_drop(p, service->server_count ? DROP_servers_overloaded : DROP_no_server);
+		if (service->server_count)
+			limit_refuse(w, b, at, service, DROP_servers_overloaded);
+		else
+			pkt_drop(p, DROP_no_server);
 		return;
 	}
+	if (!limit_admits(w, b, at, service))
+		return;
 	server = &server_table[chosen];
 	mode = __atomic_load_n(&server->mode, __ATOMIC_RELAXED);
 	wide = ipv6 || (mode->translates && server->addr.family == AF_INET6);
@@ -364,6 +371,14 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 		balancer->ports_exhausted += reason == DROP_no_local_port;
 		table_free(&w->table, wide, number);
 		pkt_drop(p, reason);
+		goto give_handshake;
+	}
+	if (!limit_begin(w, service, s, wide)) {
+		if (s->form & FORM_PORT)
+			ports_release(&balancer->ports, session_key(s, wide, 1),
+				      session_key_is_ipv6(s, wide, 1), b->seconds);
+		table_free(&w->table, wide, number);
+		pkt_drop(p, DROP_limit_no_room);
 		goto give_handshake;
 	}
 	if (pkt_protocol(p) == IPPROTO_SCTP)

@@ -193,15 +193,13 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 		return;
 	}
 	s->stamp = b->seconds;
-	if (unlikely(s->flags & (SESSION_LOCAL | SESSION_VPC))) {
-		if (s->flags & SESSION_VPC) {
-			if (vpc_forward(w, b, at, s, direction))
-				forward_one(w, b, at);
-		} else if (s->form & FORM_LENT)
-			lend_forward(w, b, at, s);
-		else
-			forward_local(w, b, p, s, direction);
-		return;
+	if (unlikely(s->flags & (SESSION_LOCAL | SESSION_VPC | SESSION_EXTRA))) {
+		enum odd odd = odd_forward(w, b, at, s, direction);
+
+		if (odd == ODD_AGAIN)
+			forward_one(w, b, at);
+		if (odd != ODD_NOT)
+			return;
 	}
 	nexthop = route_of_session(w, p, s, direction);
 	length = forward_length(p, pkt_l3(p));

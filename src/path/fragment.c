@@ -19,6 +19,7 @@
 #include "path/echo.h"
 #include "path/family.h"
 #include "path/forward.h"
+#include "path/limit.h"
 #include "path/vpc.h"
 #include "session/l4_tcp.h"
 
@@ -311,6 +312,8 @@ void fragment_forward(struct worker *w, struct batch *b, unsigned int at, struct
 	bool too_big;
 
 	s->stamp = b->seconds;
+	if ((s->flags & SESSION_EXTRA) && !limit_forward(w, b, at, s))
+		return;
 	if (s->form & FORM_LENT) { // a flow of another worker for want of ports here
 		pkt_drop(p, DROP_no_local_port);
 		return;

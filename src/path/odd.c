@@ -20,6 +20,10 @@
 #include "balance/server.h"
 #include "net/nexthop.h"
 #include "path/answer.h"
+#include "path/forward.h"
+#include "path/limit.h"
+#include "path/room.h"
+#include "path/vpc.h"
 #include "session/l4_tcp.h"
 #include "session/translate.h"
 
@@ -125,4 +129,20 @@ bool odd_gone(struct worker *w, struct batch *b, unsigned int at, struct session
 		answer_unreachable(w, b, at);
 	}
 	return p->session != 0;
+}
+
+enum odd odd_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		     unsigned int direction)
+{
+	if ((s->flags & SESSION_EXTRA) && !limit_forward(w, b, at, s))
+		return ODD_DONE;
+	if (s->flags & SESSION_VPC)
+		return vpc_forward(w, b, at, s, direction) ? ODD_AGAIN : ODD_DONE;
+	if (!(s->flags & SESSION_LOCAL))
+		return ODD_NOT;
+	if (s->form & FORM_LENT)
+		lend_forward(w, b, at, s);
+	else
+		forward_local(w, b, &b->pkt[at], s, direction);
+	return ODD_DONE;
 }

@@ -12,6 +12,15 @@ void odd_symmetric(struct worker *w, struct pkt *p, const struct session *s);
 bool odd_gone(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 	      unsigned int direction);
 
+/*
+ * A packet of a session that a worker's own flags make special: one whose packets are limited, one
+ * of a VM, one of Linux. ODD_DONE: its fate is settled; ODD_AGAIN: it has a new session; ODD_NOT: go
+ * on as with any.
+ */
+enum odd { ODD_NOT, ODD_DONE, ODD_AGAIN };
+enum odd odd_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s,
+		     unsigned int direction);
+
 /* The sweep meets such a session; true: it ends now. */
 bool odd_gone_is_over(struct worker *w, struct session *s, bool wide);
 

@@ -263,6 +263,8 @@ int worker_prepare(struct worker *w, unsigned int index, const struct workers_co
 	if (result < 0)
 		goto destroy_half_open;
 	result = frag_create(&w->frag, index);
+	if (result == 0)
+		result = limit_sources_create(&w->sources, index);
 	if (result < 0)
 		goto destroy_half_open;
 	result = handshakes_create(&w->handshakes, index);
@@ -302,6 +304,7 @@ destroy_ports:
 destroy_half_open:
 	handshakes_destroy(&w->handshakes);
 	frag_destroy(&w->frag);
+	limit_sources_destroy(&w->sources);
 	half_open_destroy(&w->half_open[1]);
 	half_open_destroy(&w->half_open[0]);
 	table_destroy(&w->table);
@@ -318,6 +321,7 @@ void worker_release(struct worker *w)
 	ports_destroy(&w->balancer.ports);
 	handshakes_destroy(&w->handshakes);
 	frag_destroy(&w->frag);
+	limit_sources_destroy(&w->sources);
 	half_open_destroy(&w->half_open[1]);
 	half_open_destroy(&w->half_open[0]);
 	table_destroy(&w->table);

@@ -7,6 +7,7 @@
 #include "balance/balancer.h"
 #include "balance/server.h"
 #include "balance/service_data.h"
+#include "balance/limit_source.h"
 #include "io/batch.h"
 #include "io/handoff.h"
 #include "io/idle.h"
@@ -32,14 +33,13 @@ enum {
 	PARKED = 256,	      // packets that wait for a neighbour to answer
 	EXPIRED = 32,	      // sessions that are ended together
 };
-
 /* Packets gathered for one port, or for one other worker. */
 struct transmit {
 	struct rte_mbuf *packet[TRANSMIT];
 	unsigned int count;
 };
 
-/* A rewritten packet whose next hop is not known yet. */
+/* A packet whose next hop is not known yet. */
 struct parked {
 	struct rte_mbuf *mbuf;
 	uint64_t deadline; // TSC
@@ -93,6 +93,7 @@ struct worker {
 	unsigned int parked_count;	    // w
 	struct rte_mbuf *opened[BATCH];	    // w: out of tunnels, for the next batch
 	unsigned int opened_count;	    // w
+	struct limit_sources sources;	    // w
 	struct frag_table frag;		    // w: datagrams that come in fragments
 	struct handshakes handshakes;	    // w: with servers, of clients of the SYN proxy
 	uint64_t parked_look;		    // w: TSC at which they are looked at again
@@ -138,9 +139,8 @@ void balance(struct worker *w, struct batch *b);
 void forward(struct worker *w, struct batch *b);
 void output(struct worker *w, struct batch *b);
 
-/* worker.c: walk one batch through them. Tests call it too. */
+/* worker.c: walk one batch through them; tests do too. Into its batch, what others hand over. */
 void worker_batch(struct worker *w, struct batch *b);
-/* worker.c: into its batch, what others have handed over. */
 void worker_take_over(struct worker *w);
 /* worker.c: everything a worker needs but its thread and queues; undone by worker_release(). */
 int worker_prepare(struct worker *w, unsigned int index, const struct workers_config *config);

@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 
 #include "balance/address_set.h"
+#include "balance/limit.h"
 #include "balance/overload.h"
 #include "base/log.h"
 #include "io/handoff.h"
@@ -85,6 +86,7 @@ int workers_start(const struct workers_config *config, struct error *error)
 	int result = 0;
 
 	sctp_start();
+	limit_clock(rte_get_tsc_hz());
 	result = owner_start(config->count, error);
 	if (result < 0)
 		return result;
@@ -525,6 +527,7 @@ void workers_tick(void)
 	sources_follow();
 	path_mtus_follow();
 	overload_tick();
+	limit_tick();
 	if (worker_total < 2)
 		return;
 	compare_spreading();

@@ -307,7 +307,7 @@ KEEPALIVED = [
     keepalived(in_service("protocol DCCP"), "file:2: error: protocol DCCP: there is TCP, UDP and SCTP"),
     keepalived(in_service("proxy_protocol v3"), "file:2: error: proxy_protocol v3: there is v1, v2"),
     keepalived(in_service("daddr_group_name deny"), "file:2: error: there is no deny_address_group \"deny\""),
-    keepalived(in_service("limit_proportion 50"), "file:2: error: limit_proportion: limiting a service"),
+    keepalived(in_service("limit_proportion 50"), "file:2: error: limit_proportion: dropping packets at random"),
     keepalived(in_service("establish_timeout soon"), "file:2: error: establish_timeout soon: it takes a number"),
     keepalived(in_service("laddr_group_name nonsense"), "file:2: error: there is no local_address_group \"nonsense\""),
     keepalived(in_service("vip_bind_dev nonsense"), "file:2: error: weir has no port \"nonsense\"; it has: dpdk0, dpdk1"),

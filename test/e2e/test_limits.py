@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Limits: what real servers, services and sources may have, and what becomes of the rest."""
 
+import errno
+import select
+import socket
+import struct
 import subprocess
+import time
 from collections import Counter
 
 import pytest
@@ -110,3 +115,109 @@ def test_thresholds_by_stock_ipvsadm(two_arm):
     assert kept[-1].name == "s2"
     close_all(kept, w, VIP, 8086)
     adm("-D", "-t", service)
+
+
+def opened(lab, vip, port, attempts):
+    """How many of so many connections at once were accepted, and these."""
+    socks = []
+    for _ in range(attempts):
+        sock = lab.client.socket(timeout=3)
+        sock.setblocking(False)
+        sock.connect_ex((vip, port))
+        socks.append(sock)
+    _, ready, _ = select.select([], socks, [], 0.5)
+    return [sock for sock in socks if sock in ready and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0], socks
+
+
+@pytest.fixture
+def limited(two_arm):
+    """A service of its own on port 8090; call with its limits."""
+    path = f"/v1/services/tcp/{VIP}/8090"
+
+    def make(**limits):
+        two_arm.w.put(path, {"scheduler": "rr", "timeouts": {"close": 1, "syn_recv": 2}, "limits": limits,
+                             "servers": [{"address": server_address(n), "port": 80} for n in (1, 2)]})
+
+    yield make
+    two_arm.w.delete(path)
+    wait_for(lambda: not two_arm.w.sessions(vip=f"{VIP}:8090"), 15, what="the sessions have ended")
+
+
+def end_all(socks):
+    for sock in socks:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+
+
+def test_connections_of_a_service(two_arm, limited):
+    """So many at a time, whoever has them; the rest is refused with a reset, because the service says so."""
+    limited(connections=4, reaction="reset")
+    kept = [Keep(two_arm.client, VIP, 8090) for _ in range(4)]
+    with pytest.raises(ConnectionRefusedError):
+        two_arm.client.connect(VIP, 8090)
+    shown = two_arm.w.get(f"/v1/services/tcp/{VIP}/8090")
+    assert shown["limits"] == {"connections": 4, "reaction": "reset"}
+    assert shown["limits_refused"]["connections"] == 1 and two_arm.w.drops()["limit_connections"] == 1
+    two_arm.w.ctl("service", "set", "tcp", f"{VIP}:8090", "-l", "connections=5", "-l", "reaction=prohibited",
+                  "-l", "per_source.connections=9")
+    assert two_arm.w.get(f"/v1/services/tcp/{VIP}/8090")["limits"]["per_source"] == {
+        "connections": 9, "prefix4": 32, "prefix6": 64}
+    kept.append(Keep(two_arm.client, VIP, 8090))
+    with pytest.raises(OSError) as caught:
+        two_arm.client.connect(VIP, 8090)
+    assert caught.value.errno in (errno.EHOSTUNREACH, errno.EACCES, errno.ECONNREFUSED)
+    close_all(kept, two_arm.w, VIP, 8090)
+
+
+def test_connections_of_a_source(two_arm, limited):
+    """Each address has three, and a second address is not the first one's fault."""
+    other = "10.0.0.77"
+    limited(per_source={"connections": 3})
+    two_arm.client.ip("address", "add", f"{other}/24", "dev", "eth0")
+    try:
+        kept = [Keep(two_arm.client, VIP, 8090) for _ in range(3)]
+        refused(two_arm, VIP, 8090)
+        kept += [Keep(two_arm.client, VIP, 8090, source=(other, 0)) for _ in range(3)]
+        assert two_arm.w.drops()["source_connections"] >= 1
+        close_all(kept, two_arm.w, VIP, 8090)
+        Keep(two_arm.client, VIP, 8090).abort()
+    finally:
+        two_arm.client.ip("address", "del", f"{other}/24", "dev", "eth0")
+
+
+def test_rate_of_new_connections(two_arm, limited):
+    """Of many at once a tenth of a second's worth passes, and as time goes on no more than the rate."""
+    limited(new_connections=20)
+    done, socks = opened(two_arm, VIP, 8090, 30)
+    assert 1 <= len(done) <= 2 + 20, len(done)  # at once two; in the half second that is waited ten more at most
+    assert two_arm.w.drops()["limit_new_connections"] >= 8
+    end_all(socks)
+
+
+def test_packets_and_bits(two_arm, limited):
+    """A download at a rate takes its time and arrives whole; the service beside it has none of that."""
+    for host in two_arm.servers:
+        (two_arm.folder / f"nginx-{host.role}" / "megabyte").write_bytes(b"x" * 1_000_000)
+    limited(bits=8_000_000)
+    begun = time.monotonic()
+    size = len(two_arm.client.curl("-s", f"http://{VIP}:8090/file/megabyte", timeout=30).stdout)
+    took = time.monotonic() - begun
+    assert size == 1_000_000 and took > 0.85, (size, took)  # 8,000,000 bits and headers, less 0.1 s of burst
+    assert two_arm.w.drops()["limit_bits"] > 0
+    limited(packets=100)
+    before = two_arm.w.drops().get("limit_packets", 0)
+    two_arm.client.curl("-s", "--max-time", 1, f"http://{VIP}:8090/file/megabyte", check=False)
+    assert two_arm.w.drops()["limit_packets"] > before
+    assert len(two_arm.client.curl("-s", f"http://{VIP}/file/megabyte").stdout) == 1_000_000
+
+
+def test_bad_limits(two_arm):
+    path = f"/v1/services/tcp/{VIP}/80"
+    for limits, field, says in (({"bits": 10}, "limits.bits", "8000 to 1000000000000, or 0"),
+                                ({"conections": 10}, "limits.conections", "did you mean"),
+                                ({"reaction": "kill"}, "limits.reaction", "drop"),
+                                ({"per_source": {"prefix6": 129}}, "limits.per_source.prefix6", "out of range")):
+        with pytest.raises(Refused) as caught:
+            two_arm.w.patch(path, {"limits": limits})
+        assert caught.value.error["field"] == field and says in caught.value.error["text"], caught.value
+    assert "limits" not in two_arm.w.get(path)

@@ -142,6 +142,7 @@ static void workers_begin(unsigned int count, unsigned int sessions, unsigned in
 		w->last_sweep = lab.tsc;
 		workers[i] = w;
 	}
+	limit_clock(LAB_HZ);
 	lab.workers = worker_total = count;
 	counts_use(count);
 	lab.w = &lab.worker[0];

@@ -89,6 +89,7 @@ struct lab_service {
 	uint8_t proxy; // enum proxy_protocol
 	uint8_t uoa;   // enum client_address
 	struct syn_proxy syn_proxy;
+	struct limit_settings limits;
 	enum removed_action removed;
 	struct quic_settings quic;
 	const char *quic_ids[LAB_LIST]; // of the servers; NULL: none was given

@@ -230,6 +230,8 @@ uint32_t lab_service(const struct lab_service *spec)
 		assert_int_equal(overload_set(servers[i].server, spec->upper[i], spec->lower[i]),
 				 0);
 	}
+	published.limit_reaction = spec->limits.reaction;
+	assert_int_equal(limit_set(published.number, &spec->limits), 0);
 	assert_int_equal(service_publish(&published, &error), 0);
 	servers_leave(services[place].servers, services[place].server_count, servers, count);
 	memcpy(services[place].servers, servers, sizeof(servers));

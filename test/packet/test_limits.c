@@ -3,6 +3,7 @@
 /* Limits: what a server, a service and a source may have, and what becomes of the rest. */
 #include "lab.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "balance/overload.h"
@@ -186,11 +187,219 @@ static void test_workers(void **state)
 	assert_int_equal(refused, 140);
 }
 
+/* Packets from one client port each, put together; returns how many were forwarded. */
+static unsigned int burst(const char *client, unsigned int count, uint16_t port, uint8_t flags)
+{
+	unsigned int sent = 0, length;
+
+	for (unsigned int i = 0; i < count; i++) {
+		put(.from = client, .from_port = port + i, .to = VIP ":80", .tcp = flags);
+		run();
+	}
+	while (lab_next_sent(1, &length))
+		sent++;
+	return sent;
+}
+
+/* Connections of a service: never more, and as many again as end. */
+static void test_service_connections(void **state)
+{
+	service(.vip = VIP ":80", .limits = {.service = {[LIMIT_CONNECTIONS] = 5}});
+	assert_int_equal(burst(CLIENT, 8, 1000, SYN), 5);
+	expect_drops(limit_connections, 3);
+	assert_int_equal(held(SERVER ":80"), 5);
+	sessions_end(SERVER ":80", 2);
+	assert_int_equal(burst(CLIENT, 3, 2000, SYN), 2);
+	expect_drop(limit_connections);
+}
+
+/* A rate has a tenth of a second to spare, and after that what time gives. */
+static void test_new_connections(void **state)
+{
+	unsigned int sent;
+
+	service(.vip = VIP ":80", .limits = {.service = {[LIMIT_NEW] = 50}});
+	assert_int_equal(burst(CLIENT, 20, 1000, SYN), 5);
+	expect_drops(limit_new_connections, 15);
+	lab_advance(1);
+	assert_int_equal(burst(CLIENT, 20, 2000, SYN), 5);
+	expect_drops(limit_new_connections, 15);
+	// What has begun goes on whatever the rate.
+	assert_int_equal(burst(CLIENT, 1, 1000, ACK), 1);
+	sent = 0;
+	for (unsigned int i = 0; i < 100; i++) {
+		lab.tsc += LAB_HZ / 100; // a hundred attempts in a second
+		sent += burst(CLIENT, 1, 3000 + i, SYN);
+	}
+	assert_in_range(sent, 45, 50);
+	expect_drops(limit_new_connections, 100 - sent);
+}
+
+/* Packets of both directions count together, established ones and the first. */
+static void test_packets(void **state)
+{
+	unsigned int sent = 0, length;
+
+	service(.vip = VIP ":80", .limits = {.service = {[LIMIT_PACKETS] = 100}});
+	lab_connect(&ends4); // three packets
+	for (unsigned int i = 0; i < 20; i++) {
+		put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK);
+		run();
+	}
+	while (lab_next_sent(0, &length))
+		sent++;
+	assert_int_equal(sent, 7);
+	expect_drops(limit_packets, 13);
+	// Another service beside it is not limited, nor has it an extra line.
+	service(.vip = VIP ":81");
+	for (unsigned int i = 0; i < 50; i++) {
+		put(.from = CLIENT ":5000", .to = VIP ":81", .tcp = i ? ACK : SYN);
+		run();
+	}
+	for (sent = 0; lab_next_sent(1, &length); sent++)
+		;
+	assert_int_equal(sent, 50);
+	assert_int_equal(lab.w->table.extra_pool.used, 1);
+}
+
+static void test_bits(void **state)
+{
+	unsigned int sent = 0, length;
+
+	// A tenth of a second is 4,000 bits: five datagrams of 100 bytes, and the one that fills it.
+	service(.vip = VIP ":53", .protocol = IPPROTO_UDP,
+		.limits = {.service = {[LIMIT_BITS] = 40000}});
+	for (unsigned int i = 0; i < 20; i++) {
+		put(.from = CLIENT ":5000", .to = VIP ":53", .payload = 72);
+		run();
+	}
+	while (lab_next_sent(1, &length))
+		sent++;
+	assert_int_equal(sent, 5);
+	expect_drops(limit_bits, 15);
+}
+
+/* Of each source its own; a prefix is one source. */
+static void test_sources(void **state)
+{
+	service(.vip = VIP ":80",
+		.limits = {.source = {[LIMIT_CONNECTIONS] = 3}, .prefix4 = 24, .prefix6 = 64});
+	assert_int_equal(burst("10.1.0.1", 2, 1000, SYN), 2);
+	assert_int_equal(burst("10.1.0.99", 2, 1000, SYN), 1);
+	expect_drop(source_connections);
+	assert_int_equal(burst("10.1.1.1", 5, 1000, SYN), 3);
+	expect_drops(source_connections, 2);
+	sessions_end(SERVER ":80", 6);
+	assert_int_equal(lab.w->sources.used, 2);
+	assert_int_equal(burst("10.1.0.1", 4, 2000, SYN), 3);
+	expect_drop(source_connections);
+}
+
+static void test_source_rates(void **state)
+{
+	service(.vip = VIP ":80", .limits = {.source = {[LIMIT_NEW] = 20, [LIMIT_PACKETS] = 100},
+					     .prefix4 = 32,
+					     .prefix6 = 64});
+	for (unsigned int i = 1; i < 4; i++) {
+		char client[20];
+
+		snprintf(client, sizeof(client), "10.1.0.%u", i);
+		assert_int_equal(burst(client, 5, 1000, SYN), 2);
+		expect_drops(source_new_connections, 3);
+		for (unsigned int k = 0; k < 30; k++)
+			burst(client, 1, 1000, ACK);
+		expect_drops(source_packets, 22);
+	}
+}
+
+/* Of all services together. */
+static void test_node(void **state)
+{
+	const struct limit_settings settings = {
+		.source = {[LIMIT_CONNECTIONS] = 3}, .prefix4 = 32, .prefix6 = 64};
+
+	assert_int_equal(limit_set(0, &settings), 0);
+	service(.vip = VIP ":80");
+	service(.vip = VIP ":81");
+	assert_int_equal(burst(CLIENT, 2, 1000, SYN), 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		put(.from = CLIENT, .from_port = 2000 + i, .to = VIP ":81", .tcp = SYN);
+		run();
+		lab_forget();
+	}
+	expect_drop(source_connections);
+	assert_int_equal(burst("10.1.0.2", 3, 1000, SYN), 3);
+	lab_flush();
+	assert_int_equal(burst(CLIENT, 4, 3000, SYN), 3);
+	expect_drop(source_connections);
+	assert_int_equal(limit_set(0, &(struct limit_settings){0}), 0);
+}
+
+/* More sources than there is room for: no session is lost, and who has connections is kept. */
+static void test_sources_full(void **state)
+{
+	struct limit_source_key key = {.family = AF_INET, .service = 9};
+	struct limit_sources *sources = &lab.w->sources;
+	unsigned int kept = 0;
+
+	for (uint32_t i = 0; i < 200; i++) {
+		memcpy(key.prefix, &i, 4);
+		limit_source_get(sources, &key, 1)->connections = 5;
+	}
+	for (uint32_t i = 1000; i < 4 * LIMIT_SOURCES; i++) {
+		memcpy(key.prefix, &i, 4);
+		limit_source_get(sources, &key, 2 + i % 7);
+	}
+	assert_true(sources->used <= LIMIT_SOURCES);
+	for (uint32_t i = 0; i < 200; i++) {
+		memcpy(key.prefix, &i, 4);
+		kept += limit_source_find(sources, &key) != NULL;
+	}
+	assert_int_equal(kept, 200);
+	assert_int_equal(sources->forgotten, 0);
+}
+
+/* Refused with a reset, or an ICMP error that says why; UDP has no reset. */
+static void test_reactions(void **state)
+{
+	service(.vip = VIP ":80", .upper = {1},
+		.limits = {.service = {[LIMIT_CONNECTIONS] = 9}, .reaction = LIMIT_RESET});
+	clients(1, 1000);
+	put(.from = CLIENT ":2000", .to = VIP ":80", .tcp = SYN, .sequence = 100);
+	run();
+	assert_int_equal(lab.w->stats.answered, 1);
+	lab_forget();
+	expect_drop(servers_overloaded);
+	service(.vip = VIP ":53", .protocol = IPPROTO_UDP,
+		.limits = {.service = {[LIMIT_CONNECTIONS] = 1}, .reaction = LIMIT_RESET});
+	put(.from = CLIENT ":2000", .to = VIP ":53");
+	run();
+	lab_forget();
+	put(.from = CLIENT ":2001", .to = VIP ":53");
+	run();
+	lab_forget();
+	assert_int_equal(lab.w->stats.answered, 2);
+	expect_drop(limit_connections);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		lab_test(test_schedulers), lab_test(test_hysteresis),  lab_test(test_upper_is_1),
-		lab_test(test_persistent), lab_test(test_established), lab_test(test_workers),
+		lab_test(test_schedulers),
+		lab_test(test_hysteresis),
+		lab_test(test_upper_is_1),
+		lab_test(test_persistent),
+		lab_test(test_established),
+		lab_test(test_workers),
+		lab_test(test_service_connections),
+		lab_test(test_new_connections),
+		lab_test(test_packets),
+		lab_test(test_bits),
+		lab_test(test_sources),
+		lab_test(test_source_rates),
+		lab_test(test_node),
+		lab_test(test_sources_full),
+		lab_test(test_reactions),
 	};
 
 	return cmocka_run_group_tests_name("limits", tests, lab_start, lab_stop);

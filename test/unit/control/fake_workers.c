@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /* What workers have of persistence, marks and servers that are gone: nothing. */
+#include <string.h>
+
+#include "balance/limit.h"
 #include "balance/mark.h"
 #include "balance/overload.h"
 #include "balance/persistence.h"
@@ -19,6 +22,24 @@ void server_set_gone(uint32_t server, enum removed_action action)
 int overload_set(uint32_t server, uint32_t upper, uint32_t lower)
 {
 	return 0;
+}
+
+int limit_set(uint32_t service, const struct limit_settings *settings)
+{
+	return 0;
+}
+
+bool limit_is_any(const struct limit_settings *settings)
+{
+	static const struct limit_settings none;
+
+	return memcmp(settings->service, none.service, sizeof(none.service)) != 0 ||
+	       memcmp(settings->source, none.source, sizeof(none.source)) != 0;
+}
+
+void limit_refusals(uint32_t service, uint64_t refused[LIMIT_KINDS])
+{
+	memset(refused, 0, LIMIT_KINDS * sizeof(*refused));
 }
 
 bool overload_is_on(uint32_t server)
