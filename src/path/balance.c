@@ -62,7 +62,7 @@ static void session_count(struct worker *w, struct session *s, int by)
 		&w->balancer.service_counts[server_table[s->server].service];
 
 	if (s->flags & SESSION_HALF_OPEN)
-		w->stats.half_open += by;
+		*(s->state == STATE_UDP_ONE_WAY ? &w->stats.one_way : &w->stats.half_open) += by;
 	if (s->flags & SESSION_LOCAL)
 		return;
 	if (s->flags & SESSION_ACTIVE) {
@@ -80,7 +80,7 @@ static void session_enter_state(struct session *s, enum session_state state)
 	s->flags &= ~(SESSION_HALF_OPEN | SESSION_ACTIVE);
 	if (state_is_active(state))
 		s->flags |= SESSION_ACTIVE;
-	else if (state_is_half_open(state))
+	else if (state_is_half_open(state) || (state == STATE_UDP_ONE_WAY && session_is_two_way(s)))
 		s->flags |= SESSION_HALF_OPEN;
 }
 
@@ -159,7 +159,9 @@ static void session_begin(struct worker *w, struct batch *b, unsigned int at, st
 	table_insert(&w->table, wide, number);
 	*session_gauge(w, wide) = w->table.pool[wide].used;
 	if ((s->flags & (SESSION_HALF_OPEN | SESSION_LOCAL)) == SESSION_HALF_OPEN)
-		half_open_add(&w->half_open[wide], &w->table, wide, number, b->seconds);
+		half_open_add(s->state == STATE_UDP_ONE_WAY ? &w->one_way[wide]
+							    : &w->half_open[wide],
+			      &w->table, wide, number, b->seconds);
 	if (unlikely(s->form & FORM_ROUTED))
 		nat_log_session(w, s, wide, false);
 	p->session = number | (wide ? ENTRY_WIDE : 0);
@@ -349,6 +351,8 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 			pkt_drop(p, DROP_half_open_full);
 		return;
 	}
+	if (state == STATE_UDP_ONE_WAY && !mode->one_way)
+		room_for_one_way(w, wide);
 	s = session_new(w, p, wide, &number);
 	if (!s) {
 		balance_by_hash(w, b, at, service);

@@ -10,7 +10,14 @@
  * or is ending, never gives way.
  *
  * Within its share a handshake has a second at least: only a full table asks for the oldest
- * whatever its age. The work is bounded: a packet ends one session at most, and looks at a few
+ * whatever its age.
+ *
+ * Sessions of UDP that no server has answered have a share of the same size, and give way in the same
+ * order: of a flood with forged sources, which no server answers or nobody hears, the oldest goes
+ * for the next one, whatever its age, because an answer comes in milliseconds. One that is answered
+ * never gives way. Where servers answer by themselves nobody can tell, and there is no such share.
+ *
+ * The work is bounded: a packet ends one session at most, and looks at a few
  * lines to find it.
  */
 #include "path/room.h"
@@ -41,11 +48,28 @@ bool room_for_half_open(struct worker *w, bool wide)
 	return room_evict(w, wide, HANDSHAKE_TICKS) || room_evict(w, !wide, HANDSHAKE_TICKS);
 }
 
+static bool room_evict_one_way(struct worker *w, bool wide)
+{
+	uint32_t entry = half_open_take(&w->one_way[wide], &w->table, wide, w->batch.seconds, 0);
+
+	if (entry == 0)
+		return false;
+	session_end(w, entry);
+	w->stats.one_way_evicted++;
+	return true;
+}
+
+void room_for_one_way(struct worker *w, bool wide)
+{
+	if (unlikely(w->stats.one_way >= w->half_open_max) && !room_evict_one_way(w, wide))
+		room_evict_one_way(w, !wide);
+}
+
 struct session *room_take(struct worker *w, bool wide, uint32_t *number)
 {
 	struct session *s = table_allocate(&w->table, wide, number);
 
-	if (unlikely(!s) && room_evict(w, wide, 0))
+	if (unlikely(!s) && (room_evict(w, wide, 0) || room_evict_one_way(w, wide)))
 		s = table_allocate(&w->table, wide, number);
 	return s;
 }

@@ -7,6 +7,8 @@
 
 /* room.c: may there be one more half-open session? Ends the oldest one where that helps. */
 bool room_for_half_open(struct worker *w, bool wide);
+/* room.c: there will be one more session of UDP that is not answered yet. */
+void room_for_one_way(struct worker *w, bool wide);
 /* room.c: table_allocate(), for which the oldest half-open session gives way. */
 struct session *room_take(struct worker *w, bool wide, uint32_t *number);
 

@@ -260,14 +260,15 @@ int worker_prepare(struct worker *w, unsigned int index, const struct workers_co
 	if (result == 0)
 		result = half_open_create(&w->half_open[1], index, true,
 					  RTE_MIN(wide, w->half_open_max));
-	if (result < 0)
-		goto destroy_half_open;
-	result = frag_create(&w->frag, index);
+	for (unsigned int wide_too = 0; result == 0 && wide_too < 2; wide_too++)
+		result = half_open_create(&w->one_way[wide_too], index, wide_too,
+					  RTE_MIN(wide_too ? wide : sessions, w->half_open_max));
+	if (result == 0)
+		result = frag_create(&w->frag, index);
 	if (result == 0)
 		result = limit_sources_create(&w->sources, index);
-	if (result < 0)
-		goto destroy_half_open;
-	result = handshakes_create(&w->handshakes, index);
+	if (result == 0)
+		result = handshakes_create(&w->handshakes, index);
 	if (result == 0)
 		result = ports_create(&w->balancer.ports, index, config->count);
 	if (result < 0)
@@ -305,6 +306,8 @@ destroy_half_open:
 	handshakes_destroy(&w->handshakes);
 	frag_destroy(&w->frag);
 	limit_sources_destroy(&w->sources);
+	half_open_destroy(&w->one_way[1]);
+	half_open_destroy(&w->one_way[0]);
 	half_open_destroy(&w->half_open[1]);
 	half_open_destroy(&w->half_open[0]);
 	table_destroy(&w->table);
@@ -322,6 +325,8 @@ void worker_release(struct worker *w)
 	handshakes_destroy(&w->handshakes);
 	frag_destroy(&w->frag);
 	limit_sources_destroy(&w->sources);
+	half_open_destroy(&w->one_way[1]);
+	half_open_destroy(&w->one_way[0]);
 	half_open_destroy(&w->half_open[1]);
 	half_open_destroy(&w->half_open[0]);
 	table_destroy(&w->table);

@@ -39,8 +39,7 @@ struct transmit {
 	unsigned int count;
 };
 
-/* A packet whose next hop is not known yet. */
-struct parked {
+struct parked { // a packet whose next hop is not known yet
 	struct rte_mbuf *mbuf;
 	uint64_t deadline; // TSC
 	uint32_t hash;
@@ -49,7 +48,7 @@ struct parked {
 	bool ipv6;
 };
 
-/* A token bucket for what the worker itself sends in answer: resets and ICMP errors. */
+/* Tokens for what the worker itself sends in answer: resets and ICMP errors. */
 struct bucket_tokens {
 	uint64_t last; // TSC
 	uint32_t tokens;
@@ -86,6 +85,7 @@ struct worker {
 	struct batch batch;		    // w
 	struct table table;		    // w
 	struct half_open half_open[2];	    // w: by width
+	struct half_open one_way[2];	    // w: of UDP that nobody has answered, likewise
 	struct balancer balancer;	    // w
 	struct transmit hand[WORKERS_MAX];  // w: by the worker they go to
 	struct transmit transmit[PORT_MAX]; // w: by port index

@@ -79,9 +79,10 @@ struct worker_stats {
 	uint64_t fragments_made;     // beyond the packets that were cut into them
 	uint64_t repaired_checksums; // frames that had only the pseudo-header sum
 	uint64_t sessions, sessions_wide, half_open;
-	uint64_t half_open_evicted; // made room for others
-	uint64_t quic_routed;	    // new sessions whose server a connection ID named
-	uint64_t quic_unknown;	    // ... and those of a short header whose ID named none
+	uint64_t half_open_evicted;	   // made room for others
+	uint64_t one_way, one_way_evicted; // of UDP that nobody has answered, likewise
+	uint64_t quic_routed;		   // new sessions whose server a connection ID named
+	uint64_t quic_unknown;		   // ... and those of a short header whose ID named none
 	uint64_t syn_cookies_sent, syn_cookies_accepted;
 	uint64_t syn_proxy_refused, syn_proxy_silent; // real servers, of proven clients
 	uint64_t syn_proxy_segments;		      // made here, to real servers and clients

@@ -359,6 +359,37 @@ static void test_sources_full(void **state)
 	assert_int_equal(sources->forgotten, 0);
 }
 
+/*
+ * Many clients of UDP that nobody answers: they have their share of the table and the oldest gives
+ * way, whatever its age; those that were answered, and TCP, have nothing to do with it.
+ */
+static void test_udp_flood(void **state)
+{
+	lab_resize(1, 100, 100, 50);
+	service(.vip = VIP ":53", .protocol = IPPROTO_UDP, .servers = {SERVER ":53"});
+	service(.vip = VIP ":80");
+	put(.from = CLIENT ":5000", .to = VIP ":53");
+	run();
+	expect(.from = LOCAL ":*", .to = SERVER ":53");
+	put(.from = SERVER ":53", .to = LOCAL ":@");
+	run();
+	expect(.from = VIP ":53", .to = CLIENT ":5000");
+	lab_connect(&ends4);
+	assert_int_equal(lab.w->stats.one_way, 0);
+	for (unsigned int i = 0; i < 1000; i++) {
+		put(.from = "10.1.7.1", .from_port = 1000 + i, .to = VIP ":53");
+		run();
+		lab_forget();
+	}
+	assert_int_equal(lab.w->stats.one_way, lab.w->half_open_max);
+	assert_int_equal(lab.w->stats.one_way_evicted, 1000 - lab.w->half_open_max);
+	assert_int_equal(lab.w->stats.half_open, 0);
+	// Who was answered is still known, and a new connection of TCP finds room.
+	exchange({{.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK},
+		  {.from = LOCAL ":*", .to = SERVER ":80", .tcp = ACK}});
+	assert_int_equal(burst("10.1.9.9", 1, 1000, SYN), 1);
+}
+
 /* Refused with a reset, or an ICMP error that says why; UDP has no reset. */
 static void test_reactions(void **state)
 {
@@ -399,6 +430,7 @@ int main(void)
 		lab_test(test_source_rates),
 		lab_test(test_node),
 		lab_test(test_sources_full),
+		lab_test(test_udp_flood),
 		lab_test(test_reactions),
 	};
 
