@@ -365,7 +365,7 @@ static void test_sources_full(void **state)
  */
 static void test_udp_flood(void **state)
 {
-	lab_resize(1, 100, 100, 50);
+	lab_resize(1, 100, 100, 25);
 	service(.vip = VIP ":53", .protocol = IPPROTO_UDP, .servers = {SERVER ":53"});
 	service(.vip = VIP ":80");
 	put(.from = CLIENT ":5000", .to = VIP ":53");

@@ -148,6 +148,9 @@ static void test_session_table_full(void **state)
 	for (uint16_t port = 1; port <= 100; port++) {
 		put(.from = CLIENT, .from_port = port, .to = VIP ":53");
 		run();
+		expect(.from = LOCAL ":*", .to = SERVER ":80");
+		put(.from = SERVER ":80", .to = LOCAL ":@"); // unanswered ones would give way
+		run();
 		lab_forget();
 	}
 	put(.from = CLIENT ":60000", .to = VIP ":80", .tcp = SYN);
