@@ -88,10 +88,10 @@ struct service_spec {
 	struct quic_settings quic;
 	const struct quic_server_id *const *quic_ids; // of each server; NULL: none was given
 	bool one_packet;			      // each datagram is scheduled alone
-	bool symmetric_return;	 // answers leave by the way by which the client came
-	uint8_t client_address;	 // enum client_address
-	uint8_t proxy_protocol;	 // enum proxy_protocol (session/proxy_header.h)
-	uint8_t limit_reaction;	 // enum limit_reaction
+	bool symmetric_return;	// answers leave by the way by which the client came
+	uint8_t client_address; // enum client_address
+	uint8_t proxy_protocol; // enum proxy_protocol (session/proxy_header.h)
+	uint8_t limit_reaction; // enum limit_reaction
 	struct syn_proxy syn_proxy;
 	uint8_t persistent_bits; // how much of the client's address counts
 	uint32_t persistent;	 // seconds, 0: not persistent

@@ -44,7 +44,7 @@ struct session_extra {
 	uint32_t server_shift;	// added to the server's sequence numbers,
 	uint32_t time_shift;	// and to its times
 	uint32_t handshake;	// while the server is asked (session/handshake.h)
-	uint8_t limited; // what its packets and its source are counted for (path/limit.c)
+	uint8_t limited;	// what its packets and its source are counted for (path/limit.c)
 	struct session_proxy proxy;
 };
 
@@ -52,6 +52,6 @@ struct session_extra {
 static inline bool session_extra_is_idle(const struct session_extra *extra)
 {
 	return extra->sequence_shift == 0 && extra->client_iface == 0 && extra->toa == 0 &&
-	       extra->uoa == 0 && extra->limited == 0 && !extra->spliced &&
-	       extra->handshake == 0 && extra->proxy.kind == 0;
+	       extra->uoa == 0 && extra->limited == 0 && !extra->spliced && extra->handshake == 0 &&
+	       extra->proxy.kind == 0;
 }
