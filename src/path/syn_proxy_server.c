@@ -83,7 +83,8 @@ static struct rte_mbuf *segment_make(struct worker *w, const struct handshake *o
 	*tcp = *header;
 	tcp->src_port = ipv6 ? k6->source_port : k4->source_port;
 	tcp->dst_port = ipv6 ? k6->destination_port : k4->destination_port;
-	memcpy(tcp + 1, options, length);
+	if (length > 0)
+		memcpy(tcp + 1, options, length);
 	syn_proxy_finish(&p, FIXED + length);
 	m->port = one->iface;
 	return m;

@@ -107,10 +107,10 @@ int segment_strip(struct rte_mbuf *m, unsigned int l3, unsigned int l4, bool ipv
 
 	if (length > before || at + length > rte_pktmbuf_data_len(m))
 		return -EINVAL;
-	memmove(start + length, start, at);
-	rte_pktmbuf_adj(m, length);
-	start += length;
-	tcp += length;
+	// The headers stay where they are: moved by an odd number they would not be aligned.
+	m->data_len -= length;
+	m->pkt_len -= length;
+	memmove(start + at, start + at + length, m->data_len - at);
 	payload_change(tcp, sum, segment_sum(m, at, before - length));
 	segment_grow(start + l3, tcp, ipv6, -(int)length);
 	return 0;
