@@ -4,7 +4,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 DESTDIR ?=
 
-.PHONY: all programs demo demo-bgp demo-keepalived demo-vpc test bench fuzz soak lint format install deb clean help
+.PHONY: all programs demo demo-bgp demo-flood demo-keepalived demo-vpc test bench fuzz soak lint format install deb clean help
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -26,6 +26,12 @@ demo-bgp: ## two weirs with BIRD behind a router: drained, stopped, killed (root
 	tools/install-dependencies demo
 	$(MAKE) programs
 	WEIR_BUILD=$(abspath $(BUILD)) tools/demo-bgp
+
+demo-flood: ## a SYN flood beside honest clients, without and with the SYN proxy (root)
+	tools/install-dependencies demo
+	$(MAKE) programs
+	ninja -C $(BUILD) -j $(JOBS) tools/flood
+	WEIR_BUILD=$(abspath $(BUILD)) tools/demo-flood
 
 demo-keepalived: ## two weirs with VRRP by keepalived: a real server and the master killed (root)
 	tools/install-dependencies demo

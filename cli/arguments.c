@@ -223,6 +223,9 @@ json_t *arguments_body(const struct arguments *arguments)
 			value = number_parse(arguments, option, text);
 		else if (option->type == OPTION_BOOLEAN)
 			value = boolean_parse(arguments, option, text);
+		else if (option->type == OPTION_SWITCH)
+			value = strcmp(text, "auto") ? boolean_parse(arguments, option, text)
+						     : json_string(text);
 		else if (option->type == OPTION_WORDS)
 			value = words_parse(text);
 		else

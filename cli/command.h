@@ -29,7 +29,8 @@ enum option_type {
 	OPTION_NUMBER,
 	OPTION_LIST,
 	OPTION_BOOLEAN,
-	OPTION_WORDS, // "a,b" makes a list, "none" an empty one
+	OPTION_SWITCH, // yes, no or auto
+	OPTION_WORDS,  // "a,b" makes a list, "none" an empty one
 };
 
 struct option {

@@ -161,7 +161,9 @@ static void rate_bytes_print(const struct list *list, const json_t *rate)
 
 static bool syn_proxy_is_on(const json_t *proxy)
 {
-	return json_is_true(proxy) || json_is_true(json_object_get(proxy, "enabled"));
+	const json_t *enabled = json_is_object(proxy) ? json_object_get(proxy, "enabled") : proxy;
+
+	return json_is_true(enabled) || json_is_string(enabled);
 }
 
 /* How its sessions begin, in the order of the tool's words. */

@@ -131,11 +131,12 @@
 		 "disable v1 v2 v1-insecure v2-insecure"},                                           \
 		{"syn-proxy",                                                                        \
 		 0,                                                                                  \
-		 OPTION_BOOLEAN,                                                                     \
-		 "yes|no",                                                                           \
+		 OPTION_SWITCH,                                                                      \
+		 "yes|no|auto",                                                                      \
 		 "syn_proxy",                                                                        \
-		 "answer SYNs with cookies; real servers are asked for who has answered",            \
-		 "yes no"},                                                                          \
+		 "answer SYNs with cookies, real servers are asked for who has answered; auto: "     \
+		 "during a flood",                                                                   \
+		 "yes no auto"},                                                                     \
 		{"symmetric-return",                                                                 \
 		 0,                                                                                  \
 		 OPTION_BOOLEAN,                                                                     \

@@ -25,7 +25,7 @@ struct service_count {
 	uint64_t packets[2];
 	uint64_t bytes[2];
 	uint32_t active, inactive;
-	uint64_t spare;
+	uint32_t handshakes_begun, handshakes_done; // of TCP; modulo 2^32 (balance/syn_guard.c)
 } __attribute__((aligned(64)));
 
 int counts_start(unsigned int workers);

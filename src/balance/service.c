@@ -22,6 +22,7 @@
 #include "balance/ranges.h"
 #include "balance/server.h"
 #include "balance/service_data.h"
+#include "balance/syn_guard.h"
 #include "io/rcu.h"
 #include "tunnel/vm_table.h"
 
@@ -46,7 +47,8 @@ int service_start(void)
 	if (!free_numbers)
 		return -ENOMEM;
 	services = rte_hash_create(&parameters);
-	if (!services || limit_start() < 0 || address_set_start() < 0 || ranges_start() < 0) {
+	if (!services || limit_start() < 0 || address_set_start() < 0 || ranges_start() < 0 ||
+	    syn_guard_start() < 0) {
 		service_stop();
 		return -ENOMEM;
 	}
@@ -81,6 +83,7 @@ void service_stop(void)
 	ranges_stop();
 	mark_stop();
 	address_set_stop();
+	syn_guard_stop();
 	free(free_numbers);
 	free_numbers = NULL;
 	free_count = high = 0;
@@ -109,6 +112,7 @@ static void number_free(void *arg)
 void service_number_free(uint32_t number)
 {
 	limit_set(number, &(struct limit_settings){0});
+	syn_guard_watch(number, false);
 	rcu_defer(number_free, (void *)(uintptr_t)number);
 }
 

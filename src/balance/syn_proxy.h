@@ -5,7 +5,11 @@
 #include <stdint.h>
 
 /* How a service answers SYNs itself. Compared as a whole: there are no gaps. */
-enum syn_proxy_mode { SYN_PROXY_OFF, SYN_PROXY_ON };
+enum syn_proxy_mode {
+	SYN_PROXY_OFF,
+	SYN_PROXY_ON,
+	SYN_PROXY_AUTO, // during a flood (balance/syn_guard.h)
+};
 
 struct syn_proxy {
 	uint16_t mss;	      // of the SYN-ACK at most

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "balance/syn_guard.h"
 #include "control/announce.h"
 #include "control/claim.h"
 #include "control/config_fields.h"
@@ -55,6 +56,7 @@ int apply_start(const struct config *config, struct error *error)
 	log_set_level(running.log_level);
 	if (apply_nat_log(config->nat_log_rate) < 0)
 		log_warning("nat_log: out of memory");
+	syn_guard_set(&config->syn_guard);
 	if (limit_set(0, &config->limits) < 0)
 		log_warning("limits: out of memory");
 	return 0;
@@ -149,6 +151,10 @@ static void describe_settings(const struct config *wanted, struct describe *d)
 		d->changed++;
 		json_array_append_new(d->texts, json_string("~ limits"));
 	}
+	if (memcmp(&wanted->syn_guard, &running.syn_guard, sizeof(running.syn_guard)) != 0) {
+		d->changed++;
+		json_array_append_new(d->texts, json_string("~ syn_proxy"));
+	}
 	if (announcing_differs(&wanted->announce)) {
 		d->changed++;
 		json_array_append_new(d->texts, json_string("~ announce"));
@@ -211,6 +217,8 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 	running.log_level = wanted->log_level;
 	announcing_set(&wanted->announce);
 	log_set_level(running.log_level);
+	running.syn_guard = wanted->syn_guard;
+	syn_guard_set(&running.syn_guard);
 	if (limit_set(0, &wanted->limits) == 0)
 		running.limits = wanted->limits;
 	else

@@ -91,6 +91,7 @@ static void config_defaults(struct config *config)
 	config->log_level = LOG_INFO;
 	config->nat_log_rate = 0;
 	memset(&config->limits, 0, sizeof(config->limits));
+	config->syn_guard = (struct syn_guard_settings)SYN_GUARD_DEFAULTS;
 	announce_config_defaults(&config->announce);
 	vpc_config_defaults(&config->vpc);
 }
@@ -163,6 +164,7 @@ static int config_inherit(struct config *config, const struct config *running)
 	config->log_level = LOG_INFO;
 	config->nat_log_rate = 0;
 	memset(&config->limits, 0, sizeof(config->limits));
+	config->syn_guard = (struct syn_guard_settings)SYN_GUARD_DEFAULTS;
 	announce_config_defaults(&config->announce);
 	strcpy(config->announce.interface, running->announce.interface);
 	config->addresses = calloc(running->address_count + 1, sizeof(*config->addresses));
@@ -333,6 +335,11 @@ json_t *config_json(const struct config *config)
 	json_object_set_new(object, "announce", announce_config_json(&config->announce));
 	json_object_set_new(object, "nat_log",
 			    json_pack("{s:I}", "rate", (json_int_t)config->nat_log_rate));
+	json_object_set_new(object, "syn_proxy",
+			    json_pack("{s:I, s:I, s:I}", "service_rate",
+				      (json_int_t)config->syn_guard.service_rate, "node_rate",
+				      (json_int_t)config->syn_guard.node_rate, "quiet",
+				      (json_int_t)config->syn_guard.quiet));
 	if (limit_is_any(&config->limits))
 		json_object_set_new(object, "limits", document_limits_json(&config->limits));
 	if (config->vpc.tunnel.address_count > 0)
@@ -383,6 +390,7 @@ json_t *config_restart_json(const struct config *running, const struct config *w
 	json_object_del(now, "log_level");
 	json_object_del(now, "nat_log");
 	json_object_del(now, "limits");
+	json_object_del(now, "syn_proxy");
 	for (enum interface_kind kind = 0; kind < INTERFACE_KINDS; kind++)
 		json_object_del(now, interface_section(kind)); // interface_restart_json()
 	// Of this section, the rest can change at any time.

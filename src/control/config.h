@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "balance/syn_guard.h"
 #include "base/addr.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -64,6 +65,7 @@ struct config {
 	enum log_level log_level;
 	uint32_t nat_log_rate;		     // lines a second, 0: off
 	struct limit_settings limits;	     // of sources, whatever service they use
+	struct syn_guard_settings syn_guard; // when automatic SYN proxies are on
 	struct announce_config announce;     // its interface, too, needs a restart
 	struct interface_config *interfaces; // beside those of ports
 	unsigned int interface_count;

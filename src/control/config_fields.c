@@ -223,6 +223,17 @@ static const struct field nat_log_fields[] = {
 	{NULL},
 };
 
+/* When automatic SYN proxies are on: half of a rate, which turns one off again, has to be a rate. */
+static const struct field syn_guard_fields[] = {
+	{"service_rate", decode_integer, FIELD_OF(struct config, syn_guard.service_rate),
+	 .minimum = 10, .maximum = 1000000000},
+	{"node_rate", decode_integer, FIELD_OF(struct config, syn_guard.node_rate), .minimum = 10,
+	 .maximum = 1000000000},
+	{"quiet", decode_integer, FIELD_OF(struct config, syn_guard.quiet), .minimum = 1,
+	 .maximum = 86400},
+	{NULL},
+};
+
 /* Ports */
 
 /* A name of an interface as Linux takes it. */
@@ -448,7 +459,7 @@ const struct field config_fields[] = {
 	{"deny", decode_ignore},
 	{"denied_sessions", decode_ignore},
 	{"limits", decode_node_limits},
-	{"syn_proxy", decode_later, .more = "the SYN proxy"},
+	{"syn_proxy", decode_section, .more = syn_guard_fields},
 	{"checks", decode_later, .more = "a section of checks apart from services"},
 	{"session_sync", decode_later, .more = "session synchronisation"},
 	{NULL},

@@ -34,6 +34,7 @@
 #include "control/rest.h"
 #include "control/restore.h"
 #include "control/sets_journal.h"
+#include "control/syn_flood.h"
 #include "control/server_drain.h"
 #include "control/top.h"
 #include "control/zero.h"
@@ -77,6 +78,8 @@ static void control_tick(void *arg)
 		marks_follow();
 	if (control.ticks % TICKS_LINKS == 0)
 		workers_tick();
+	if (control.ticks % TICKS_LINKS == 0)
+		syn_flood_tick();
 	if (control.ticks % TICKS_REAP == 0) {
 		remains_reap();
 		health_tick();

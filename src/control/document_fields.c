@@ -660,6 +660,7 @@ static const struct field service_fields[] = {
 	{"deny", document_decode_acl, FIELD_OF(struct model_service, deny)},
 	{"limits", document_decode_limits},
 	{"limits_refused", decode_finding},
+	{"syn_proxy_on", decode_finding},
 	{"bps", document_decode_bps},
 	{"limit_proportion", document_decode_proportion},
 	{"symmetric_return", decode_boolean, FIELD_OF(struct model_service, symmetric_return)},

@@ -4,6 +4,7 @@
 #include "control/document_fields.h"
 
 #include "balance/overload.h"
+#include "balance/syn_guard.h"
 #include "control/match_number.h"
 #include "control/server_drain.h"
 #include "control/service_key.h"
@@ -263,6 +264,9 @@ json_t *document_service_json(const struct model_service *service, bool marks)
 		json_object_set_new(object, "limits", document_limits_json(&service->limits));
 	if (marks && limit_is_any(&service->limits))
 		json_object_set_new(object, "limits_refused", refused_json(service->number));
+	if (marks && service->syn_proxy.mode == SYN_PROXY_AUTO)
+		json_object_set_new(object, "syn_proxy_on",
+				    json_boolean(syn_guard_is_on(service->number)));
 	if (service->announce)
 		json_object_set_new(object, "announce", json_true());
 	if (service->quorum != 1)

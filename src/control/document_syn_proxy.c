@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The field `syn_proxy` of a service: true, false, or an object with DPVS's names for what can be
+ * The field `syn_proxy` of a service: true, false, "auto", or an object with DPVS's names for what can be
  * set. An object turns it on unless it says `enabled: false`; what it leaves out stays as it is.
  */
 #include <errno.h>
@@ -29,13 +29,15 @@ static int decode_synack(struct decode *d, const json_t *value, const struct fie
 static int decode_enabled(struct decode *d, const json_t *value, const struct field *field,
 			  void *target)
 {
-	struct field word = {.size = sizeof(bool)};
-	bool on;
-	int status = decode_boolean(d, value, &word, &on);
+	struct syn_proxy *proxy = target;
 
-	if (status == 0)
-		((struct syn_proxy *)target)->mode = on ? SYN_PROXY_ON : SYN_PROXY_OFF;
-	return status;
+	if (json_is_boolean(value))
+		proxy->mode = json_is_true(value) ? SYN_PROXY_ON : SYN_PROXY_OFF;
+	else if (json_is_string(value) && strcmp(json_string_value(value), "auto") == 0)
+		proxy->mode = SYN_PROXY_AUTO;
+	else
+		return decode_fail(d, -EINVAL, "must be true, false or \"auto\"");
+	return 0;
 }
 
 static const struct field syn_proxy_fields[] = {
@@ -84,13 +86,20 @@ static json_t *synack_json(const struct syn_proxy *proxy)
 	return object;
 }
 
+static json_t *enabled_json(const struct syn_proxy *proxy)
+{
+	if (proxy->mode == SYN_PROXY_AUTO)
+		return json_string("auto");
+	return json_boolean(proxy->mode == SYN_PROXY_ON);
+}
+
 json_t *document_syn_proxy_json(const struct syn_proxy *proxy)
 {
 	json_t *object, *synack;
 
 	if (memcmp(proxy, &defaults, sizeof(defaults)) == 0)
 		return json_false();
-	object = json_pack("{s:b}", "enabled", proxy->mode == SYN_PROXY_ON);
+	object = json_pack("{s:o}", "enabled", enabled_json(proxy));
 	synack = synack_json(proxy);
 	if (json_object_size(synack) > 0)
 		json_object_set(object, "synack_options", synack);
@@ -108,7 +117,7 @@ json_t *document_syn_proxy_json(const struct syn_proxy *proxy)
 	if (json_object_size(object) > 1 || proxy->mode == SYN_PROXY_OFF)
 		return object;
 	json_decref(object);
-	return json_true();
+	return enabled_json(proxy);
 }
 
 /* Do answers of real servers come back through weir? */

@@ -10,6 +10,7 @@
 #include "balance/overload.h"
 #include "balance/server.h"
 #include "balance/service.h"
+#include "balance/syn_guard.h"
 #include "base/log.h"
 #include "control/claim.h"
 #include "control/match_number.h"
@@ -409,7 +410,8 @@ static int service_show(const struct model_service *service, const struct model_
 		spec.wan_iface = wan_iface(service);
 		spec.local_count = 0;
 	}
-	if (limit_set(service->number, &service->limits) < 0)
+	if (limit_set(service->number, &service->limits) < 0 ||
+	    syn_guard_watch(service->number, service->syn_proxy.mode == SYN_PROXY_AUTO) < 0)
 		return error_set(error, -ENOMEM, "", "out of memory");
 	// Before anybody can come to it.
 	status = acl_show(service->number, &service->allow, &service->deny, error);

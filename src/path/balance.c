@@ -86,6 +86,8 @@ static void session_enter_state(struct session *s, enum session_state state)
 
 void session_set_state(struct worker *w, struct session *s, enum session_state state)
 {
+	if (s->state == STATE_SYN_RECV && state_is_active(state))
+		w->balancer.service_counts[server_table[s->server].service].handshakes_done++;
 	session_count(w, s, -1);
 	session_enter_state(s, state);
 	session_count(w, s, 1);
@@ -401,6 +403,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	session_enter_state(s, state);
 	balancer->server_counts[s->server].connections++;
 	balancer->service_counts[service->number].connections++;
+	balancer->service_counts[service->number].handshakes_begun += state == STATE_SYN_RECV;
 	session_begin(w, b, at, s, wide, number);
 	if (unlikely(proof != NULL))
 		syn_proxy_begin(w, p, s, handshake);
@@ -568,7 +571,8 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 	}
 	if (!guard_admits(w, b, at, service))
 		return;
-	if (unlikely(service->syn_proxy.mode) && pkt_protocol(p) == IPPROTO_TCP) {
+	if (unlikely(service->syn_proxy.mode) && pkt_protocol(p) == IPPROTO_TCP &&
+	    syn_proxy_is_wanted(w, p, service)) {
 		balance_syn_proxy(w, b, at, service);
 		return;
 	}

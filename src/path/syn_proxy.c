@@ -17,6 +17,7 @@
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
+#include "balance/syn_guard.h"
 #include "base/csum.h"
 #include "path/answer.h"
 #include "path/fragment.h"
@@ -200,6 +201,7 @@ static void answer_syn(struct worker *w, struct batch *b, unsigned int at,
 	};
 	reply(b, at, service, nexthop, settings->ttl, &header, options, length);
 	w->stats.syn_cookies_sent++;
+	w->balancer.service_counts[service->number].handshakes_begun++;
 }
 
 /* The client may send now: its data is what a server is chosen for. */
@@ -257,6 +259,15 @@ static unsigned int payload(const struct pkt *p)
 	return length - p->l4 - (pkt_l4(p)[12] >> 4) * 4;
 }
 
+bool syn_proxy_is_wanted(const struct worker *w, const struct pkt *p, const struct service *service)
+{
+	if (service->syn_proxy.mode == SYN_PROXY_ON)
+		return true;
+	// What is no SYN may acknowledge a cookie from the time when it was on.
+	return (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) != TCP_SYN ||
+	       syn_guard_is_on(service->number) || w->stats.half_open >= w->half_open_max;
+}
+
 bool syn_proxy_first(struct worker *w, struct batch *b, unsigned int at,
 		     const struct service *service, struct syn_proof *proof)
 {
@@ -285,6 +296,7 @@ bool syn_proxy_first(struct worker *w, struct batch *b, unsigned int at,
 			pkt_drop(p, DROP_syn_proxy_deferred);
 		return false;
 	}
+	w->balancer.service_counts[service->number].handshakes_done++;
 	return true;
 }
 

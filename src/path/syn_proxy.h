@@ -13,6 +13,11 @@ struct syn_proof {
 };
 
 /*
+ * syn_proxy.c: is a TCP packet without a session, to a service that has a SYN proxy at all, for it now?
+ */
+bool syn_proxy_is_wanted(const struct worker *w, const struct pkt *p,
+			 const struct service *service);
+/*
  * syn_proxy.c: a TCP packet without a session, to a service with a SYN proxy. False: its fate is
  * settled. Else, when `proof` says so, it is the first packet of a client that is what it says.
  */

@@ -10,6 +10,7 @@
 #include <rte_tcp.h>
 
 #include "path/syn_proxy.h"
+#include "balance/syn_guard.h"
 #include "session/cookie.h"
 #include "session/offer.h"
 
@@ -608,6 +609,52 @@ static void test_deferred(void **state)
 }
 
 /* The server is told who the client is, in its own numbers. */
+/* Automatic: in peace a SYN makes a session; during a flood and at the cap it gets a cookie. */
+static void test_automatic(void **state)
+{
+	const struct syn_guard_settings settings = {
+		.service_rate = 100, .node_rate = 1000000, .quiet = 1};
+	struct syn_proxy automatic = on;
+	struct answer a;
+	uint32_t service;
+
+	automatic.mode = SYN_PROXY_AUTO;
+	service = lab_service(&(struct lab_service){.vip = VIP ":80", .syn_proxy = automatic});
+	syn_guard_set(&settings);
+	assert_int_equal(syn_guard_watch(service, true), 0);
+	for (uint16_t port = 2000; port < 2064; port++)
+		lab_syn(port);
+	assert_int_equal(lab_sessions(), 64);
+	assert_int_equal(lab.w->stats.syn_cookies_sent, 0);
+	lab_forget();
+	syn_guard_tick(); // 64 in a tenth of a second
+	assert_true(syn_guard_is_on(service));
+	assert_in_range(syn_guard_rate(service), 100, 640);
+	put(.from = ends4.client, .to = ends4.vip, .tcp = SYN, .sequence = ISN);
+	run();
+	assert_int_equal(lab_sessions(), 64);
+	a = sent(CLIENTS, false);
+	assert_int_equal(lab.w->stats.syn_cookies_sent, 1);
+	// Off after a second of quiet, and not before; the cookie is as good as it was.
+	for (unsigned int i = 0; i < 10; i++)
+		syn_guard_tick();
+	assert_true(syn_guard_is_on(service));
+	for (unsigned int i = 0; i < 20; i++)
+		syn_guard_tick();
+	assert_false(syn_guard_is_on(service));
+	acknowledge(&ends4, a.sequence);
+	assert_int_equal(lab.w->stats.syn_cookies_accepted, 1);
+	assert_int_equal(lab_sessions(), 65);
+	lab_forget();
+	lab.w->half_open_max = 64; // all of it is used
+	put(.from = CLIENT ":3000", .to = VIP ":80", .tcp = SYN, .sequence = ISN);
+	run();
+	assert_int_equal(lab.w->stats.syn_cookies_sent, 2);
+	assert_int_equal(lab_sessions(), 65);
+	lab_forget();
+	syn_guard_watch(service, false);
+}
+
 static void test_with_toa(void **state)
 {
 	uint32_t cookie;
@@ -667,6 +714,7 @@ int main(void)
 		lab_test(test_ack_storm),
 		lab_test(test_no_server),
 		lab_test(test_deferred),
+		lab_test(test_automatic),
 		lab_test(test_with_toa),
 	};
 

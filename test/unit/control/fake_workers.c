@@ -8,6 +8,7 @@
 #include "balance/overload.h"
 #include "balance/persistence.h"
 #include "balance/server.h"
+#include "balance/syn_guard.h"
 #include "path/traffic.h"
 #include "path/workers.h"
 
@@ -84,4 +85,32 @@ bool traffic_read(unsigned int port, uint32_t handle, struct traffic_report *out
 {
 	memset(out, 0, sizeof(*out));
 	return true;
+}
+
+/* SYN proxies: none is automatic. */
+
+static uint8_t nothing_on[SERVICE_MAX];
+uint8_t *syn_guard_on = nothing_on;
+
+int syn_guard_watch(uint32_t service, bool watched)
+{
+	return 0;
+}
+
+void syn_guard_set(const struct syn_guard_settings *settings)
+{
+}
+
+void syn_guard_tick(void)
+{
+}
+
+uint32_t syn_guard_rate(uint32_t service)
+{
+	return 0;
+}
+
+bool syn_guard_changed(uint32_t *service, bool *on)
+{
+	return false;
 }
