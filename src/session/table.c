@@ -314,9 +314,12 @@ int table_create(struct table *t, unsigned int worker, uint64_t sessions, uint64
 			     sizeof(struct session_wide), pages);
 	if (result < 0)
 		goto unmap_narrow;
-	// One for each: with a SYN proxy they all keep theirs. What is not used is not touched.
+	/*
+	 * One for each: with a SYN proxy they all keep theirs. Without one hardly any is in use, so
+	 * these pages are never reserved: what is not touched costs nothing.
+	 */
 	result = pool_create(&t->extra_pool, "extras", worker, sessions + sessions_wide,
-			     sizeof(struct session_extra), pages);
+			     sizeof(struct session_extra), MEMORY_LARGE);
 	if (result < 0)
 		goto unmap_wide;
 	t->buckets = t->index_memory.base;
