@@ -54,7 +54,7 @@ static const struct refused {
 	const char *off; // a value that asks for nothing
 } refused[] = {
 	{"limit_proportion", "dropping packets at random (give the service bps)", "100"},
-	{"persistence_engine", "persistence", NULL},
+	{"persistence_engine", "a persistence engine", NULL},
 };
 
 bool word_among(const char *list, const char *word)

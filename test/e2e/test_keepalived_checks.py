@@ -127,7 +127,7 @@ def test_reload(lab, checks):
     before = one.w.get("/v1/services"), one.w.get("/v1/ipvs")
     added.write_text(service_file(8080, CHECKS[80], "persistence_engine sip"))
     checks.reload()
-    wait_for(lambda: f"{added}:10: error: persistence_engine: persistence is not available yet" in checks.log_text(), 10,
+    wait_for(lambda: f"{added}:10: error: persistence_engine: a persistence engine is not available yet" in checks.log_text(), 10,
              what="the error is logged")
     wait_for(lambda: "the configuration is not reloaded" in checks.log_text(), 10, what="and what follows from it")
     assert strip(before) == strip((one.w.get("/v1/services"), one.w.get("/v1/ipvs")))
