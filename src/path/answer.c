@@ -45,8 +45,7 @@ static bool answer_allowed(struct worker *w, uint64_t tsc)
 	return true;
 }
 
-/* Make the frame end behind `length` bytes, which are in its first segment. */
-static void answer_trim(struct rte_mbuf *m, unsigned int length)
+void answer_trim(struct rte_mbuf *m, unsigned int length)
 {
 	rte_pktmbuf_free(m->next);
 	m->next = NULL;

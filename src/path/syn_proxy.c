@@ -23,20 +23,10 @@
 #include "path/fragment.h"
 #include "session/cookie.h"
 #include "session/l4_tcp.h"
+#include "session/segment.h"
 #include "session/toa.h"
 
 enum { FIXED = sizeof(struct rte_tcp_hdr), TIME_SHIFT = 20, SYN_PROXY_TTL = 64 };
-
-/* The pieces of a packet that is answered or replaced are one buffer. */
-static void trim(struct rte_mbuf *m, unsigned int length)
-{
-	if (unlikely(m->next != NULL)) {
-		rte_pktmbuf_free(m->next);
-		m->next = NULL;
-		m->nb_segs = 1;
-	}
-	m->data_len = m->pkt_len = length;
-}
 
 void syn_proxy_finish(struct pkt *p, unsigned int header)
 {
@@ -47,7 +37,7 @@ void syn_proxy_finish(struct pkt *p, unsigned int header)
 	uint16_t length = rte_cpu_to_be_16(p->l4 + header);
 	uint64_t sum;
 
-	trim(p->mbuf, p->l3 + p->l4 + header);
+	answer_trim(p->mbuf, p->l3 + p->l4 + header);
 	tcp->data_off = header / 4 << 4;
 	tcp->cksum = 0;
 	tcp->tcp_urp = 0;
@@ -250,15 +240,6 @@ static bool proves(const struct pkt *p, struct syn_proof *proof)
 	return true;
 }
 
-/* Bytes of data in a TCP segment. */
-static unsigned int payload(const struct pkt *p)
-{
-	const uint8_t *l3 = pkt_l3(p);
-	unsigned int length = p->flags & PKT_IPV6 ? 40 + (l3[4] << 8 | l3[5]) : l3[2] << 8 | l3[3];
-
-	return length - p->l4 - (pkt_l4(p)[12] >> 4) * 4;
-}
-
 bool syn_proxy_is_wanted(const struct worker *w, const struct pkt *p, const struct service *service)
 {
 	if (service->syn_proxy.mode == SYN_PROXY_ON)
@@ -289,7 +270,9 @@ bool syn_proxy_first(struct worker *w, struct batch *b, unsigned int at,
 			pkt_drop(p, DROP_syn_cookie_wrong);
 		return false;
 	}
-	if (service->syn_proxy.defer && payload(p) == 0 && !(p->tcp_flags & TCP_FIN)) {
+	if (service->syn_proxy.defer &&
+	    segment_payload(pkt_l3(p), pkt_l4(p), p->flags & PKT_IPV6) == 0 &&
+	    !(p->tcp_flags & TCP_FIN)) {
 		if (service->syn_proxy.close_client_window)
 			answer_window(b, at, service, proof);
 		else
@@ -359,7 +342,9 @@ uint32_t syn_proxy_become_syn(struct worker *w, struct pkt *p, const struct serv
 	one->acks_max = service->syn_proxy.acks;
 	one->sent_max = service->syn_proxy.retries + 1;
 	one->held_max = service->syn_proxy.saved;
-	if ((payload(p) > 0 || (p->tcp_flags & TCP_FIN)) && !hold_data(w, p, number)) {
+	if ((segment_payload(pkt_l3(p), pkt_l4(p), p->flags & PKT_IPV6) > 0 ||
+	     (p->tcp_flags & TCP_FIN)) &&
+	    !hold_data(w, p, number)) {
 		handshake_give(h, number);
 		pkt_drop(p, DROP_syn_proxy_full);
 		return 0;

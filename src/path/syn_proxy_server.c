@@ -26,6 +26,7 @@
 #include "path/mss.h"
 #include "path/syn_proxy.h"
 #include "session/l4_tcp.h"
+#include "session/segment.h"
 #include "session/splice.h"
 
 enum {
@@ -215,11 +216,6 @@ static void state_leave(struct worker *w, struct session *s, enum session_state 
 	session_set_state(w, s, state);
 }
 
-static unsigned int payload(const struct pkt *p)
-{
-	return forward_length(p, pkt_l3(p)) - p->l4 - (pkt_l4(p)[12] >> 4) * 4;
-}
-
 static bool settled(struct pkt *p, enum drop reason)
 {
 	pkt_drop(p, reason);
@@ -253,7 +249,8 @@ static bool client_event(struct worker *w, struct pkt *p, struct session *s, uin
 	if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) != TCP_ACK ||
 	    rte_be_to_cpu_32(tcp->recv_ack) != one->cookie + 1 || (p->flags & PKT_LOCAL))
 		return settled(p, DROP_syn_proxy_waiting);
-	if (payload(p) == 0 && !(p->tcp_flags & TCP_FIN)) {
+	if (segment_payload(pkt_l3(p), pkt_l4(p), p->flags & PKT_IPV6) == 0 &&
+	    !(p->tcp_flags & TCP_FIN)) {
 		if (++one->acks > one->acks_max)
 			return settled(p, DROP_syn_proxy_ack_storm);
 		one->window = rte_be_to_cpu_16(tcp->rx_win);
