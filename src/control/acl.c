@@ -122,29 +122,33 @@ struct parsing {
 	bool remove;
 };
 
-static int entry_of_item(const struct set_item *item, void *arg)
+static int list_put_or_remove(struct parsing *parsing, const struct acl_entry *entry)
 {
-	struct acl_entry entry = {.prefix = item->first};
-	struct parsing *parsing = arg;
+	struct acl_list *list = parsing->list;
 	unsigned int place;
 	bool there;
 
 	if (!parsing->remove)
-		return list_put(parsing->list, &entry);
-	place = list_place(parsing->list, &entry, &there);
+		return list_put(list, entry);
+	place = list_place(list, entry, &there);
 	if (!there)
 		return -ENOENT;
-	parsing->list->count--;
-	memmove(&parsing->list->entries[place], &parsing->list->entries[place + 1],
-		(parsing->list->count - place) * sizeof(entry));
+	list->count--;
+	memmove(&list->entries[place], &list->entries[place + 1],
+		(list->count - place) * sizeof(*entry));
 	return 0;
+}
+
+static int entry_of_item(const struct set_item *item, void *arg)
+{
+	const struct acl_entry entry = {.prefix = item->first};
+
+	return list_put_or_remove(arg, &entry);
 }
 
 static int list_set(struct parsing *parsing, const char *name, struct error *error)
 {
 	struct acl_entry entry = {0};
-	unsigned int place;
-	bool there;
 
 	if (name[0] == '\0' || strlen(name) > SET_NAME_MAX)
 		return error_set(error, -EINVAL, "",
@@ -152,15 +156,7 @@ static int list_set(struct parsing *parsing, const char *name, struct error *err
 				 "characters",
 				 name, SET_NAME_MAX);
 	strcpy(entry.set, name);
-	if (!parsing->remove)
-		return list_put(parsing->list, &entry);
-	place = list_place(parsing->list, &entry, &there);
-	if (!there)
-		return -ENOENT;
-	parsing->list->count--;
-	memmove(&parsing->list->entries[place], &parsing->list->entries[place + 1],
-		(parsing->list->count - place) * sizeof(entry));
-	return 0;
+	return list_put_or_remove(parsing, &entry);
 }
 
 static int list_change(struct parsing *parsing, const char *text, struct error *error)
