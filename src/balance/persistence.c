@@ -15,8 +15,9 @@
  *
  * A template is as good as its server: one that was removed or is down is replaced at the next
  * connection, and so is one that is overloaded (balance/overload.h); one of weight 0 goes on for
- * the clients that it has (as with LVS), unless the service says expire_quiescent. Control writes that down in the server (server.sticky). Server numbers are
- * used again; a generation tells the old from the new.
+ * the clients that it has (as with LVS), unless the service says expire_quiescent. Control writes
+ * that down in the server (server.sticky). Server numbers are used again; a generation tells the old
+ * from the new.
  *
  * When there is no room for another template the server follows from the network's hash alone,
  * which all connections agree about as long as the servers stay. So it does for a flow that begins

@@ -36,7 +36,10 @@ struct acl_node {
 void acl_list_free(struct acl_list *list);
 int acl_list_copy(struct acl_list *copy, const struct acl_list *list); // -ENOMEM
 bool acl_list_equal(const struct acl_list *a, const struct acl_list *b);
-/* Add what a text stands for: an address, a network, a range "A-B", "ipset:NAME". -EINVAL, -ENOMEM, -ENOSPC. */
+/*
+ * Add what a text stands for: an address, a network, a range "A-B", "ipset:NAME". -EINVAL, -ENOMEM,
+ * -ENOSPC.
+ */
 int acl_list_parse(struct acl_list *list, const char *text, struct error *error);
 /* Take it out again. -ENOENT. */
 int acl_list_remove(struct acl_list *list, const char *text, struct error *error);

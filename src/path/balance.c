@@ -232,10 +232,10 @@ static void tags_begin(struct worker *w, const struct pkt *p, struct session *s)
 }
 
 /*
- * The real server of a first packet, 0: there is none. One that its QUIC connection ID names has the
- * connection already, which has only changed its client's address. Of a persistent service the home of the
- * client's template chooses (balance/persistence.c); then the packet may have to go there and come
- * back, and `*handed` says that it is on its way.
+ * The real server of a first packet, 0: there is none. One that its QUIC connection ID names has
+ * the connection already, which has only changed its client's address. Of a persistent service the
+ * home of the client's template chooses (balance/persistence.c); then the packet may have to go there
+ * and come back, and `*handed` says that it is on its way.
  */
 static uint32_t server_choose(struct worker *w, struct batch *b, unsigned int at,
 			      const struct service *service, const struct service *chooser,

@@ -11,10 +11,11 @@
  * leaves room for the option; a segment that is too large all the same goes without, and so does a
  * session for which there is no extra line: a connection is worth more than its address.
  *
- * A datagram of UDP carries the address in a form of its own (session/uoa.c), the first few that have
- * room for it: nobody acknowledges any. Options of that kind which a client has written are taken out, as
- * long as the session lives, while a header it can not get through. It is put in after the rewrite where the header is
- * exchanged for one of the other family, and before it otherwise.
+ * A datagram of UDP carries the address in a form of its own (session/uoa.c), the first few that
+ * have room for it: nobody acknowledges any. Options of that kind which a client has written are
+ * taken out as long as the session lives; a header of that kind from a client does not get through.
+ * The address is put in after the rewrite where the IP header is exchanged for one of the other
+ * family, and before it otherwise.
  */
 #include "path/client_address.h"
 
