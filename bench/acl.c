@@ -2,15 +2,11 @@
 
 /*
  * What access lists cost: a new connection with and without lists of a million prefixes, and a
- * packet of somebody whom the node denies. All in turns in one process, as in modes.c, so that what
- * disturbs one case disturbs the others.
- *
- * Arguments: CPU, rounds, prefixes. Prints for each case the median cycles of a packet, and for
- * those with lists the difference to the case without.
+ * packet of somebody whom the node denies. In turns in one process (turns.h). Number: prefixes of
+ * each list.
  */
-#include "lab.h"
+#include "turns.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,44 +17,41 @@
 #include "balance/source_list.h"
 #include "io/rcu.h"
 
-enum { FLOWS = 16384, BATCHES = 8, CASES = 9, KINDS = 4 };
-enum kind { NONE, SHORT, LONG, IPV6 };
+enum { CLIENTS_EACH = 16384, CHANGES = 1000 };
+enum kind { NONE, SHORT, LONG, IPV6, KINDS };
 
-static struct {
-	int cpu;
-	unsigned int rounds, prefixes;
-	uint32_t list[KINDS], number, number6;
-	struct access *access[KINDS];
-	struct addr clients[CASES][FLOWS];
-	unsigned int next, flow;
-	double *cycles[CASES];
-} bench;
-
-static const struct {
+static const struct row {
 	const char *name;
 	enum kind kind; // of the list that the service, or the node, has
 	bool ipv6, node;
-	unsigned int base;
-} cases[CASES] = {
-	{"new connection", NONE, false, false, 0},
-	{"... 1 M prefixes to /24", SHORT, false, false, 0},
-	{"... 1 M prefixes beyond /24", LONG, false, false, 0},
-	{"new connection, IPv6", NONE, true, false, 3},
-	{"... 1 M IPv6 prefixes", IPV6, true, false, 3},
-	{"no service", NONE, false, true, 5},
-	{"denied by the node, to /24", SHORT, false, true, 6},
-	{"denied by the node, beyond /24", LONG, false, true, 7},
-	{"denied by the node, IPv6", IPV6, true, true, 8},
+} rows[] = {
+	{"new", NONE, false, false},
+	{"new-to-24", SHORT, false, false},
+	{"new-beyond-24", LONG, false, false},
+	{"new-ipv6", NONE, true, false},
+	{"new-ipv6-list", IPV6, true, false},
+	{"denied-to-24", SHORT, false, true},
+	{"denied-beyond-24", LONG, false, true},
+	{"denied-ipv6", IPV6, true, true},
 };
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static uint64_t seed = 88172645463325252u;
+static const char *const kind_names[KINDS] = {"none", "to-24", "beyond-24", "ipv6"};
+
+static struct {
+	unsigned int prefixes;
+	uint32_t list[KINDS], hits[KINDS], number, number6;
+	const struct play *plays[ROWS];
+} bench;
+
+static uint64_t random_state = 88172645463325252u;
 
 static uint64_t random_bits(void)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
 }
 
 /* Anywhere but where clients of this bench are not to be: 10/8, 127/8 and above 223. */
@@ -76,7 +69,7 @@ static uint32_t random_v4(void)
 static struct prefix random_prefix(enum kind kind)
 {
 	struct prefix prefix = {.addr.family = kind == IPV6 ? AF_INET6 : AF_INET};
-	unsigned int bits;
+	unsigned int bits = kind == IPV6 ? 128 : 32;
 
 	if (kind == IPV6) {
 		static const uint8_t lens[] = {32, 48, 48, 48, 56, 64, 64, 128};
@@ -89,182 +82,152 @@ static struct prefix random_prefix(enum kind kind)
 		prefix.len = kind == SHORT ? 16 + random_bits() % 9 : 25 + random_bits() % 8;
 		prefix.addr.v4 = rte_cpu_to_be_32(random_v4());
 	}
-	bits = kind == IPV6 ? 128 : 32;
 	for (unsigned int bit = prefix.len; bit < bits; bit++)
 		prefix.addr.bytes[bit / 8] &= ~(0x80 >> bit % 8);
 	return prefix;
 }
 
+static void figure(enum kind kind, const char *what, double value)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s-%s", what, kind_names[kind]);
+	turns_figure(name, value);
+}
+
+static double seconds_since(uint64_t begin)
+{
+	return (rte_rdtsc() - begin) / (double)rte_get_tsc_hz();
+}
+
 static void list_fill(enum kind kind)
 {
-	struct access *access = calloc(1, sizeof(*access) + sizeof(access->entries[0]));
 	size_t before = source_bytes();
 	uint64_t begin = rte_rdtsc();
 	struct prefix prefix;
+	double longest = 0, all = 0;
 
 	bench.list[kind] = source_list_take();
+	bench.hits[kind] = access_hits_take();
 	for (unsigned int i = 0; i < bench.prefixes; i++) {
 		prefix = random_prefix(kind);
 		assert_int_equal(source_put(bench.list[kind], &prefix, false), 0);
 	}
 	assert_int_equal(source_commit(), 0);
-	printf("list %u: %.2f s, %zu MB\n", kind, (rte_rdtsc() - begin) / (double)rte_get_tsc_hz(),
-	       (source_bytes() - before) >> 20);
-	begin = rte_rdtsc();
-	for (unsigned int i = 0; i < 1000; i++) {
+	figure(kind, "seconds", seconds_since(begin));
+	figure(kind, "bytes", source_bytes() - before);
+	for (unsigned int i = 0; i < CHANGES; i++) {
+		double took;
+
 		prefix = random_prefix(kind);
-		source_put(bench.list[kind], &prefix, false);
-		source_commit();
+		begin = rte_rdtsc();
+		assert_int_equal(source_put(bench.list[kind], &prefix, false), 0);
+		assert_int_equal(source_commit(), 0);
+		took = seconds_since(begin);
+		longest = took > longest ? took : longest;
+		all += took;
 		rcu_poll();
 	}
-	printf("list %u: a change %.1f us\n", kind,
-	       (rte_rdtsc() - begin) / (double)rte_get_tsc_hz() * 1000);
+	figure(kind, "change", all / CHANGES);
+	figure(kind, "change-longest", longest);
+}
+
+static struct access *list_access(enum kind kind)
+{
+	struct access *access = calloc(1, sizeof(*access) + sizeof(access->entries[0]));
+
 	access->mask = 1ull << bench.list[kind] % 64;
 	access->denied = 1;
 	access->entries[0].list = bench.list[kind];
-	access->entries[0].hits = access_hits_take();
-	bench.access[kind] = access;
+	access->entries[0].hits = bench.hits[kind];
+	return access;
 }
 
-static struct access *access_of_kind(enum kind kind)
+/* On the list of the row where the node denies, else not. */
+static struct addr client_choose(const struct row *row)
 {
-	size_t size = sizeof(struct access) + sizeof(struct access_entry);
-	struct access *copy = malloc(size);
+	for (;;) {
+		struct addr addr = random_prefix(row->ipv6 ? IPV6 : LONG).addr;
+		struct prefix host = {.addr = addr, .len = row->ipv6 ? 128 : 32};
 
-	memcpy(copy, bench.access[kind], size);
-	return copy;
-}
-
-/* Clients of a case: on its list where the node denies, else not. Long before they are used. */
-static void clients_choose(unsigned int which)
-{
-	enum kind kind = cases[which].kind;
-	bool ipv6 = cases[which].ipv6, denied = cases[which].node && kind != NONE;
-
-	for (unsigned int i = 0; i < FLOWS; i++) {
-		struct addr *addr = &bench.clients[which][i];
-
-		for (;;) {
-			*addr = random_prefix(ipv6 ? IPV6 : LONG).addr;
-			if (denied && kind != SHORT) { // few random ones would be
-				struct prefix host = {.addr = *addr, .len = ipv6 ? 128 : 32};
-
-				source_put(bench.list[kind], &host, false);
-				break;
-			}
-			if (kind == NONE ||
-			    source_has(&source_classes[source_find(addr->bytes, ipv6)],
-				       bench.list[kind], ipv6) == denied)
-				break;
+		if (row->node && row->kind != SHORT) { // few random ones would be
+			assert_int_equal(source_put(bench.list[row->kind], &host, false), 0);
+			return addr;
 		}
+		if (row->kind == NONE ||
+		    source_has(&source_classes[source_find(addr.bytes, row->ipv6)],
+			       bench.list[row->kind], row->ipv6) == row->node)
+			return addr;
 	}
-	source_commit();
 }
 
-static void case_run(unsigned int which, bool counts)
+static const struct row *row_of(const struct play *play)
 {
-	struct worker *w = lab.w;
-	uint64_t cycles = 0;
+	for (unsigned int i = 0; i < ROWS; i++)
+		if (bench.plays[i] == play)
+			return &rows[i];
+	fail_msg("no row of %s", play->name);
+	return NULL;
+}
 
-	access_publish(ACCESS_NODE, NULL);
-	access_publish(bench.number, NULL);
-	access_publish(bench.number6, NULL);
-	if (cases[which].kind != NONE)
-		access_publish(cases[which].node   ? ACCESS_NODE
-			       : cases[which].ipv6 ? bench.number6
-						   : bench.number,
-			       access_of_kind(cases[which].kind));
-	for (unsigned int i = 0; i < BATCHES; i++) {
-		struct batch *b = &w->batch;
-		uint64_t begin;
+static uint32_t holder(const struct row *row)
+{
+	return row->node ? ACCESS_NODE : row->ipv6 ? bench.number6 : bench.number;
+}
 
-		for (unsigned int k = 0; k < BATCH; k++) {
-			char text[ADDR_TEXT];
-			struct packet p = {.to = cases[which].ipv6 ? "[" VIP6 "]:80"
-						 : cases[which].node && cases[which].kind == NONE
-							 ? VIP ":99"
-							 : VIP ":80",
+static void list_give(struct play *play)
+{
+	const struct row *row = row_of(play);
+
+	if (row->kind != NONE)
+		access_publish(holder(row), list_access(row->kind));
+}
+
+static void list_take(struct play *play)
+{
+	access_publish(holder(row_of(play)), NULL);
+	rcu_poll();
+}
+
+static void row_prepare(unsigned int at)
+{
+	const struct row *row = &rows[at];
+	struct play *play = play_new(row->name, NULL, CLIENTS_EACH);
+
+	bench.plays[at] = play;
+	play->drops = row->node;
+	play->before = list_give;
+	play->after = list_take;
+	play->between = lab_flush;
+	for (unsigned int i = 0; i < CLIENTS_EACH; i++) {
+		struct addr client = client_choose(row);
+		char text[ADDR_TEXT];
+
+		play_keep(play, i,
+			  &(struct packet){.from = addr_format(&client, text),
+					   .from_port = 1024 + random_bits() % 60000,
+					   .to = row->ipv6 ? "[" VIP6 "]:80" : VIP ":80",
 					   .tcp = SYN,
-					   .iface = CLIENTS};
-
-			p.from = addr_format(&bench.clients[which][bench.flow++ % FLOWS], text);
-			p.from_port = 1024 + random_bits() % 60000;
-			memset(&b->pkt[k], 0, sizeof(b->pkt[k]));
-			b->pkt[k].mbuf = lab_packet(&p);
-			b->pkt[k].iface = CLIENTS;
-		}
-		b->count = BATCH;
-		lab.received[w->index] += BATCH;
-		begin = rte_rdtsc();
-		worker_batch(w, b);
-		cycles += rte_rdtsc() - begin;
+					   .iface = CLIENTS});
 	}
-	if (counts)
-		bench.cycles[which][bench.next] = cycles / (double)(BATCHES * BATCH);
-	lab_flush();
-	w->batch.count = 0;
 }
 
-static int by_value(const void *a, const void *b)
+static void acl_prepare(void)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void bench_rounds(void **state)
-{
-	double median[CASES];
-	cpu_set_t set;
-
-	lab_resize(1, FLOWS, FLOWS, 100);
+	bench.prefixes = turns_argument(0);
+	lab_resize(1, 4096, 4096, 100);
 	bench.number = service(.vip = VIP ":80");
 	bench.number6 = service(.vip = "[" VIP6 "]:80");
 	fake_route("0.0.0.0/0", CLIENT_NEXTHOP, 0);
 	fake_route("::/0", CLIENT_NEXTHOP, 0);
 	for (unsigned int kind = SHORT; kind < KINDS; kind++)
 		list_fill(kind);
-	for (unsigned int i = 0; i < CASES; i++)
-		clients_choose(i);
-	CPU_ZERO(&set);
-	CPU_SET(bench.cpu, &set);
-	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
-	lab.transmit_unseen = true;
-	for (unsigned int i = 0; i < CASES; i++)
-		bench.cycles[i] = calloc(bench.rounds, sizeof(double));
-	for (bench.next = 0; bench.next < bench.rounds; bench.next++)
-		for (unsigned int i = 0; i < CASES; i++)
-			for (unsigned int warm = 0; warm < 3; warm++)
-				case_run(i, warm == 2);
-	for (unsigned int i = 0; i < CASES; i++) {
-		qsort(bench.cycles[i], bench.rounds, sizeof(double), by_value);
-		median[i] = bench.cycles[i][bench.rounds / 4];
-		printf("%-34s %7.1f cycles", cases[i].name, median[i]);
-		if (cases[i].base != i)
-			printf("  %+7.1f", median[i] - median[cases[i].base]);
-		putchar('\n');
-	}
-}
-
-static int bench_end(void **state)
-{
-	return 0;
+	for (unsigned int i = 0; i < ROWS; i++)
+		row_prepare(i);
+	assert_int_equal(source_commit(), 0);
 }
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(bench_rounds, lab_begin, bench_end)};
-
-	if (argc != 4) {
-		fprintf(stderr, "usage: acl CPU ROUNDS PREFIXES\n");
-		return EXIT_FAILURE;
-	}
-	lab_hugepages = -1;
-	bench.cpu = atoi(argv[1]);
-	bench.rounds = atoi(argv[2]);
-	bench.prefixes = atoi(argv[3]);
-
-	return cmocka_run_group_tests(tests, lab_start, lab_stop) == 0 ? EXIT_SUCCESS
-								       : EXIT_FAILURE;
+	return turns_main(argc, argv, " PREFIXES", 1, acl_prepare);
 }

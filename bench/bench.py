@@ -13,13 +13,18 @@ import sys
 import tempfile
 import time
 
+import acl
 import check
+import client_address
 import control
+import cookies
 import figures
 import handover
 import lab
+import limits
 import modes
 import peers
+import traffic
 
 FLOWS = [1, 1_000, 100_000, 1_000_000, 10_000_000]
 TCP, UDP = 6, 17
@@ -27,6 +32,7 @@ SLICES = 5
 SKIP = 0.15      # of a slice: caches are cold after the other program's slice
 CEILING = 0.4    # of the time of a slice
 PATIENCE = 3     # times as long when too few samples are quiet
+IN_TURNS = (modes, cookies, acl, client_address, limits, traffic)  # programs with turns.c
 STEADY = 4.0     # seconds of new connections until as many expire as are made
 
 
@@ -52,7 +58,7 @@ def cases():
 
 def known_cases():
     """Those that replay traffic through weir, and those that need no device."""
-    return [*cases(), modes.CASE, handover.CASE]
+    return [*cases(), *(one.CASE for one in (*IN_TURNS, handover))]
 
 
 class Run:
@@ -398,9 +404,11 @@ def run_all(options, hugepages, folder):
                 run.stop()
         print(f"{what}: {time.monotonic() - since:.0f} s", flush=True)
     others = sorted(os.sched_getaffinity(0) - {options.cpu})
-    for case, measure in ((modes.CASE, lambda: modes.rows(options, folder, hugepages)),
-                          (handover.CASE,
-                           lambda: handover.rows(options, folder, hugepages, others))):
+    bare_cases = [(one.CASE, lambda one=one: one.rows(options, folder, hugepages))
+                  for one in IN_TURNS]
+    bare_cases.append((handover.CASE,
+                       lambda: handover.rows(options, folder, hugepages, others)))
+    for case, measure in bare_cases:
         try:
             bare[case] = [row | shared for row in measure()] if case in options.cases else []
         except lab.Failed as error:
@@ -425,8 +433,8 @@ def main():
         print_table(rows)
         print_targets(rows)
     peers.print_rows(bare[peers.CASE])
-    modes.print_rows(bare[modes.CASE])
-    handover.print_rows(bare[handover.CASE])
+    for one in (*IN_TURNS, handover):
+        one.print_rows(bare[one.CASE])
     everything = rows + [row for some in bare.values() for row in some]
     pathlib.Path(options.output).write_text(json.dumps(everything, indent=1) + "\n")
     print(f"\nrows: {options.output}")

@@ -43,10 +43,14 @@ class Quiet:
         self.probes = sorted(self.probes + [one["probe"] for one in found])[:100]
         self.path.write_text(json.dumps(self.probes))
 
+    def limit(self):
+        """The slowest probe that is quiet."""
+        # The very fastest may be an outlier: the tenth of all.
+        return QUIET * self.probes[min(10, len(self.probes) - 1)] if self.probes else 0
+
     def choose(self, found):
         """The quiet ones; all of them, and False, when there are too few to speak of."""
-        # The very fastest may be an outlier: the tenth of all.
-        limit = QUIET * self.probes[min(10, len(self.probes) - 1)] if self.probes else 0
+        limit = self.limit()
         good = [one for one in found if one["probe"] <= limit]
         return (good, True) if len(good) >= 10 else (found, False)
 
@@ -77,6 +81,17 @@ SERVICES_SPREAD = 0.15
 # Net cycles as a multiple of those of FullNAT over IPv4, same flows, direction and run.
 MODES = {"nat": 1.2, "dr": 1.2, "tunnel": 1.2, "snat": 1.2, "nat64": 1.4, "vxlan": 1.5}
 IPV6 = 1.4  # at a million flows
+# Of what turns.c measures, by case and kind: at least so many millions of packets a second of one
+# worker, at the clock of this machine; and at most so many cycles more than the same without.
+MPPS = {("cookies", "syn"): 10, ("cookies", "syn-ipv6"): 10,
+        ("cookies", "ack"): 10, ("cookies", "ack-ipv6"): 10,
+        ("acl", "denied-to-24"): 20, ("acl", "denied-beyond-24"): 20, ("acl", "denied-ipv6"): 20}
+NOTHING = 2  # cycles that differ between two kinds with the same code, on a quiet machine
+MORE = {("cookies", "syn-proxy-in"): 25, ("cookies", "syn-proxy-out"): 25,
+        ("acl", "new-to-24"): 50, ("acl", "new-beyond-24"): 100, ("acl", "new-ipv6-list"): 200,
+        ("client-address", "toa-in"): NOTHING, ("client-address", "toa-out"): NOTHING,
+        ("client-address", "proxy-in"): NOTHING, ("client-address", "proxy-out"): NOTHING}
+CHANGE_MS = 10  # one prefix of an access list
 
 
 def judge(row):
