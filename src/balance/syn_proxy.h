@@ -11,6 +11,8 @@ enum syn_proxy_mode {
 	SYN_PROXY_AUTO, // during a flood (balance/syn_guard.h)
 };
 
+enum { SYN_PROXY_REUSE_STATES = 5 };
+
 struct syn_proxy {
 	uint16_t mss;	      // of the SYN-ACK at most
 	uint16_t acks;	      // of the client without data, while its server is asked
@@ -22,12 +24,20 @@ struct syn_proxy {
 	bool defer;		  // no server is asked until the client has sent data
 	uint8_t retries;	  // of the SYN to the server
 	uint8_t saved;		  // segments of the client with data, while its server is asked
-	uint8_t spare;
+	// In which states a session gives way to a client that has proved its address: FIN_WAIT,
+	// CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE (session/state.h).
+	bool reuse[SYN_PROXY_REUSE_STATES];
 };
-_Static_assert(sizeof(struct syn_proxy) == 14, "no gaps");
+_Static_assert(sizeof(struct syn_proxy) == 18, "no gaps");
 
 #define SYN_PROXY_DEFAULTS                                                                    \
 	{                                                                                     \
 		.mss = 1452, .acks = 10, .mode = SYN_PROXY_OFF, .ttl = 63, .window_scale = 7, \
-		.sack = true, .timestamps = true, .retries = 3, .saved = 3                    \
+		.sack = true, .timestamps = true, .retries = 3, .saved = 3, .reuse = {        \
+			true,                                                                 \
+			true,                                                                 \
+			true,                                                                 \
+			true,                                                                 \
+			true                                                                  \
+		}                                                                             \
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "control/document_fields.h"
+#include "session/state.h"
 
 static const struct syn_proxy defaults = SYN_PROXY_DEFAULTS;
 
@@ -24,6 +25,23 @@ static int decode_synack(struct decode *d, const json_t *value, const struct fie
 			 void *target)
 {
 	return decode_object(d, value, synack_fields, target);
+}
+
+#define REUSE_OF(state) FIELD_OF(struct syn_proxy, reuse[(state)-STATE_FIN_WAIT])
+
+static const struct field reuse_fields[] = {
+	{"close", decode_boolean, REUSE_OF(STATE_CLOSE)},
+	{"time_wait", decode_boolean, REUSE_OF(STATE_TIME_WAIT)},
+	{"fin_wait", decode_boolean, REUSE_OF(STATE_FIN_WAIT)},
+	{"close_wait", decode_boolean, REUSE_OF(STATE_CLOSE_WAIT)},
+	{"last_ack", decode_boolean, REUSE_OF(STATE_LAST_ACK)},
+	{NULL},
+};
+
+static int decode_reuse(struct decode *d, const json_t *value, const struct field *field,
+			void *target)
+{
+	return decode_object(d, value, reuse_fields, target);
 }
 
 static int decode_enabled(struct decode *d, const json_t *value, const struct field *field,
@@ -51,6 +69,7 @@ static const struct field syn_proxy_fields[] = {
 	 .maximum = 999},
 	{"max_ack_saved", decode_integer, FIELD_OF(struct syn_proxy, saved), .minimum = 1,
 	 .maximum = 63},
+	{"conn_reuse_state", decode_reuse},
 	{NULL},
 };
 
@@ -86,6 +105,20 @@ static json_t *synack_json(const struct syn_proxy *proxy)
 	return object;
 }
 
+/* The states that differ from the defaults. */
+static json_t *reuse_json(const struct syn_proxy *proxy)
+{
+	json_t *object = json_object();
+
+	for (const struct field *field = reuse_fields; field->name; field++) {
+		bool value = *(const bool *)((const char *)proxy + field->offset);
+
+		if (value != *(const bool *)((const char *)&defaults + field->offset))
+			json_object_set_new(object, field->name, json_boolean(value));
+	}
+	return object;
+}
+
 static json_t *enabled_json(const struct syn_proxy *proxy)
 {
 	if (proxy->mode == SYN_PROXY_AUTO)
@@ -95,7 +128,7 @@ static json_t *enabled_json(const struct syn_proxy *proxy)
 
 json_t *document_syn_proxy_json(const struct syn_proxy *proxy)
 {
-	json_t *object, *synack;
+	json_t *object, *synack, *reuse;
 
 	if (memcmp(proxy, &defaults, sizeof(defaults)) == 0)
 		return json_false();
@@ -114,6 +147,10 @@ json_t *document_syn_proxy_json(const struct syn_proxy *proxy)
 		json_object_set_new(object, "ack_storm_thresh", json_integer(proxy->acks));
 	if (proxy->saved != defaults.saved)
 		json_object_set_new(object, "max_ack_saved", json_integer(proxy->saved));
+	reuse = reuse_json(proxy);
+	if (json_object_size(reuse) > 0)
+		json_object_set(object, "conn_reuse_state", reuse);
+	json_decref(reuse);
 	if (json_object_size(object) > 1 || proxy->mode == SYN_PROXY_OFF)
 		return object;
 	json_decref(object);

@@ -17,37 +17,33 @@
 #include "path/fragment.h"
 #include "path/odd.h"
 #include "path/one_way.h"
+#include "path/reuse.h"
 #include "path/vpc.h"
-#include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 #include "tunnel/template.h"
 #include "tunnel/vxlan.h"
 
-static bool state_is_over(enum session_state state)
-{
-	return tcp_state_is_over(state) || sctp_state_is_over(state);
-}
-
 /*
- * A SYN or INIT on a session that is over: the client uses its port again. And what lookup() found
- * may be another session, once one of this batch was made or ended. False: its fate is settled.
+ * The session is over: the client may use its port again. And what lookup() found may be another
+ * session, once one of this batch was made or ended. False: its fate is settled.
  */
 static __attribute__((noinline)) bool forward_again(struct worker *w, struct batch *b,
 						    unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
+	enum reuse reuse = REUSE_NOT;
 
 	// A session of one datagram is not in the index: nobody but its packet knows it.
 	if ((p->flags & PKT_NEW) && (table_session(&w->table, p->session)->form & FORM_ONE_PACKET))
 		return true;
 	p->session = p->flags & PKT_IPV6 ? table_find6(&w->table, &p->key6, p->hash)
 					 : table_find4(&w->table, &p->key4, p->hash);
-	if (p->session && !(p->session & ENTRY_REVERSE) &&
-	    (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) == TCP_SYN && !(p->flags & PKT_NEW) &&
-	    state_is_over(table_session(&w->table, p->session)->state)) {
+	if (p->session)
+		reuse = reuse_judge(w, p, table_session(&w->table, p->session));
+	if (reuse == REUSE_ENDS)
 		session_end(w, p->session);
+	if (reuse != REUSE_NOT)
 		p->session = 0;
-	}
 	if (p->session == 0 && (p->flags & PKT_ICMP_ERROR))
 		pkt_drop(p, DROP_icmp_error_no_session);
 	else if (p->session == 0 && (p->flags & PKT_LOCAL))
@@ -55,11 +51,6 @@ static __attribute__((noinline)) bool forward_again(struct worker *w, struct bat
 	else if (p->session == 0)
 		balance_first(w, b, at);
 	return p->session != 0;
-}
-
-static inline bool forward_is_reuse(const struct pkt *p, const struct session *s)
-{
-	return (p->tcp_flags & (TCP_EVENTS | TCP_ACK)) == TCP_SYN && state_is_over(s->state);
 }
 
 /* What the packet forces before it may be rewritten. False: its fate is settled. */
@@ -173,7 +164,8 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 	struct session *s = table_session(&w->table, p->session);
 	unsigned int direction, length, nexthop;
 
-	if (unlikely(w->ended || forward_is_reuse(p, s))) {
+	if (unlikely(w->ended ||
+		     (!(s->flags & SESSION_ACTIVE) && reuse_judge(w, p, s) != REUSE_NOT))) {
 		if (!forward_again(w, b, at))
 			return;
 		s = table_session(&w->table, p->session);

@@ -218,8 +218,7 @@ static void answer_window(struct batch *b, unsigned int at, const struct service
 	      offer_write_time(&offer, options));
 }
 
-/* Does the segment acknowledge a cookie, and nothing beyond it? */
-static bool proves(const struct pkt *p, struct syn_proof *proof)
+bool syn_proxy_proves(const struct pkt *p, struct syn_proof *proof)
 {
 	const struct rte_tcp_hdr *tcp = (const struct rte_tcp_hdr *)pkt_l4(p);
 	struct offer times;
@@ -263,7 +262,7 @@ bool syn_proxy_first(struct worker *w, struct batch *b, unsigned int at,
 		answer_syn(w, b, at, service);
 		return false;
 	}
-	if (!proves(p, proof)) {
+	if (!syn_proxy_proves(p, proof)) {
 		if (service->unknown_tcp == UNKNOWN_RESET)
 			answer_reset_as(w, b, at, DROP_syn_cookie_wrong);
 		else

@@ -17,6 +17,8 @@ struct syn_proof {
  */
 bool syn_proxy_is_wanted(const struct worker *w, const struct pkt *p,
 			 const struct service *service);
+/* syn_proxy.c: does the segment acknowledge a cookie, and nothing beyond it? */
+bool syn_proxy_proves(const struct pkt *p, struct syn_proof *proof);
 /*
  * syn_proxy.c: a TCP packet without a session, to a service with a SYN proxy. False: its fate is
  * settled. Else, when `proof` says so, it is the first packet of a client that is what it says.

@@ -5,7 +5,7 @@ import hashlib
 
 import pytest
 
-from lab import HERE, LIP, LIP6, VIP, VIP6, Keep, TwoArm, server_address, server_address6, url, wait_for
+from lab import HERE, LIP, LIP6, VIP, VIP6, Keep, Refused, TwoArm, server_address, server_address6, url, wait_for
 from test_ipvsadm import ipvsadm
 
 BIG = 4 << 20
@@ -187,6 +187,42 @@ def test_deferred(lab):
     connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert connection.recv(100).startswith(b"HTTP/1.1 200")
     connection.close()
+
+
+def states(lab, vip, port):
+    return [session["state"] for session in lab.w.sessions()
+            if (session["vip"], session["client_port"]) == (vip, port)]
+
+
+@pytest.mark.parametrize("end", ["TIME_WAIT", "CLOSE"])
+@FAMILIES
+def test_port_is_used_again(lab, vip, end):
+    """While the session of the connection before is there, which its client has closed or reset."""
+    lab.w.patch(f"/v1/services/tcp/{vip}/80", {"timeouts": {"time_wait": 600, "close": 600}})
+    source = ("", 4711 if end == "CLOSE" else 4712)
+    before = counts(lab)
+    for _ in range(3):
+        keep = Keep(lab.client, vip, source=source)
+        if end == "CLOSE":
+            keep.abort()
+        else:
+            keep.socket.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while keep.socket.recv(4096):
+                pass
+            keep.close()
+        wait_for(lambda: states(lab, vip, source[1]) == [end],
+                 what=lambda: f"the session is over: {states(lab, vip, source[1])}")
+    rose(lab, before, "syn_cookies_accepted", 3)
+    lab.w.patch(f"/v1/services/tcp/{vip}/80", {"timeouts": None})
+
+
+def test_conn_reuse_state(lab):
+    proxy(lab, {"conn_reuse_state": {"fin_wait": False}})
+    assert lab.w.service("tcp", VIP, 80)["syn_proxy"] == {"enabled": True, "conn_reuse_state": {"fin_wait": False}}
+    proxy(lab, {"conn_reuse_state": {"fin_wait": True}})
+    assert lab.w.service("tcp", VIP, 80)["syn_proxy"] is True
+    with pytest.raises(Refused, match="syn_proxy.conn_reuse_state.established.*unknown"):
+        proxy(lab, {"conn_reuse_state": {"established": True}})
 
 
 def test_ipvsadm(lab):

@@ -1,127 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /* The SYN proxy: cookies, the handshake with the server, and what differs between both sides. */
-#include "lab.h"
+#include "lab_syn_proxy.h"
 
 #include <string.h>
-
-#include <rte_ether.h>
-#include <rte_ip.h>
-#include <rte_tcp.h>
 
 #include "path/syn_proxy.h"
 #include "balance/syn_guard.h"
 #include "session/cookie.h"
 #include "session/offer.h"
 
-enum { ISN = 1000, SERVER_ISN = 70000 };
-
-static const struct syn_proxy on = {.mode = SYN_PROXY_ON,
-				    .mss = 1452,
-				    .ttl = 63,
-				    .window_scale = 7,
-				    .sack = true,
-				    .timestamps = true,
-				    .retries = 2,
-				    .acks = 3,
-				    .saved = 2};
-
-/* What a client offers that offers all; its time is 0x11223344. */
-#define ALL	"\2\4\x05\xb4\4\2\x08\x0a\x11\x22\x33\x44\0\0\0\0\1\3\3\5"
-#define TIME_AT 0x11223344
-
-/* What was sent last, taken apart. */
-struct answer {
-	uint32_t sequence, acknowledgement;
-	uint16_t window, port;
-	uint8_t flags, ttl;
-	struct offer offer;
-};
-
-static struct answer sent(unsigned int iface, bool ipv6)
-{
-	unsigned int length, l3 = sizeof(struct rte_ether_hdr);
-	const uint8_t *frame = lab_next_sent(iface - 1, &length);
-	const struct rte_tcp_hdr *tcp;
-	struct answer a;
-
-	assert_non_null(frame);
-	tcp = (const struct rte_tcp_hdr *)(frame + l3 + (ipv6 ? 40 : 20));
-	a = (struct answer){
-		.sequence = rte_be_to_cpu_32(tcp->sent_seq),
-		.acknowledgement = rte_be_to_cpu_32(tcp->recv_ack),
-		.window = rte_be_to_cpu_16(tcp->rx_win),
-		.port = rte_be_to_cpu_16(iface == SERVERS ? tcp->src_port : tcp->dst_port),
-		.flags = tcp->tcp_flags,
-		.ttl = frame[l3 + (ipv6 ? 7 : 8)],
-	};
-	offer_read(&a.offer, (const uint8_t *)tcp, (tcp->data_off >> 4) * 4);
-	return a;
-}
-
-#define OFFERED(text) .options = text, .option_length = sizeof(text) - 1
-
-static struct answer syn_options(const struct ends *e, const char *options, unsigned int length)
-{
-	put(.from = e->client, .to = e->vip, .tcp = SYN, .sequence = ISN, .options = options,
-	    .option_length = length);
-	run();
-	assert_int_equal(lab_sessions(), 0);
-	return sent(CLIENTS, e == &ends6);
-}
-
-static struct answer syn(const struct ends *e)
-{
-	return syn_options(e, NULL, 0);
-}
-
-/* As the server sees it that is asked: the local port is remembered. */
-static struct answer asked(const struct ends *e)
-{
-	struct answer a = sent(SERVERS, e == &ends6);
-
-	assert_int_equal(a.flags, SYN);
-	assert_int_equal(a.sequence, ISN);
-	lab.remembered = a.port;
-	return a;
-}
-
-static struct answer acknowledge(const struct ends *e, uint32_t cookie)
-{
-	put(.from = e->client, .to = e->vip, .tcp = ACK, .sequence = ISN + 1,
-	    .acknowledgement = cookie + 1);
-	run();
-	return asked(e);
-}
-
-static void server_agrees(const struct ends *e)
-{
-	put(.from = e->server, .to = e->local, .tcp = SYN | ACK, .sequence = SERVER_ISN,
-	    .acknowledgement = ISN + 1);
-	run();
-}
-
-/* A connection up to where both sides may send. Returns the cookie. */
-static uint32_t connected(const struct ends *e)
-{
-	uint32_t cookie = syn(e).sequence;
-
-	acknowledge(e, cookie);
-	server_agrees(e);
-	expect(.from = e->vip, .to = e->client, .tcp = ACK, .sequence = cookie + 1,
-	       .acknowledgement = ISN + 1);
-	expect(.from = e->local, .to = e->server, .tcp = ACK, .sequence = ISN + 1,
-	       .acknowledgement = SERVER_ISN + 1);
-	expect_state(STATE_ESTABLISHED);
-	return cookie;
-}
-
 static void carries(const struct ends *e)
 {
 	uint32_t cookie;
 
-	service(.vip = e->vip, .servers = {e->server}, .syn_proxy = on);
-	cookie = connected(e);
+	service(.vip = e->vip, .servers = {e->server}, .syn_proxy = proxy_on);
+	cookie = proxy_connect(e);
 	exchange({{.from = e->client,
 		   .to = e->vip,
 		   .tcp = PSH | ACK,
@@ -174,11 +68,11 @@ static void test_ipv6(void **state)
 /* Nothing is kept for a SYN, and the answer is what the settings say. */
 static void test_answer(void **state)
 {
-	struct syn_proxy settings = on;
+	struct syn_proxy settings = proxy_on;
 	struct answer a;
 
-	service(.vip = VIP ":80", .syn_proxy = on);
-	a = syn_options(&ends4, ALL, sizeof(ALL) - 1);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
+	a = proxy_syn_options(&ends4, ALL, sizeof(ALL) - 1);
 	assert_int_equal(a.flags, SYN | ACK);
 	assert_int_equal(a.acknowledgement, ISN + 1);
 	assert_int_equal(a.ttl, 63);
@@ -188,7 +82,7 @@ static void test_answer(void **state)
 	assert_true(a.offer.sack && a.offer.timestamps);
 	assert_int_equal(a.offer.time_echo, TIME_AT);
 	// What the client does not offer it does not get.
-	a = syn(&ends4);
+	a = proxy_syn(&ends4);
 	assert_int_equal(a.offer.window_scale, OFFER_NO_SCALE);
 	assert_false(a.offer.sack || a.offer.timestamps);
 	assert_int_equal(a.offer.mss, 1452);
@@ -199,7 +93,7 @@ static void test_answer(void **state)
 	settings.sack = settings.timestamps = false;
 	settings.close_client_window = true;
 	service(.vip = VIP ":80", .syn_proxy = settings);
-	a = syn_options(&ends4, ALL, sizeof(ALL) - 1);
+	a = proxy_syn_options(&ends4, ALL, sizeof(ALL) - 1);
 	assert_int_equal(a.offer.mss, 1000);
 	assert_int_equal(a.ttl, 9);
 	assert_int_equal(a.window, 0);
@@ -210,17 +104,17 @@ static void test_answer(void **state)
 /* The MSS leaves room for headers, and for the option that tells the server who the client is. */
 static void test_mss(void **state)
 {
-	struct syn_proxy settings = on;
+	struct syn_proxy settings = proxy_on;
 
 	settings.mss = 9000;
 	service(.vip = VIP ":80", .syn_proxy = settings);
-	assert_int_equal(syn(&ends4).offer.mss, 1460);
+	assert_int_equal(proxy_syn(&ends4).offer.mss, 1460);
 	service(.vip = VIP ":80", .syn_proxy = settings, .toa = true);
-	assert_int_equal(syn(&ends4).offer.mss, 1452);
+	assert_int_equal(proxy_syn(&ends4).offer.mss, 1452);
 	service(.vip = VIP ":80", .syn_proxy = settings, .mss = 1300);
-	assert_int_equal(syn(&ends4).offer.mss, 1300);
+	assert_int_equal(proxy_syn(&ends4).offer.mss, 1300);
 	service(.vip = "[" VIP6 "]:80", .syn_proxy = settings, .toa = true);
-	assert_int_equal(syn(&ends6).offer.mss, 1420);
+	assert_int_equal(proxy_syn(&ends6).offer.mss, 1420);
 }
 
 /* The server gets what the client has offered once, as far as weir has taken it up. */
@@ -229,13 +123,13 @@ static void test_offer_goes_on(void **state)
 	struct answer a;
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on);
-	a = syn_options(&ends4, ALL, sizeof(ALL) - 1);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
+	a = proxy_syn_options(&ends4, ALL, sizeof(ALL) - 1);
 	cookie = a.sequence;
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .sequence = ISN + 1,
 	    .acknowledgement = cookie + 1, OPTIONS("\1\1\x08\x0a\x11\x22\x33\x55\0\0\0\x01"));
 	run();
-	a = asked(&ends4);
+	a = proxy_asked(&ends4);
 	assert_int_equal(a.offer.mss, 1460);
 	assert_int_equal(a.offer.window_scale, 5);
 	assert_true(a.offer.sack && a.offer.timestamps);
@@ -251,8 +145,8 @@ static void test_options_shifted(void **state)
 	struct answer a;
 	char text[32];
 
-	service(.vip = VIP ":80", .syn_proxy = on);
-	a = syn_options(&ends4, ALL, sizeof(ALL) - 1);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
+	a = proxy_syn_options(&ends4, ALL, sizeof(ALL) - 1);
 	cookie = a.sequence;
 	told = a.offer.time;
 	memcpy(text, "\1\1\x08\x0a\x11\x22\x33\x55", 8);
@@ -260,25 +154,25 @@ static void test_options_shifted(void **state)
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .sequence = ISN + 1,
 	    .acknowledgement = cookie + 1, .options = text, .option_length = 12);
 	run();
-	asked(&ends4);
+	proxy_asked(&ends4);
 	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = SYN | ACK, .sequence = SERVER_ISN,
 	    .acknowledgement = ISN + 1,
 	    OPTIONS("\2\4\x05\xb4\4\2\x08\x0a\0\0\x10\0\x11\x22\x33\x55\1\3\3\x09"));
 	run();
 	// The window that opens: 512 of the SYN-ACK is not scaled, 512 >> 7 is.
-	a = sent(CLIENTS, false);
+	a = proxy_sent(CLIENTS, false);
 	assert_int_equal(a.flags, ACK);
 	assert_int_equal(a.window, 512 >> 9 << 2);
 	assert_int_equal(a.offer.time, told);
 	assert_int_equal(a.offer.time_echo, 0x11223355);
-	a = sent(SERVERS, false);
+	a = proxy_sent(SERVERS, false);
 	assert_int_equal(a.offer.time_echo, 0x1000);
 	// Towards the client: its time later, its window by the scale that weir has promised.
 	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK, .sequence = SERVER_ISN + 1,
 	    .acknowledgement = ISN + 1, .payload = 5,
 	    OPTIONS("\1\1\x08\x0a\0\0\x10\x07\x11\x22\x33\x55"));
 	run();
-	a = sent(CLIENTS, false);
+	a = proxy_sent(CLIENTS, false);
 	assert_int_equal(a.offer.time, told + 7);
 	assert_int_equal(a.window, 512 << 2);
 	// Towards the server: the echo of it, and what was received, in the server's numbers.
@@ -311,9 +205,9 @@ static void test_forged(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on, .drop_unknown = true);
-	service(.vip = VIP ":81", .syn_proxy = on, .drop_unknown = true);
-	cookie = syn(&ends4).sequence;
+	service(.vip = VIP ":80", .syn_proxy = proxy_on, .drop_unknown = true);
+	service(.vip = VIP ":81", .syn_proxy = proxy_on, .drop_unknown = true);
+	cookie = proxy_syn(&ends4).sequence;
 	for (unsigned int bit = 0; bit < 32; bit++) {
 		put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .sequence = ISN + 1,
 		    .acknowledgement = (cookie ^ 1u << bit) + 1);
@@ -336,13 +230,13 @@ static void test_forged(void **state)
 	run();
 	expect_drops(syn_cookie_wrong, 5);
 	assert_int_equal(lab_sessions(), 0);
-	acknowledge(&ends4, cookie);
+	proxy_acknowledge(&ends4, cookie);
 }
 
 /* A client whose cookie is none is told, as of any unknown segment. */
 static void test_wrong_is_reset(void **state)
 {
-	service(.vip = VIP ":80", .syn_proxy = on);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .sequence = 5,
 	    .acknowledgement = 77);
 	run();
@@ -355,13 +249,13 @@ static void test_expired(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on, .drop_unknown = true);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on, .drop_unknown = true);
 	for (unsigned int periods = 1; periods <= 6; periods++) {
-		cookie = syn(&ends4).sequence;
+		cookie = proxy_syn(&ends4).sequence;
 		for (unsigned int i = 0; i < periods; i++)
 			assert_int_equal(cookie_rotate(), 0);
 		if (periods < 2) {
-			acknowledge(&ends4, cookie);
+			proxy_acknowledge(&ends4, cookie);
 			lab_flush();
 			lab_forget();
 			continue;
@@ -402,8 +296,8 @@ static void test_replayed(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on);
-	cookie = connected(&ends4);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
+	cookie = proxy_connect(&ends4);
 	exchange({{.from = CLIENT ":4000",
 		   .to = VIP ":80",
 		   .tcp = ACK,
@@ -423,13 +317,13 @@ static void test_held(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on);
-	cookie = syn(&ends4).sequence;
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
+	cookie = proxy_syn(&ends4).sequence;
 	// The ACK was lost; the data proves as much.
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = PSH | ACK, .sequence = ISN + 1,
 	    .acknowledgement = cookie + 1, .payload = 100);
 	run();
-	asked(&ends4);
+	proxy_asked(&ends4);
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = PSH | ACK, .sequence = ISN + 101,
 	    .acknowledgement = cookie + 1, .payload = 200);
 	run();
@@ -438,7 +332,7 @@ static void test_held(void **state)
 	    .acknowledgement = cookie + 1, .payload = 300);
 	run();
 	expect_drop(syn_proxy_held_full);
-	server_agrees(&ends4);
+	proxy_agree(&ends4);
 	expect(.from = VIP ":80", .to = CLIENT ":4000", .tcp = ACK, .sequence = cookie + 1,
 	       .acknowledgement = ISN + 1);
 	expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK, .sequence = ISN + 1,
@@ -464,18 +358,18 @@ static void test_silent(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on);
-	cookie = syn(&ends4).sequence;
-	acknowledge(&ends4, cookie);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
+	cookie = proxy_syn(&ends4).sequence;
+	proxy_acknowledge(&ends4, cookie);
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = PSH | ACK, .sequence = ISN + 1,
 	    .acknowledgement = cookie + 1, .payload = 100);
 	run();
 	tick(1);
-	asked(&ends4);
+	proxy_asked(&ends4);
 	tick(1);
 	expect_nothing();
 	tick(1);
-	asked(&ends4);
+	proxy_asked(&ends4);
 	tick(4);
 	expect(.from = VIP ":80", .to = CLIENT ":4000", .tcp = RST | ACK, .sequence = cookie + 1,
 	       .acknowledgement = ISN + 1, .no_window = true);
@@ -491,9 +385,9 @@ static void test_refused(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on);
-	cookie = syn(&ends4).sequence;
-	acknowledge(&ends4, cookie);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
+	cookie = proxy_syn(&ends4).sequence;
+	proxy_acknowledge(&ends4, cookie);
 	// Not of this connection: nothing.
 	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = RST | ACK, .acknowledgement = ISN + 2);
 	run();
@@ -513,9 +407,9 @@ static void test_server_remembers(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on);
-	cookie = syn(&ends4).sequence;
-	acknowledge(&ends4, cookie);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
+	cookie = proxy_syn(&ends4).sequence;
+	proxy_acknowledge(&ends4, cookie);
 	put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK, .sequence = 9,
 	    .acknowledgement = 4711);
 	run();
@@ -523,8 +417,8 @@ static void test_server_remembers(void **state)
 	       .no_window = true, .ttl = 64, .may_fragment = true);
 	expect_drop(tcp_reset_sent);
 	tick(1);
-	asked(&ends4);
-	server_agrees(&ends4);
+	proxy_asked(&ends4);
+	proxy_agree(&ends4);
 	lab_forget();
 	expect_state(STATE_ESTABLISHED);
 }
@@ -534,9 +428,9 @@ static void test_client_gives_up(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on);
-	cookie = syn(&ends4).sequence;
-	acknowledge(&ends4, cookie);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
+	cookie = proxy_syn(&ends4).sequence;
+	proxy_acknowledge(&ends4, cookie);
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = PSH | ACK, .sequence = ISN + 1,
 	    .acknowledgement = cookie + 1, .payload = 100);
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = RST, .sequence = ISN + 101);
@@ -552,9 +446,9 @@ static void test_ack_storm(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on);
-	cookie = syn(&ends4).sequence;
-	acknowledge(&ends4, cookie);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on);
+	cookie = proxy_syn(&ends4).sequence;
+	proxy_acknowledge(&ends4, cookie);
 	for (unsigned int i = 0; i < 5; i++)
 		put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .sequence = ISN + 1,
 		    .acknowledgement = cookie + 1);
@@ -572,8 +466,8 @@ static void test_no_server(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on, .drained = {true});
-	cookie = syn(&ends4).sequence;
+	service(.vip = VIP ":80", .syn_proxy = proxy_on, .drained = {true});
+	cookie = proxy_syn(&ends4).sequence;
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = PSH | ACK, .sequence = ISN + 1,
 	    .acknowledgement = cookie + 1, .payload = 5);
 	run();
@@ -585,12 +479,12 @@ static void test_no_server(void **state)
 
 static void test_deferred(void **state)
 {
-	struct syn_proxy settings = on;
+	struct syn_proxy settings = proxy_on;
 	uint32_t cookie;
 
 	settings.defer = true;
 	service(.vip = VIP ":80", .syn_proxy = settings);
-	cookie = syn(&ends4).sequence;
+	cookie = proxy_syn(&ends4).sequence;
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .sequence = ISN + 1,
 	    .acknowledgement = cookie + 1);
 	run();
@@ -601,11 +495,11 @@ static void test_deferred(void **state)
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK, .sequence = ISN + 1,
 	    .acknowledgement = cookie + 1);
 	run();
-	assert_int_equal(sent(CLIENTS, false).window, 2 * 536);
+	assert_int_equal(proxy_sent(CLIENTS, false).window, 2 * 536);
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = PSH | ACK, .sequence = ISN + 1,
 	    .acknowledgement = cookie + 1, .payload = 7);
 	run();
-	asked(&ends4);
+	proxy_asked(&ends4);
 }
 
 /* The server is told who the client is, in its own numbers. */
@@ -614,7 +508,7 @@ static void test_automatic(void **state)
 {
 	const struct syn_guard_settings settings = {
 		.service_rate = 100, .node_rate = 1000000, .quiet = 1};
-	struct syn_proxy automatic = on;
+	struct syn_proxy automatic = proxy_on;
 	struct answer a;
 	uint32_t service;
 
@@ -633,7 +527,7 @@ static void test_automatic(void **state)
 	put(.from = ends4.client, .to = ends4.vip, .tcp = SYN, .sequence = ISN);
 	run();
 	assert_int_equal(lab_sessions(), 64);
-	a = sent(CLIENTS, false);
+	a = proxy_sent(CLIENTS, false);
 	assert_int_equal(lab.w->stats.syn_cookies_sent, 1);
 	// Off after a second of quiet, and not before; the cookie is as good as it was.
 	for (unsigned int i = 0; i < 10; i++)
@@ -642,7 +536,7 @@ static void test_automatic(void **state)
 	for (unsigned int i = 0; i < 20; i++)
 		syn_guard_tick();
 	assert_false(syn_guard_is_on(service));
-	acknowledge(&ends4, a.sequence);
+	proxy_acknowledge(&ends4, a.sequence);
 	assert_int_equal(lab.w->stats.syn_cookies_accepted, 1);
 	assert_int_equal(lab_sessions(), 65);
 	lab_forget();
@@ -659,10 +553,10 @@ static void test_with_toa(void **state)
 {
 	uint32_t cookie;
 
-	service(.vip = VIP ":80", .syn_proxy = on, .toa = true);
-	cookie = syn(&ends4).sequence;
-	acknowledge(&ends4, cookie);
-	server_agrees(&ends4);
+	service(.vip = VIP ":80", .syn_proxy = proxy_on, .toa = true);
+	cookie = proxy_syn(&ends4).sequence;
+	proxy_acknowledge(&ends4, cookie);
+	proxy_agree(&ends4);
 	expect(.from = VIP ":80", .to = CLIENT ":4000", .tcp = ACK, .sequence = cookie + 1,
 	       .acknowledgement = ISN + 1);
 	expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = ACK, .sequence = ISN + 1,
