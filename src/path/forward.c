@@ -220,6 +220,8 @@ static inline void forward_prefetch(const struct worker *w, const struct batch *
 		const struct pkt *p = &b->pkt[b->known.at[i]];
 		const struct session *s = table_session(&w->table, p->session);
 
+		if (unlikely(s->flags & SESSION_EXTRA))
+			rte_prefetch0(table_extra(&w->table, s));
 		if (p->session & ENTRY_REVERSE)
 			continue;
 		servers[count] = s->server;
