@@ -49,6 +49,8 @@ def cases():
         "dr": ([{"mode": "dr"}], [1_000, 100_000, 1_000_000]),
         "tunnel": ([{"mode": "tunnel"}], [1_000, 100_000, 1_000_000]),
         "vxlan": ([{"vxlan": True}], [1_000, 1_000_000]),
+        "untold": ([{"told": False}], [1_000_000]),
+        "syn-proxy": ([{"syn_proxy": True}], [1_000_000]),
         "zipf": ([{"zipf": 1.0}], [100_000, 1_000_000]),
         "services": ([{"services": n} for n in (1, 1_000, 100_000)], [1_000_000]),
         "connections": ([{"connections": True}], [1_000_000]),
@@ -116,7 +118,8 @@ class Run:
         state = block.rest()
         if not flows == state["learnt"] == state["established"]:
             raise lab.Failed(f"{flows} flows, but {state}")
-        self.balance(block, dict.fromkeys(state, 0), state)
+        if not self.plan.syn_proxy:  # it says more to clients than their servers do
+            self.balance(block, dict.fromkeys(state, 0), state)
 
     def balance(self, block, before, after):
         """sent == received, in both directions."""

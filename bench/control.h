@@ -56,6 +56,7 @@ struct control_traffic {
 	uint64_t hosts;		// and how many: VM number n is on host n % hosts
 	uint64_t peers;		// ends of BFD sessions,
 	uint64_t interval;	// and how often each sends, us
+	uint64_t told;		// the third ACK acknowledges a byte of the server's, too
 	uint8_t client[16], vip[16];
 	uint8_t host[16], peer[16], gateway[16]; // the first host, the first peer, weir for both
 };

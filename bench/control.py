@@ -14,7 +14,7 @@ WAY_BOTH, WAY_DIRECT, WAY_TUNNEL, WAY_VXLAN = range(4)
 
 TRAFFIC = ("magic", "size", "family", "protocol", "flows", "packets", "zipf", "seed", "services",
            "vip_ports", "first_port", "clients", "new_client", "new_clients", "window", "held",
-           "way", "server_family", "vni", "hosts", "peers", "interval")
+           "way", "server_family", "vni", "hosts", "peers", "interval", "told")
 STATE = ("tsc_hz", "entered", "thread", "received_client", "received_server", "sent_client",
          "sent_server", "others_client", "others_server", "no_buffer", "learnt", "established",
          "begun", "ended", "built", "peers_up", "peers_flaps", "peers_gap", "peers_stall",

@@ -279,7 +279,10 @@ void frame_head_answer(const struct frame_shape *shape, struct frame_head *head,
 	if (!(frame_flags(shape, in) & RTE_TCP_ACK_FLAG)) // to a SYN
 		ack = rte_cpu_to_be_32(SERVER_SEQUENCE + (kind == FRAME_ACK));
 	head->sequence = ack;
-	head->ack = kind == FRAME_RST ? 0 : rte_cpu_to_be_32(rte_be_to_cpu_32(sequence) + 1);
+	head->ack = rte_cpu_to_be_32(rte_be_to_cpu_32(sequence) + 1 +
+				     (kind == FRAME_ACK && shape->traffic->told));
+	if (kind == FRAME_RST)
+		head->ack = 0;
 }
 
 bool frame_known(const struct frame_shape *shape, const uint8_t *in, uint32_t length)

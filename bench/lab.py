@@ -259,12 +259,14 @@ class Plan:
                  ("2001:db8:40::/44", "2001:db8:20::2", "2001:db8:20::1", 64))}
 
     def __init__(self, family=4, protocol=6, flows=1, services=1, zipf=0.0, connections=False,
-                 held=0, mode="fullnat", server_family=None, vxlan=False, peers=0):
+                 held=0, mode="fullnat", server_family=None, vxlan=False, peers=0, told=True,
+                 syn_proxy=False):
         server_family = server_family or family
         self.families = (family, server_family)
         self.wide = 6 in self.families  # the sessions
         self.protocol, self.flows, self.services = protocol, flows, services
         self.connections, self.mode, self.vxlan, self.peers = connections, mode, vxlan, peers
+        self.syn_proxy = syn_proxy
         self.one_way = mode in ("dr", "tunnel")
         self.client, self.vip = self.ENDS[family][:2]
         self.server, local = self.ENDS[server_family][2:]
@@ -291,7 +293,9 @@ class Plan:
             "new_clients": self.NEW_CLIENTS, "window": 512, "held": held,
             "way": control.WAY_VXLAN if vxlan else
                    {"dr": control.WAY_DIRECT, "tunnel": control.WAY_TUNNEL}.get(mode, 0),
-            "vni": self.VNI, "hosts": self.HOSTS, "peers": peers, "interval": self.PEER_MS * 1000}
+            "vni": self.VNI, "hosts": self.HOSTS, "peers": peers, "interval": self.PEER_MS * 1000,
+            # A cookie has to be acknowledged as it is; new connections do nothing but begin and end.
+            "told": int(told and not syn_proxy and not connections)}
 
     def ends(self):
         """Addresses that the replay device counts from, and where weir takes VXLAN packets."""
@@ -346,6 +350,8 @@ class Plan:
             "servers": [{"address": address, "port": port, "weight": 1}
                         for address, port in self.service_servers(s)],
         } for s in range(self.services)]
+        if self.syn_proxy:
+            services = [dict(service, syn_proxy=True) for service in services]
         if self.mode == "snat":
             services = [{
                 "match": {"protocol": services[0]["protocol"], "source": self.ports[0]["network"], "out": "dpdk1"},
