@@ -4,8 +4,9 @@
 #include <stdint.h>
 
 /*
- * SipHash of whole 64-bit words (Aumasson and Bernstein, 2012): a MAC for short messages. Two
- * compression rounds a word and four at the end, as its authors recommend.
+ * SipHash (Aumasson and Bernstein, 2012): a MAC for short messages. Two compression rounds a word
+ * and four at the end, as its authors recommend. The message is whole 64-bit words, little-endian,
+ * and up to seven bytes behind them, which cost nothing: they share a word with its length.
  */
 enum { SIPHASH_ROUNDS = 2, SIPHASH_LAST = 4 };
 
@@ -45,15 +46,17 @@ static inline __attribute__((always_inline)) void siphash_word(struct siphash *h
 	h->v[0] ^= word;
 }
 
-static inline __attribute__((always_inline)) uint64_t
-siphash_words(const uint64_t key[2], const uint64_t *words, unsigned int count)
+static inline __attribute__((always_inline)) uint64_t siphash(const uint64_t key[2],
+							      const uint64_t *words,
+							      unsigned int count, uint64_t tail,
+							      unsigned int tail_bytes)
 {
 	struct siphash h = {{key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
 			     key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573}};
 
 	for (unsigned int i = 0; i < count; i++)
 		siphash_word(&h, words[i]);
-	siphash_word(&h, (uint64_t)count << 59); // the length in bytes, in the uppermost byte
+	siphash_word(&h, tail | (uint64_t)(count * 8 + tail_bytes) << 56);
 	h.v[2] ^= 0xff;
 	siphash_rounds(&h, SIPHASH_LAST);
 	return h.v[0] ^ h.v[1] ^ h.v[2] ^ h.v[3];

@@ -35,7 +35,8 @@ enum {
 	SCALE_SHIFT = 3,
 	MSS_MASK = 7,
 	INFORMATION = PERIOD_BIT - 1,
-	SECRETS = 4, // of the present period, the last one, the next one; and a power of two
+	TAIL_BYTES = 6, // of what is hashed: a sequence number and the bits below the hash
+	SECRETS = 4,	// of the present period, the last one, the next one; and a power of two
 };
 
 /* IPv4 and IPv6 over Ethernet, less what tunnels and options take; the smallest and jumbo frames. */
@@ -92,20 +93,15 @@ static inline uint32_t cookie_hash(uint32_t period, const void *key, bool ipv6, 
 				   uint32_t information)
 {
 	const uint64_t *secret = cookies.secret[period % SECRETS];
-	uint64_t last = sequence | (uint64_t)information << 32, hash;
+	uint64_t tail = sequence | (uint64_t)information << 32, hash;
+	uint64_t words[5];
 
 	if (ipv6) {
-		uint64_t words[6];
-
 		memcpy(words, key, sizeof(struct key6));
-		words[5] = last;
-		hash = siphash_words(secret, words, 6);
+		hash = siphash(secret, words, 5, tail, TAIL_BYTES);
 	} else {
-		uint64_t words[3];
-
 		memcpy(words, key, sizeof(struct key4));
-		words[2] = last;
-		hash = siphash_words(secret, words, 3);
+		hash = siphash(secret, words, 2, tail, TAIL_BYTES);
 	}
 	return (uint32_t)(hash >> 32) >> HASH_SHIFT;
 }
