@@ -21,6 +21,14 @@ struct service_state {
 	uint32_t spare;
 };
 
+/* What the first packets of this batch were for, by destination (classify.c). */
+enum { SERVICE_MEMOS = 16 };
+
+struct service_memo {
+	uint64_t destination[3]; // address; zone, protocol, port and family
+	const struct service *service;
+};
+
 struct balancer {
 	unsigned int worker;
 	unsigned int workers;
@@ -31,6 +39,8 @@ struct balancer {
 	struct service_count *service_counts;
 	struct service_state *service_states; // by service number
 	uint16_t seconds;
+	uint16_t memos_valid; // a bit for each; none at the begin of a batch
+	struct service_memo memos[SERVICE_MEMOS];
 	uint64_t mark_hits[MARK_RULES_MAX]; // by the place of the rule's counter
 	uint64_t ports_exhausted;	    // counts connections refused for want of a local port
 };

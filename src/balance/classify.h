@@ -6,6 +6,8 @@
 
 struct balancer;
 
+/* Worker: a batch begins. */
+void service_classify_begin(struct balancer *b);
 /*
  * Worker: the service that the first packet of a connection is for, or NULL. Valid until the
  * worker's next quiescent state.

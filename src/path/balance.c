@@ -651,6 +651,7 @@ static void balance_miss(struct worker *w, struct batch *b, unsigned int at)
 
 void balance(struct worker *w, struct batch *b)
 {
+	service_classify_begin(&w->balancer);
 	guard_batch(w, b);
 	for (unsigned int i = 0; i < b->miss.count; i++)
 		balance_miss(w, b, b->miss.at[i]);
