@@ -47,9 +47,11 @@ static bool answer_allowed(struct worker *w, uint64_t tsc)
 
 void answer_trim(struct rte_mbuf *m, unsigned int length)
 {
-	rte_pktmbuf_free(m->next);
-	m->next = NULL;
-	m->nb_segs = 1;
+	if (unlikely(m->next)) {
+		rte_pktmbuf_free(m->next);
+		m->next = NULL;
+		m->nb_segs = 1;
+	}
 	m->data_len = m->pkt_len = length;
 }
 

@@ -53,34 +53,78 @@ void syn_proxy_finish(struct pkt *p, unsigned int header)
 	p->tcp_flags = tcp->tcp_flags;
 }
 
-/* An IP header from the VIP to the client, in place of the one that came. */
-static void header_turn(struct pkt *p, uint8_t ttl)
+/*
+ * A segment to the client in place of the one that came. Its headers are made in registers, with
+ * their sums: what was just stored is not read again.
+ */
+struct reply {
+	uint32_t sequence, acknowledgement;
+	uint16_t window;
+	uint16_t nexthop;
+	uint8_t flags, ttl;
+	uint8_t length; // of the options, a multiple of four
+	uint8_t options[OFFER_OPTIONS_MAX];
+};
+
+static inline void store32(uint8_t *at, uint32_t value)
+{
+	memcpy(at, &value, 4);
+}
+
+/* From the VIP to the client. Returns the sum of the addresses. */
+static inline uint64_t reply_ip(struct pkt *p, const struct reply *r, unsigned int segment)
 {
 	uint8_t *l3 = pkt_l3(p);
+	uint32_t first, second, third;
 
 	if (p->flags & PKT_IPV6) {
-		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)l3;
-
-		ip->vtc_flow = RTE_BE32(6u << 28);
-		ip->proto = IPPROTO_TCP;
-		ip->hop_limits = ttl;
-		memcpy(ip->src_addr, p->key6.destination, 16);
-		memcpy(ip->dst_addr, p->key6.source, 16);
-		p->l4 = sizeof(*ip);
-	} else {
-		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)l3;
-
-		*ip = (struct rte_ipv4_hdr){
-			.version_ihl = RTE_IPV4_VHL_DEF,
-			.fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
-			.time_to_live = ttl,
-			.next_proto_id = IPPROTO_TCP,
-			.src_addr = p->key4.destination,
-			.dst_addr = p->key4.source,
-		};
-		ip->hdr_checksum = ~csum_fold(csum_bytes(ip, sizeof(*ip)));
-		p->l4 = sizeof(*ip);
+		store32(l3, RTE_BE32(6u << 28));
+		store32(l3 + 4, rte_cpu_to_be_32(segment << 16 | IPPROTO_TCP << 8 | r->ttl));
+		memcpy(l3 + 8, p->key6.destination, 16);
+		memcpy(l3 + 24, p->key6.source, 16);
+		p->l4 = sizeof(struct rte_ipv6_hdr);
+		return csum_bytes(p->key6.source, 32);
 	}
+	first = rte_cpu_to_be_32((uint32_t)RTE_IPV4_VHL_DEF << 24 |
+				 (sizeof(struct rte_ipv4_hdr) + segment));
+	second = RTE_BE32(RTE_IPV4_HDR_DF_FLAG);
+	third = rte_cpu_to_be_32((uint32_t)r->ttl << 24 | IPPROTO_TCP << 16);
+	third |= (uint32_t)(uint16_t)~csum_fold((uint64_t)first + second + third +
+						p->key4.destination + p->key4.source)
+		 << 16; // the upper half in memory's order
+	store32(l3, first);
+	store32(l3 + 4, second);
+	store32(l3 + 8, third);
+	store32(l3 + 12, p->key4.destination);
+	store32(l3 + 16, p->key4.source);
+	p->l4 = sizeof(struct rte_ipv4_hdr);
+	return (uint64_t)p->key4.destination + p->key4.source;
+}
+
+static inline void reply_write(struct pkt *p, const struct reply *r)
+{
+	unsigned int header = FIXED + r->length;
+	uint64_t sum;
+	uint32_t ports, sequence, acknowledgement, flags;
+	uint8_t *l4 = pkt_l4(p);
+
+	memcpy(&ports, l4, 4);
+	ports = ports << 16 | ports >> 16;
+	sequence = rte_cpu_to_be_32(r->sequence);
+	acknowledgement = rte_cpu_to_be_32(r->acknowledgement);
+	flags = rte_cpu_to_be_32(header / 4 << 28 | (uint32_t)r->flags << 16 | r->window);
+	sum = reply_ip(p, r, header) + RTE_BE16(IPPROTO_TCP) + rte_cpu_to_be_16(header);
+	sum += (uint64_t)ports + sequence + acknowledgement + flags;
+	sum += csum_bytes(r->options, r->length);
+	l4 = pkt_l4(p);
+	store32(l4, ports);
+	store32(l4 + 4, sequence);
+	store32(l4 + 8, acknowledgement);
+	store32(l4 + 12, flags);
+	store32(l4 + 16, (uint16_t)~csum_fold(sum)); // nothing is urgent
+	memcpy(l4 + FIXED, r->options, r->length);
+	answer_trim(p->mbuf, p->l3 + p->l4 + header);
+	p->tcp_flags = r->flags;
 }
 
 /* Back by the way that the client came by. */
@@ -101,22 +145,14 @@ static void send_symmetric(struct pkt *p)
 	p->fate = FATE_BARE;
 }
 
-/* A segment to the client of a packet without a session: its fixed header and options. */
-static void reply(struct batch *b, unsigned int at, const struct service *service, uint16_t nexthop,
-		  uint8_t ttl, struct rte_tcp_hdr *header, const uint8_t *options,
-		  unsigned int length)
+static void reply_send(struct batch *b, unsigned int at, const struct service *service,
+		       const struct reply *r)
 {
 	struct pkt *p = &b->pkt[at];
-	const struct rte_tcp_hdr *asked = (const struct rte_tcp_hdr *)pkt_l4(p);
 
-	header->src_port = asked->dst_port;
-	header->dst_port = asked->src_port;
-	header_turn(p, ttl);
-	memcpy(pkt_l4(p), header, FIXED);
-	memcpy(pkt_l4(p) + FIXED, options, length);
-	syn_proxy_finish(p, FIXED + length);
+	reply_write(p, r);
 	p->fate = FATE_SEND;
-	b->nexthop[at] = nexthop;
+	b->nexthop[at] = r->nexthop;
 	if (unlikely(service->symmetric_return))
 		send_symmetric(p);
 }
@@ -164,32 +200,27 @@ static void answer_syn(struct worker *w, struct batch *b, unsigned int at,
 	struct pkt *p = &b->pkt[at];
 	const struct rte_tcp_hdr *syn = (const struct rte_tcp_hdr *)pkt_l4(p);
 	uint32_t isn = rte_be_to_cpu_32(syn->sent_seq);
-	uint16_t nexthop = route_back(p);
-	struct rte_tcp_hdr header;
+	struct reply r = {
+		.nexthop = route_back(p),
+		.acknowledgement = isn + 1,
+		.flags = TCP_SYN | TCP_ACK,
+		.ttl = settings->ttl,
+	};
 	struct offer offer;
-	uint8_t options[OFFER_OPTIONS_MAX];
-	unsigned int length;
-	uint32_t cookie;
 
 	offer_read(&offer, pkt_l4(p), (syn->data_off >> 4) * 4);
 	offer_accept(&offer, settings);
-	cookie = cookie_make(&p->key4, p->flags & PKT_IPV6, isn, &offer);
+	r.sequence = cookie_make(&p->key4, p->flags & PKT_IPV6, isn, &offer);
 	// From here on it is weir's own offer.
-	offer.mss = mss_offered(service, p->flags & PKT_IPV6, nexthop);
+	offer.mss = mss_offered(service, p->flags & PKT_IPV6, r.nexthop);
 	if (offer.window_scale != OFFER_NO_SCALE)
 		offer.window_scale = settings->window_scale;
 	offer.time_echo = offer.time;
 	offer.time = (uint32_t)(b->tsc >> TIME_SHIFT) | 1; // 0 is none
-	length = offer_write(&offer, options);
-	header = (struct rte_tcp_hdr){
-		.sent_seq = rte_cpu_to_be_32(cookie),
-		.recv_ack = rte_cpu_to_be_32(isn + 1),
-		.tcp_flags = TCP_SYN | TCP_ACK,
-		.rx_win = settings->close_client_window
-				  ? 0
-				  : rte_cpu_to_be_16(window_offered(settings, offer.mss)),
-	};
-	reply(b, at, service, nexthop, settings->ttl, &header, options, length);
+	r.length = offer_write(&offer, r.options);
+	if (!settings->close_client_window)
+		r.window = window_offered(settings, offer.mss);
+	reply_send(b, at, service, &r);
 	w->stats.syn_cookies_sent++;
 	w->balancer.service_counts[service->number].handshakes_begun++;
 }
@@ -201,21 +232,21 @@ static void answer_window(struct batch *b, unsigned int at, const struct service
 	const struct syn_proxy *settings = &service->syn_proxy;
 	bool scaled = proof->offer.window_scale != OFFER_NO_SCALE;
 	struct offer offer = proof->offer;
-	uint16_t window = window_offered(settings, offer.mss);
-	struct rte_tcp_hdr header = {
-		.sent_seq = rte_cpu_to_be_32(proof->cookie + 1),
-		.recv_ack = rte_cpu_to_be_32(proof->isn + 1),
-		.tcp_flags = TCP_ACK,
+	struct reply r = {
+		.nexthop = route_back(&b->pkt[at]),
+		.sequence = proof->cookie + 1,
+		.acknowledgement = proof->isn + 1,
+		.window = window_offered(settings, offer.mss),
+		.flags = TCP_ACK,
+		.ttl = SYN_PROXY_TTL,
 	};
-	uint8_t options[OFFER_TIME_BYTES];
 
 	if (scaled)
-		window = RTE_MAX(window >> settings->window_scale, 1);
-	header.rx_win = rte_cpu_to_be_16(window);
+		r.window = RTE_MAX(r.window >> settings->window_scale, 1);
 	offer.time = proof->offer.time_echo;
 	offer.time_echo = proof->offer.time;
-	reply(b, at, service, route_back(&b->pkt[at]), SYN_PROXY_TTL, &header, options,
-	      offer_write_time(&offer, options));
+	r.length = offer_write_time(&offer, r.options);
+	reply_send(b, at, service, &r);
 }
 
 bool syn_proxy_proves(const struct pkt *p, struct syn_proof *proof)

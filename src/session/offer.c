@@ -69,48 +69,43 @@ void offer_read(struct offer *offer, const uint8_t *tcp, unsigned int header)
 	}
 }
 
-static void write_time(const struct offer *offer, uint8_t *out)
+/*
+ * Options are written in words of four bytes, as they are read again for the checksum: a processor
+ * waits for what was stored in smaller pieces.
+ */
+static inline unsigned int write32(uint8_t *out, unsigned int length, uint32_t value)
 {
-	uint32_t times[2] = {rte_cpu_to_be_32(offer->time), rte_cpu_to_be_32(offer->time_echo)};
+	value = rte_cpu_to_be_32(value);
+	memcpy(out + length, &value, 4);
+	return length + 4;
+}
 
-	out[0] = OPTION_TIME;
-	out[1] = 10;
-	memcpy(out + 2, times, 8);
+static inline unsigned int write_time(const struct offer *offer, uint8_t *out, unsigned int length,
+				      uint32_t before)
+{
+	length = write32(out, length, before << 16 | OPTION_TIME << 8 | 10);
+	length = write32(out, length, offer->time);
+	return write32(out, length, offer->time_echo);
 }
 
 unsigned int offer_write(const struct offer *offer, uint8_t *out)
 {
-	unsigned int length = 4;
+	const uint32_t nops = OPTION_NOP << 8 | OPTION_NOP;
+	uint32_t sack = offer->sack ? OPTION_SACK_PERMITTED << 8 | 2 : nops;
+	unsigned int length = write32(out, 0, OPTION_MSS << 24 | 4 << 16 | offer->mss);
 
-	out[0] = OPTION_MSS;
-	out[1] = 4;
-	out[2] = offer->mss >> 8;
-	out[3] = offer->mss;
-	if (offer->sack || offer->timestamps) {
-		// In four bytes together, so that what follows is aligned.
-		out[length] = offer->sack ? OPTION_SACK_PERMITTED : OPTION_NOP;
-		out[length + 1] = offer->sack ? 2 : OPTION_NOP;
-		if (offer->timestamps)
-			write_time(offer, out + length + 2);
-		else
-			memset(out + length + 2, OPTION_NOP, 2);
-		length += offer->timestamps ? 12 : 4;
-	}
-	if (offer->window_scale != OFFER_NO_SCALE) {
-		out[length] = OPTION_NOP;
-		out[length + 1] = OPTION_SCALE;
-		out[length + 2] = 3;
-		out[length + 3] = offer->window_scale;
-		length += 4;
-	}
+	if (offer->timestamps)
+		length = write_time(offer, out, length, sack);
+	else if (offer->sack)
+		length = write32(out, length, sack << 16 | nops);
+	if (offer->window_scale != OFFER_NO_SCALE)
+		length = write32(out, length,
+				 OPTION_NOP << 24 | OPTION_SCALE << 16 | 3 << 8 |
+					 offer->window_scale);
 	return length;
 }
 
 unsigned int offer_write_time(const struct offer *offer, uint8_t *out)
 {
-	if (!offer->timestamps)
-		return 0;
-	out[0] = out[1] = OPTION_NOP;
-	write_time(offer, out + 2);
-	return OFFER_TIME_BYTES;
+	return offer->timestamps ? write_time(offer, out, 0, OPTION_NOP << 8 | OPTION_NOP) : 0;
 }
