@@ -112,7 +112,7 @@ bool forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned 
 	if (!(s->flags & SESSION_EXTRA))
 		return true; // that was all it was for
 	if (extra->spliced)
-		splice_segment(pkt_l4(p), (pkt_l4(p)[12] >> 4) * 4, extra, direction);
+		splice_segment(pkt_l4(p), extra, direction);
 	else if (pkt_protocol(p) == IPPROTO_TCP && extra->sequence_shift)
 		event_shift(p, extra->sequence_shift, direction);
 	// The client may come by another neighbour from now on.

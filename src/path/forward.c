@@ -20,6 +20,7 @@
 #include "path/reuse.h"
 #include "path/vpc.h"
 #include "session/l4_tcp.h"
+#include "session/splice.h"
 #include "tunnel/template.h"
 #include "tunnel/vxlan.h"
 
@@ -121,7 +122,9 @@ forward_plain(struct worker *w, struct batch *b, unsigned int at, struct session
 	    !forward_event(w, b, p, s, direction))
 		return;
 	if (unlikely(s->flags & SESSION_EXTRA)) {
-		if (!forward_extra(w, p, s, direction, nexthop_room(nexthop, length)))
+		if (session_extra_only_splices(table_extra(&w->table, s)))
+			splice_segment(l3 + p->l4, table_extra(&w->table, s), direction);
+		else if (!forward_extra(w, p, s, direction, nexthop_room(nexthop, length)))
 			return;
 		l3 = pkt_l3(p);
 	}
@@ -158,6 +161,13 @@ static __attribute__((noinline)) void forward_odd(struct worker *w, struct batch
 		session_end(w, entry);
 }
 
+/* An established session of the SYN proxy is not. */
+static inline bool forward_may_be_odd(const struct worker *w, const struct session *s)
+{
+	return (s->flags & (SESSION_LOCAL | SESSION_VPC)) ||
+	       !session_extra_only_splices(table_extra(&w->table, s));
+}
+
 static inline void forward_one(struct worker *w, struct batch *b, unsigned int at)
 {
 	struct pkt *p = &b->pkt[at];
@@ -185,7 +195,8 @@ static inline void forward_one(struct worker *w, struct batch *b, unsigned int a
 		return;
 	}
 	s->stamp = b->seconds;
-	if (unlikely(s->flags & (SESSION_LOCAL | SESSION_VPC | SESSION_EXTRA))) {
+	if (unlikely(s->flags & (SESSION_LOCAL | SESSION_VPC | SESSION_EXTRA)) &&
+	    forward_may_be_odd(w, s)) {
 		enum odd odd = odd_forward(w, b, at, s, direction);
 
 		if (odd == ODD_AGAIN)

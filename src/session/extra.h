@@ -55,3 +55,10 @@ static inline bool session_extra_is_idle(const struct session_extra *extra)
 	       extra->uoa == 0 && extra->limited == 0 && !extra->spliced && extra->handshake == 0 &&
 	       extra->proxy.kind == 0;
 }
+
+/* Are the numbers of its segments shifted (session/splice.h), and nothing else? */
+static inline bool session_extra_only_splices(const struct session_extra *extra)
+{
+	return extra->spliced && (extra->client_iface | extra->toa | extra->uoa | extra->limited |
+				  extra->proxy.kind) == 0;
+}
