@@ -272,6 +272,9 @@ static void output_bare(struct worker *w, struct pkt *p)
 
 void output(struct worker *w, struct batch *b)
 {
+	struct rte_mbuf *dropped[BATCH];
+	unsigned int drops = 0;
+
 	if (unlikely(observe_active(w)))
 		observe_fates(w, b);
 	for (unsigned int i = 0; i < b->count; i++) {
@@ -306,8 +309,11 @@ void output(struct worker *w, struct batch *b)
 		case FATE_TAKEN:
 			break;
 		default:
-			output_drop(w, p->mbuf, p->drop);
+			w->drops[p->drop]++;
+			dropped[drops++] = p->mbuf;
 		}
 	}
+	if (drops > 0)
+		rte_pktmbuf_free_bulk(dropped, drops);
 	output_flush(w);
 }
