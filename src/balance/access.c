@@ -165,15 +165,12 @@ static bool none_has(const struct access *access, const struct source_class *cla
 	return !(access->mask & class->mask) && !access->asks && !source_everybody_lists();
 }
 
-bool access_denies(uint32_t number, const struct pkt *p, uint64_t *counters)
+bool access_denies(const struct access *access, const struct pkt *p, uint32_t number,
+		   uint64_t *counters)
 {
-	const struct access *access = access_of(number);
-	const struct source_class *class;
+	const struct source_class *class = &source_classes[number];
 	const struct access_entry *found;
 
-	if (!access)
-		return false;
-	class = &source_classes[source_find(source_of(p), p->flags & PKT_IPV6)];
 	if (none_has(access, class))
 		return false;
 	found = entries_find(access->entries, access->denied, class, p);

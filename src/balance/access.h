@@ -64,8 +64,9 @@ uint64_t *access_worker_hits(unsigned int worker);
  * the reason to drop it. `counters` may be NULL.
  */
 enum drop access_judge(uint32_t number, const struct pkt *p, uint64_t *counters);
-/* The same by those that deny alone. */
-bool access_denies(uint32_t number, const struct pkt *p, uint64_t *counters);
+/* The same by those that deny alone, of a packet whose source's class is known. */
+bool access_denies(const struct access *access, const struct pkt *p, uint32_t class,
+		   uint64_t *counters);
 
 static inline bool access_in_use(void)
 {

@@ -154,10 +154,8 @@ static inline uint32_t node_value(const struct source_node *node, uint8_t byte)
 	return node->value[run - 1];
 }
 
-uint32_t source_find(const uint8_t *address, bool ipv6)
+uint32_t source_finish(uint32_t value, const uint8_t *address)
 {
-	uint32_t value = slot_load(address, ipv6);
-
 	while (value & SLOT_NODE) {
 		const struct source_node *node = &lines[value & ~SLOT_NODE];
 
@@ -168,12 +166,17 @@ uint32_t source_find(const uint8_t *address, bool ipv6)
 	return value;
 }
 
-void source_prefetch_slot(const uint8_t *address, bool ipv6)
+uint32_t source_find(const uint8_t *address, bool ipv6)
+{
+	return source_finish(slot_load(address, ipv6), address);
+}
+
+void source_prefetch(const uint8_t *address, bool ipv6)
 {
 	rte_prefetch0(&slots[ipv6][slot_of(address)]);
 }
 
-void source_prefetch_node(const uint8_t *address, bool ipv6)
+uint32_t source_begin(const uint8_t *address, bool ipv6)
 {
 	uint32_t value = slot_load(address, ipv6);
 
@@ -181,6 +184,7 @@ void source_prefetch_node(const uint8_t *address, bool ipv6)
 		rte_prefetch0(&lines[value & ~SLOT_NODE]);
 	else
 		rte_prefetch0(&source_classes[value]);
+	return value;
 }
 
 /* Nodes */

@@ -51,9 +51,13 @@ size_t source_bytes(void);
 
 /* Workers: one lookup; the class is good until the worker's next quiescent state. */
 uint32_t source_find(const uint8_t *address, bool ipv6);
-/* Two steps that hide the memory's latency, for the packets of a batch. */
-void source_prefetch_slot(const uint8_t *address, bool ipv6);
-void source_prefetch_node(const uint8_t *address, bool ipv6);
+/*
+ * The same in three steps that hide the memory's latency, for the packets of a batch: what the second
+ * returns is what the third goes on from.
+ */
+void source_prefetch(const uint8_t *address, bool ipv6);
+uint32_t source_begin(const uint8_t *address, bool ipv6);
+uint32_t source_finish(uint32_t begun, const uint8_t *address);
 
 extern struct source_class *source_classes;
 extern uint32_t source_everybody_count; // atomic: lists with any such bit

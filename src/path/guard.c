@@ -31,35 +31,45 @@ static bool node_judges(const struct pkt *p)
 	return !(p->flags & (PKT_FROM_KERNEL | PKT_ICMP_ERROR)) && pkt_zone(p) == 0;
 }
 
+/* Those whom the node denies leave the lane of packets without a session. */
+static void guard_node(struct worker *w, struct batch *b, const struct access *node,
+		       const uint32_t *begun)
+{
+	uint64_t *counters = access_worker_hits(w->index);
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < b->miss.count; i++) {
+		struct pkt *p = &b->pkt[b->miss.at[i]];
+
+		if (node_judges(p) &&
+		    access_denies(node, p, source_finish(begun[i], pkt_source_bytes(p)), counters))
+			pkt_drop(p, DROP_acl_node_denied);
+		else
+			b->miss.at[kept++] = b->miss.at[i];
+	}
+	b->miss.count = kept;
+}
+
 void guard_batch(struct worker *w, struct batch *b)
 {
 	const struct access *node;
-	unsigned int kept = 0;
+	uint32_t begun[BATCH];
 
 	if (likely(!access_in_use()))
 		return;
 	for (unsigned int i = 0; i < b->miss.count; i++) {
 		const struct pkt *p = &b->pkt[b->miss.at[i]];
 
-		source_prefetch_slot(pkt_source_bytes(p), p->flags & PKT_IPV6);
+		source_prefetch(pkt_source_bytes(p), p->flags & PKT_IPV6);
 	}
 	for (unsigned int i = 0; i < b->miss.count; i++) {
 		const struct pkt *p = &b->pkt[b->miss.at[i]];
 
-		source_prefetch_node(pkt_source_bytes(p), p->flags & PKT_IPV6);
+		begun[i] = source_begin(pkt_source_bytes(p), p->flags & PKT_IPV6);
 	}
 	node = access_of(ACCESS_NODE);
-	if (!node || node->denied == 0)
-		return;
-	for (unsigned int i = 0; i < b->miss.count; i++) {
-		struct pkt *p = &b->pkt[b->miss.at[i]];
-
-		if (node_judges(p) && access_denies(ACCESS_NODE, p, access_worker_hits(w->index)))
-			pkt_drop(p, DROP_acl_node_denied);
-		else
-			b->miss.at[kept++] = b->miss.at[i];
-	}
-	b->miss.count = kept;
+	if (node && node->denied > 0)
+		guard_node(w, b, node, begun);
 }
 
 /* What the lists of the node, and then of the service, say. */
