@@ -23,10 +23,18 @@
  *	  acknowledged then: it is sent again, and the header before it.
  * The server's acknowledgements of the header are clamped to C+1, its window is lowered by what is
  * still to come of the header, and its SACK blocks go: the client never sees a number of something that
- * it has not sent. When the server has it all, the extra line is freed.
+ * it has not sent.
  *
  * A client's bytes below C+1 would lie where the header belongs: they are cut off, on the SYN too,
- * whose cookie of Fast Open goes, so that no client can write the header itself.
+ * whose cookie of Fast Open goes, so that no client can write the header itself. A header that its
+ * first data begins with is taken out, as another proxy's is that is not believed: R bytes, by which
+ * the numbers of all that follows are shifted for good.
+ *
+ *	data seq=C+1, R bytes and more		seq=C+1, more
+ *
+ * Until its first data has come nothing that stands behind it may pass. When the server has our header
+ * and the client's first bytes were looked at, the extra line is freed, but for that shift. If they
+ * come again after that, R bytes stand before what the server has acknowledged, which leaves them out.
  *
  * v1-insecure and v2-insecure believe a header that the client begins with. It takes the first data to
  * know, so the SYN is as the client's, and the header goes with that data. One of the same version
@@ -273,6 +281,95 @@ static bool client_believed(struct worker *w, struct pkt *p, struct session *s,
 	return true;
 }
 
+/*
+ * Of a client that is not believed: the first data. False: it was dropped. What comes before it, which
+ * may be in other segments later, can not be told where it belongs.
+ */
+static bool judge(struct pkt *p, struct session_extra *extra)
+{
+	struct session_proxy *proxy = &extra->proxy;
+	const uint8_t *tcp = pkt_l4(p), *payload = tcp + (tcp[12] >> 4) * 4;
+	uint32_t sequence = rte_be_to_cpu_32(((const struct rte_tcp_hdr *)tcp)->sent_seq);
+	unsigned int at = payload - rte_pktmbuf_mtod(p->mbuf, uint8_t *), version;
+	unsigned int length = segment_payload(pkt_l3(p), tcp, p->flags & PKT_IPV6);
+	struct proxy_ends ends;
+	int read;
+
+	if ((int32_t)(sequence - proxy->first) < 0 || (length == 0 && !(p->tcp_flags & TCP_FIN)))
+		return true;
+	if (sequence != proxy->first) {
+		pkt_drop(p, DROP_proxy_order);
+		return false;
+	}
+	read = proxy_header_read(payload, RTE_MIN(rte_pktmbuf_data_len(p->mbuf) - at, length),
+				 &ends, &version);
+	if (read > 0 && (p->flags & PKT_LOCAL)) { // the pieces that follow can not be moved
+		pkt_drop(p, DROP_proxy_fragment);
+		return false;
+	}
+	proxy->judged = true;
+	if (read > 0) {
+		proxy->replaced = read;
+		extra->sequence_shift -= read;
+	}
+	return true;
+}
+
+/* Bytes of the header that the client began with, at first or again. False: it was dropped. */
+static bool take_out(struct pkt *p, const struct session_proxy *proxy)
+{
+	uint8_t *tcp = pkt_l4(p);
+	uint32_t sequence = rte_be_to_cpu_32(((struct rte_tcp_hdr *)tcp)->sent_seq);
+	uint32_t over = proxy->first + proxy->replaced - sequence;
+	unsigned int payload = segment_payload(pkt_l3(p), tcp, p->flags & PKT_IPV6);
+
+	if (over == 0 || over > proxy->replaced || payload == 0)
+		return true;
+	if ((p->flags & PKT_LOCAL) ||
+	    segment_strip(p->mbuf, p->l3, p->l3 + p->l4, p->flags & PKT_IPV6,
+			  RTE_MIN(over, payload)) < 0) {
+		pkt_drop(p, DROP_proxy_fragment);
+		return false;
+	}
+	segment_set_sequence(pkt_l4(p), proxy->first + proxy->replaced);
+	return true;
+}
+
+/* A client that is not believed. */
+static bool client_refuted(struct worker *w, struct pkt *p, struct session *s,
+			   struct session_extra *extra)
+{
+	struct session_proxy *proxy = &extra->proxy;
+	uint8_t *tcp = pkt_l4(p), header[PROXY_HEADER_MAX];
+	uint32_t sequence = rte_be_to_cpu_32(((struct rte_tcp_hdr *)tcp)->sent_seq);
+	bool early = (int32_t)(sequence - proxy->first) < 0, bare;
+
+	if (early && (p->flags & PKT_LOCAL)) {
+		// A piece, which can not be cut: its bytes become the client's own.
+		segment_set_sequence(tcp, proxy->first);
+		early = false;
+	}
+	if ((!proxy->judged && !judge(p, extra)) || !take_out(p, proxy))
+		return false;
+	own_header(s, p->session & ENTRY_WIDE, proxy->kind, header);
+	if (early) // a keepalive, if anything: once more is answered, too
+		return carry(w, p, proxy, header);
+	if (proxy->acknowledged == proxy->length) {
+		if (proxy->judged) {
+			proxy->kind = PROXY_DISABLE;
+			client_address_release(w, s, extra);
+		}
+		return true;
+	}
+	bare = segment_payload(pkt_l3(p), pkt_l4(p), p->flags & PKT_IPV6) == 0 &&
+	       !(p->tcp_flags & TCP_FIN);
+	if (bare && !(p->flags & PKT_LOCAL))
+		return carry(w, p, proxy, header);
+	if (now_ms(w) - proxy->sent_at >= AGAIN_MS)
+		send_before(w, p, proxy, header);
+	return true;
+}
+
 static bool client_datagram(struct worker *w, struct pkt *p, struct session *s,
 			    struct session_proxy *proxy, unsigned int room)
 {
@@ -299,9 +396,7 @@ bool proxy_protocol_from_client(struct worker *w, struct pkt *p, struct session 
 				struct session_extra *extra, unsigned int room)
 {
 	struct session_proxy *proxy = &extra->proxy;
-	uint8_t *tcp = pkt_l4(p), header[PROXY_HEADER_MAX];
-	uint32_t sequence = rte_be_to_cpu_32(((struct rte_tcp_hdr *)tcp)->sent_seq);
-	bool bare, early;
+	uint8_t *tcp = pkt_l4(p);
 
 	if (pkt_protocol(p) == IPPROTO_UDP)
 		return client_datagram(w, p, s, proxy, room);
@@ -311,23 +406,12 @@ bool proxy_protocol_from_client(struct worker *w, struct pkt *p, struct session 
 		return client_syn(p, s, proxy);
 	if (p->tcp_flags & TCP_RST) {
 		// A server takes a reset only at the very number that it expects.
-		if (sequence == proxy->first)
+		if (rte_be_to_cpu_32(((struct rte_tcp_hdr *)tcp)->sent_seq) == proxy->first)
 			segment_set_sequence(tcp, header_begin(proxy) + proxy->acknowledged);
 		return true;
 	}
-	if (proxy_is_insecure(proxy->kind))
-		return client_believed(w, p, s, extra);
-	early = (int32_t)(sequence - proxy->first) < 0;
-	bare = segment_payload(pkt_l3(p), tcp, p->flags & PKT_IPV6) == 0 &&
-	       !(p->tcp_flags & TCP_FIN);
-	own_header(s, p->session & ENTRY_WIDE, proxy->kind, header);
-	if ((bare || early) && !(p->flags & PKT_LOCAL))
-		return carry(w, p, proxy, header);
-	if (early) // a piece, which can not be cut: its bytes become the client's own
-		segment_set_sequence(tcp, proxy->first);
-	if (now_ms(w) - proxy->sent_at >= AGAIN_MS)
-		send_before(w, p, proxy, header);
-	return true;
+	return proxy_is_insecure(proxy->kind) ? client_believed(w, p, s, extra)
+					      : client_refuted(w, p, s, extra);
 }
 
 /* The window counts from the acknowledgement, which was raised: what is beyond it goes. */
@@ -362,6 +446,9 @@ void proxy_protocol_from_server(struct worker *w, struct pkt *p, struct session 
 		tcp_remove_option(tcp, header, 5);
 	} else if ((int32_t)missing <= 0 && !(p->tcp_flags & (TCP_SYN | TCP_RST))) {
 		tcp_remove_option(tcp, header, 5); // it may tell of a second copy
+		proxy->acknowledged = proxy->length;
+		if (!proxy->judged && !proxy_is_insecure(proxy->kind))
+			return; // what does the client begin with?
 		proxy->kind = PROXY_DISABLE;
 		client_address_release(w, s, extra);
 	}

@@ -19,6 +19,7 @@ struct session_proxy {
 	uint8_t acknowledged; // bytes of it that the server has
 	uint8_t scale;	      // of the server's window
 	bool sending;	      // the packet under way is the header itself
+	bool judged;	      // what the client begins with was looked at
 };
 
 /* The extra line: what only few sessions need. */

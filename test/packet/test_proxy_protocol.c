@@ -101,9 +101,10 @@ static void silent_client(const struct ends *e, enum proxy_protocol version, con
 	assert_true(lab_session()->flags & SESSION_EXTRA);
 	server(e, (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001),
 	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001));
-	assert_false(lab_session()->flags & SESSION_EXTRA);
+	assert_true(lab_session()->flags & SESSION_EXTRA); // does it begin with another header?
 	client(e, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, .payload = 9);
 	seen(e, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, .payload = 9);
+	assert_false(lab_session()->flags & SESSION_EXTRA);
 	server(e, (.tcp = ACK, .sequence = 7001, .acknowledgement = 1010),
 	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1010));
 	assert_int_equal(lab.w->stats.proxy_headers, 2);
@@ -348,6 +349,142 @@ static void test_insecure_malformed(void **state)
 	     BEFORE(BROKEN));
 }
 
+/* What the client begins with, as the server of a service that does not believe it sees it. */
+struct claim {
+	const char *name, *text;
+	unsigned int length;
+};
+static const struct claim claims[] = {
+	{"version 1", CLAIM, LENGTH(CLAIM)},
+	{"version 1, IPv6", "PROXY TCP6 2001:db8::9 2001:db8::8 1 2\r\n", 40},
+	{"version 1, unknown", "PROXY UNKNOWN what\r\n", 20},
+	{"version 2 with a value", CLAIM2, LENGTH(CLAIM2)},
+	{"version 2, of the proxy itself", SIGN "\x20\0\0\0", 16},
+};
+
+static void acknowledged(const struct ends *e, uint32_t from, uint32_t to, int line)
+{
+	from_server(e, P(.tcp = ACK, .sequence = 7001, .acknowledgement = from),
+		    P(.tcp = ACK, .sequence = 7001, .acknowledgement = to), line);
+}
+
+/* The server has our header: the numbers of what follows are shifted by what was taken out. */
+static void taken_out(const struct ends *e, enum proxy_protocol version, unsigned int length,
+		      const struct claim *claim)
+{
+	uint32_t behind = 1001 + claim->length;
+
+	handshake(e, version, length);
+	client(e, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001);
+	lab_forget();
+	acknowledged(e, 1001, 1001, __LINE__);
+	client(e, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001); // nothing to tell
+	seen(e, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001);
+	client(e, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001,
+	       .before = claim->text, .before_length = claim->length, .payload = 21);
+	seen(e, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, .payload = 21);
+	acknowledged(e, 1022, behind + 21, __LINE__);
+	client(e, .tcp = FIN | PSH | ACK, .sequence = behind + 21, .acknowledgement = 7001,
+	       .payload = 4);
+	seen(e, .tcp = FIN | PSH | ACK, .sequence = 1022, .acknowledgement = 7001, .payload = 4);
+	acknowledged(e, 1027, behind + 26, __LINE__);
+	// Once more: before what the server has acknowledged.
+	client(e, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001,
+	       .before = claim->text, .before_length = claim->length, .payload = 21);
+	seen(e, .tcp = PSH | ACK, .sequence = 1001 - claim->length, .acknowledgement = 7001,
+	     .before = claim->text, .before_length = claim->length, .payload = 21);
+	assert_int_equal(lab.w->stats.proxy_headers, 1);
+}
+
+static void test_taken_out(void **state)
+{
+	static const struct {
+		const struct ends *ends;
+		enum proxy_protocol version;
+		unsigned int length;
+	} rows[] = {
+		{&ends4, PROXY_V1, LENGTH(V1)},	  {&ends4, PROXY_V2, LENGTH(V2)},
+		{&ends6, PROXY_V1, LENGTH(V1_6)}, {&ends6, PROXY_V2, LENGTH(V2_6)},
+		{&nat64, PROXY_V2, LENGTH(V2_6)}, {&nat46, PROXY_V1, LENGTH(V1)},
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (unsigned int k = 0; k < sizeof(claims) / sizeof(claims[0]); k++) {
+			taken_out(rows[i].ends, rows[i].version, rows[i].length, &claims[k]);
+			lab_flush();
+			lab_forget();
+			lab.w->stats.proxy_headers = 0;
+		}
+}
+
+/* The server has nothing yet: our header goes before what is left, each time that it comes. */
+static void test_taken_out_early(void **state)
+{
+	uint32_t behind = 1001 + LENGTH(CLAIM2);
+
+	handshake(&ends4, PROXY_V1, LENGTH(V1));
+	client(&ends4, .tcp = PSH | ACK, .sequence = behind, .acknowledgement = 7001, .payload = 5);
+	expect_drop(proxy_order); // it may be data, and it may be part of a header
+	client(&ends4, .tcp = FIN | ACK, .sequence = behind, .acknowledgement = 7001);
+	expect_drop(proxy_order);
+	for (unsigned int i = 0; i < 2; i++) {
+		client(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001,
+		       BEFORE(CLAIM2), .payload = 5);
+		seen(&ends4, .tcp = PSH | ACK, .sequence = 1001 - LENGTH(V1),
+		     .acknowledgement = 7001, BEFORE(V1));
+		seen(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001,
+		     .payload = 5);
+		lab_advance(1);
+	}
+	// A part of it again, and all of it alone: what is left of both is an acknowledgement.
+	client(&ends4, .tcp = PSH | ACK, .sequence = 1011, .acknowledgement = 7001,
+	       .before = &CLAIM2[10], .before_length = LENGTH(CLAIM2) - 10, .payload = 5);
+	seen(&ends4, .tcp = PSH | ACK, .sequence = 1001 - LENGTH(V1), .acknowledgement = 7001,
+	     BEFORE(V1));
+	seen(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, .payload = 5);
+	client(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, BEFORE(CLAIM2));
+	seen(&ends4, .tcp = PSH | ACK, .sequence = 1001 - LENGTH(V1), .acknowledgement = 7001,
+	     BEFORE(V1));
+	server(&ends4, (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001 - LENGTH(V1)),
+	       (.tcp = ACK, .sequence = 7001, .acknowledgement = 1001, .window = 512 - LENGTH(V1)));
+	acknowledged(&ends4, 1006, behind + 5, __LINE__);
+	client(&ends4, .tcp = RST, .sequence = behind + 5);
+	seen(&ends4, .tcp = RST, .sequence = 1006);
+}
+
+/* What can not be cut does not pass; what is none stays; and only the first bytes count. */
+static void test_not_taken_out(void **state)
+{
+	handshake(&ends4, PROXY_V1, LENGTH(V1));
+	client(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, BEFORE(CLAIM),
+	       .fragment = 0x2000, .may_fragment = true);
+	expect_drop(proxy_fragment);
+	client(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, BEFORE(BROKEN));
+	seen(&ends4, .tcp = PSH | ACK, .sequence = 1001 - LENGTH(V1), .acknowledgement = 7001,
+	     BEFORE(V1));
+	seen(&ends4, .tcp = PSH | ACK, .sequence = 1001, .acknowledgement = 7001, BEFORE(BROKEN));
+	client(&ends4, .tcp = PSH | ACK, .sequence = 1001 + LENGTH(BROKEN), .acknowledgement = 7001,
+	       BEFORE(CLAIM));
+	seen(&ends4, .tcp = PSH | ACK, .sequence = 1001 + LENGTH(BROKEN), .acknowledgement = 7001,
+	     BEFORE(CLAIM));
+}
+
+/* A client that has nothing to say: it is judged by its FIN. */
+static void test_only_fin(void **state)
+{
+	handshake(&ends4, PROXY_V2, LENGTH(V2));
+	client(&ends4, .tcp = ACK, .sequence = 1001, .acknowledgement = 7001);
+	lab_forget();
+	acknowledged(&ends4, 1001, 1001, __LINE__);
+	// A keepalive in between.
+	client(&ends4, .tcp = ACK, .sequence = 1000, .acknowledgement = 7001);
+	seen(&ends4, .tcp = PSH | ACK, .sequence = 1001 - LENGTH(V2), .acknowledgement = 7001,
+	     BEFORE(V2));
+	client(&ends4, .tcp = FIN | ACK, .sequence = 1001, .acknowledgement = 7001);
+	seen(&ends4, .tcp = FIN | ACK, .sequence = 1001, .acknowledgement = 7001);
+	assert_false(lab_session()->flags & SESSION_EXTRA);
+}
+
 static void udp_begin(const char *vip, enum proxy_protocol version)
 {
 	service(.vip = vip, .protocol = IPPROTO_UDP, .proxy = version);
@@ -432,6 +569,10 @@ int main(void)
 		lab_test(test_no_line),
 		lab_test(test_insecure),
 		lab_test(test_insecure_malformed),
+		lab_test(test_taken_out),
+		lab_test(test_taken_out_early),
+		lab_test(test_not_taken_out),
+		lab_test(test_only_fin),
 		lab_test(test_udp),
 		lab_test(test_udp_insecure),
 		lab_test(test_with_port_reuse),
