@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * A set is a hash table of entries that workers may read: open addressing, a pointer for each place.
+ * A set is a hash table of entries that workers may read: open addressing, a pointer in each place.
  * An entry is never changed but for what only control reads, a place only by one store, and a table
  * that has become too small, or too full of what was removed, is replaced as a whole. Entries and
  * tables go back after a grace period.
@@ -35,8 +35,9 @@ struct set_entry {
 };
 
 struct set_table {
-	uint32_t size; // a power of two
-	uint32_t used; // places that are not NULL
+	uint64_t number; // which it is
+	uint32_t size;	 // a power of two
+	uint32_t used;	 // places that are not NULL
 	struct set_entry *place[];
 };
 
@@ -211,30 +212,53 @@ struct set_entry *set_find(const struct set *set, const struct set_item *item)
 
 static struct set_table *table_new(uint32_t size)
 {
+	static uint64_t made; // atomic: sets apart are made by threads
 	struct set_table *table = calloc(1, sizeof(*table) + size * sizeof(table->place[0]));
 
-	if (table)
-		table->size = size;
+	if (!table)
+		return NULL;
+	table->number = __atomic_add_fetch(&made, 1, __ATOMIC_RELAXED);
+	table->size = size;
 	return table;
 }
 
-struct set *set_new(const struct set_settings *settings)
+bool set_is_list(const struct set_settings *settings)
+{
+	unsigned int parts = type_parts[settings->type];
+
+	return (parts & ~SET_BITMAP) == SET_IP || parts == SET_NET;
+}
+
+struct set *set_new_apart(const struct set_settings *settings)
 {
 	struct set *set = calloc(1, sizeof(*set));
-	unsigned int parts = type_parts[settings->type];
 
 	if (!set)
 		return NULL;
 	set->settings = *settings;
+	set->apart = true;
 	set->table = table_new(TABLE_FIRST);
-	if ((parts & ~SET_BITMAP) == SET_IP || parts == SET_NET)
-		set->list = source_list_take();
-	if (!set->table || (!set->list && !(parts & ~(SET_IP | SET_NET | SET_BITMAP)))) {
-		free(set->table);
+	if (!set->table) {
 		free(set);
 		return NULL;
 	}
 	set->bytes = sizeof(*set) + sizeof(*set->table) + TABLE_FIRST * sizeof(void *);
+	return set;
+}
+
+struct set *set_new(const struct set_settings *settings)
+{
+	struct set *set = set_new_apart(settings);
+
+	if (!set)
+		return NULL;
+	set->apart = false;
+	if (set_is_list(settings))
+		set->list = source_list_take();
+	if (set_is_list(settings) && !set->list) {
+		set_free_apart(set);
+		return NULL;
+	}
 	return set;
 }
 
@@ -246,17 +270,22 @@ static void entry_free(void *arg)
 	free(entry);
 }
 
+void set_free_apart(struct set *set)
+{
+	for (uint32_t i = 0; i < set->table->size && set->count > 0; i++)
+		if (set->table->place[i] && set->table->place[i] != &removed)
+			entry_free(set->table->place[i]);
+	free(set->table);
+	free(set);
+}
+
 static void set_release(void *arg)
 {
 	struct set *set = arg;
 
-	for (uint32_t i = 0; i < set->table->size; i++)
-		if (set->table->place[i] && set->table->place[i] != &removed)
-			entry_free(set->table->place[i]);
-	free(set->table);
 	if (set->list)
 		source_list_free(set->list);
-	free(set);
+	set_free_apart(set);
 }
 
 void set_free(struct set *set)
@@ -265,7 +294,7 @@ void set_free(struct set *set)
 	struct set_item item;
 	uint32_t cursor = 0;
 
-	while (set->list && (entry = set_next(set, &cursor))) {
+	while (set->list && set->count > 0 && (entry = set_next(set, &cursor))) {
 		set_entry_item(set, entry, &item);
 		source_remove(set->list, &item.first);
 	}
@@ -273,10 +302,27 @@ void set_free(struct set *set)
 	rcu_defer(set_release, set);
 }
 
+bool set_dissolve(struct set *set, uint32_t *cursor, uint32_t most)
+{
+	struct set_entry *entry = NULL;
+	struct set_item item;
+
+	while (most-- > 0 && (entry = set_next(set, cursor))) {
+		set_entry_item(set, entry, &item);
+		if (set->list)
+			source_remove(set->list, &item.first);
+		set->table->place[*cursor - 1] = &removed;
+		set->count--;
+		entry_free(entry);
+	}
+	source_commit();
+	return entry;
+}
+
 /* Of a list of the classifier, workers read neither entries nor tables. */
 static void give_back(const struct set *set, void (*done)(void *arg), void *arg)
 {
-	if (set->list)
+	if (set->list || set->apart)
 		done(arg);
 	else
 		rcu_defer(done, arg);
@@ -411,6 +457,59 @@ int set_remove(struct set *set, const struct set_item *item)
 	return 0;
 }
 
+void set_exchange(struct set *set, struct set *other)
+{
+	struct set before = *set;
+
+	// Until the tables have changed places, lengths of both are asked for.
+	for (unsigned int i = 0; i < 6; i++)
+		__atomic_store_n(&set->lengths[i / 3][i % 3],
+				 before.lengths[i / 3][i % 3] | other->lengths[i / 3][i % 3],
+				 __ATOMIC_RELEASE);
+	__atomic_store_n(&set->list, other->list, __ATOMIC_RELEASE);
+	__atomic_store_n(&set->table, other->table, __ATOMIC_RELEASE);
+	for (unsigned int i = 0; i < 6; i++)
+		__atomic_store_n(&set->lengths[i / 3][i % 3], other->lengths[i / 3][i % 3],
+				 __ATOMIC_RELEASE);
+	memcpy(set->of_length, other->of_length, sizeof(set->of_length));
+	set->count = other->count;
+	set->bytes = other->bytes;
+	set->content = other->content;
+	set->readers = other->readers;
+	set->settings.maxelem = other->settings.maxelem;
+	set->settings.hashsize = other->settings.hashsize;
+	set->settings.comment = other->settings.comment;
+	before.references = other->references;
+	before.apart = false;
+	*other = before;
+}
+
+static int prefix_compare(const void *first, const void *second)
+{
+	const struct set_prefix *a = first, *b = second;
+	int order = memcmp(a->prefix.addr.bytes, b->prefix.addr.bytes,
+			   sizeof(a->prefix.addr.bytes));
+
+	return order != 0 ? order : (int)a->prefix.len - (int)b->prefix.len;
+}
+
+struct set_prefix *set_prefixes(const struct set *set)
+{
+	struct set_prefix *prefixes = malloc((set->count + 1) * sizeof(*prefixes));
+	struct set_entry *entry;
+	struct set_item item;
+	uint32_t cursor = 0, count = 0;
+
+	while (prefixes && (entry = set_next(set, &cursor))) {
+		set_entry_item(set, entry, &item);
+		prefixes[count].prefix = item.first;
+		prefixes[count++].nomatch = set_entry_nomatch(entry);
+	}
+	if (prefixes)
+		qsort(prefixes, count, sizeof(*prefixes), prefix_compare);
+	return prefixes;
+}
+
 void set_clear(struct set *set)
 {
 	struct set_entry *entry;
@@ -433,6 +532,11 @@ struct set_entry *set_next(const struct set *set, uint32_t *cursor)
 			return entry;
 	}
 	return NULL;
+}
+
+uint64_t set_table_number(const struct set *set)
+{
+	return set->table->number;
 }
 
 bool set_entry_nomatch(const struct set_entry *entry)
@@ -540,15 +644,17 @@ bool set_has_packet(const struct set *set, const struct pkt *p, bool destination
 	unsigned int parts = type_parts[set->settings.type];
 	struct addr addr[2];
 	uint16_t port[2];
+	uint32_t list;
 	struct set_item item = {.protocol = pkt_protocol(p)};
 
 	if ((parts & (SET_IP | SET_NET)) && ipv6 != (set->settings.family == AF_INET6))
 		return false;
 	addr[0] = ipv6 ? addr_v6(p->key6.source) : addr_v4(p->key4.source);
 	addr[1] = ipv6 ? addr_v6(p->key6.destination) : addr_v4(p->key4.destination);
-	if (set->list)
-		return source_has(&source_classes[source_find(addr[destination].bytes, ipv6)],
-				  set->list, ipv6);
+	list = __atomic_load_n(&set->list, __ATOMIC_ACQUIRE);
+	if (list)
+		return source_has(&source_classes[source_find(addr[destination].bytes, ipv6)], list,
+				  ipv6);
 	port[0] = rte_be_to_cpu_16(ipv6 ? p->key6.source_port : p->key4.source_port);
 	port[1] = rte_be_to_cpu_16(ipv6 ? p->key6.destination_port : p->key4.destination_port);
 	if (parts & (SET_IP | SET_NET))

@@ -83,10 +83,13 @@ struct set_item {
 struct set_entry;
 struct set_table;
 struct set {
-	struct set_settings settings; // constant
-	uint32_t list;		      // of the source classifier, 0: none, ask set_has_packet()
+	struct set_settings settings; // what workers read of them is constant
+	uint32_t list;		      // atomic: of the source classifier, 0: ask set_has_packet()
 	uint32_t count;		      // of entries
 	uint32_t references;	      // of control, from lists and classifiers
+	uint32_t readers; // of control, of this content: it stays as long as there are any
+	uint64_t content; // which it is: exchanged with the rest
+	bool apart;	  // only its maker knows of it
 	size_t bytes;
 	struct set_table *table; // atomic
 	uint64_t lengths[2][3];	 // atomic: bit L: there is an entry with this length
@@ -98,6 +101,11 @@ struct set *set_new(const struct set_settings *settings);
 /* Nobody refers to it any more, but for workers that began before. */
 void set_free(struct set *set);
 /*
+ * The same in slices, when no worker can refer to it any more: `most` entries less. False: none is
+ * left, and set_free() takes no time. *cursor is 0 at first.
+ */
+bool set_dissolve(struct set *set, uint32_t *cursor, uint32_t most);
+/*
  * Workers see what these three change at the next source_commit() when the set is a list of the
  * classifier, at once otherwise. -EEXIST: it is there (with other words about it when `force`:
  * these are taken, 0). -ENOSPC: the set is full. -ENOMEM. -ENOENT.
@@ -107,12 +115,34 @@ int set_add(struct set *set, const struct set_item *item, bool nomatch, const ch
 int set_remove(struct set *set, const struct set_item *item);
 void set_clear(struct set *set);
 
+/*
+ * A set that only its maker knows of, any thread: to be filled by set_add() and set_remove(). It is
+ * no list of the classifier. set_free_apart(): when it has not been exchanged.
+ */
+struct set *set_new_apart(const struct set_settings *settings);
+void set_free_apart(struct set *set);
+/*
+ * Control: a set gets the content of another one of the same type and family, list and limits
+ * included, and the other way round. Workers ask for either, and may go on to read the old one to
+ * the end of a grace period: then set_free() for it, and nothing before.
+ */
+void set_exchange(struct set *set, struct set *other);
+/* The entries of a set that can be a list, sorted so that neighbours stand together. Any thread. */
+struct set_prefix {
+	struct prefix prefix;
+	bool nomatch;
+};
+bool set_is_list(const struct set_settings *settings);
+struct set_prefix *set_prefixes(const struct set *set); // set->count of them; NULL: no memory
+
 /* Is this very entry in the set? Of networks: does one hold it, and not as an exception? */
 bool set_has(const struct set *set, const struct set_item *item);
 /* What there is to say of the entry itself; NULL: not there. */
 struct set_entry *set_find(const struct set *set, const struct set_item *item);
 /* Entries in no order; *cursor is 0 at first; NULL at the end. */
 struct set_entry *set_next(const struct set *set, uint32_t *cursor);
+/* Another one whenever a cursor of set_next() has lost its meaning. */
+uint64_t set_table_number(const struct set *set);
 void set_entry_item(const struct set *set, const struct set_entry *entry, struct set_item *item);
 bool set_entry_nomatch(const struct set_entry *entry);
 uint8_t set_entry_mark(const struct set_entry *entry);

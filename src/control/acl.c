@@ -462,6 +462,61 @@ int acl_show(uint32_t number, const struct acl_list *allow, const struct acl_lis
 	return 0;
 }
 
+static bool refers_to(const struct access *access, const struct set *set)
+{
+	for (unsigned int i = 0; access && i < access->denied + access->allowed; i++)
+		if (access->entries[i].set == set)
+			return true;
+	return false;
+}
+
+/* The same lists, with another one of the classifier for a set. */
+static struct access *access_moved(const struct access *old, const struct set *set, uint32_t list)
+{
+	unsigned int count = old->denied + old->allowed;
+	size_t size = sizeof(*old) + count * sizeof(old->entries[0]);
+	struct access *access = malloc(size);
+
+	if (access == NULL)
+		return NULL;
+	memcpy(access, old, size);
+	access->mask = 0;
+	for (unsigned int i = 0; i < count; i++) {
+		if (access->entries[i].set == set)
+			access->entries[i].list = list;
+		access->mask |= access->entries[i].list ? 1ull << access->entries[i].list % 64 : 0;
+	}
+	return access;
+}
+
+int acl_set_move(const struct set *set, uint32_t list)
+{
+	struct access **moved;
+	int status = 0;
+
+	if (set->references == 0 || set->list == 0)
+		return 0;
+	moved = calloc(SERVICE_MAX, sizeof(*moved));
+	if (moved == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < SERVICE_MAX && status == 0; i++) {
+		if (shown[i] == NULL || !refers_to(shown[i]->access, set))
+			continue;
+		moved[i] = access_moved(shown[i]->access, set, list);
+		status = moved[i] ? 0 : -ENOMEM;
+	}
+	for (uint32_t i = 0; i < SERVICE_MAX; i++) {
+		if (moved[i] == NULL || status < 0) {
+			free(moved[i]);
+			continue;
+		}
+		shown[i]->access = moved[i];
+		access_publish(i, moved[i]);
+	}
+	free(moved);
+	return status;
+}
+
 void acl_stop(void)
 {
 	for (uint32_t i = 0; i < SERVICE_MAX; i++)

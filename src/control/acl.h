@@ -56,6 +56,11 @@ int acl_check(const struct acl_list *allow, const struct acl_list *deny, struct 
 int acl_show(uint32_t number, const struct acl_list *allow, const struct acl_list *deny,
 	     struct error *error);
 void acl_hide(uint32_t number);
+/*
+ * Whoever refers to the set refers to this list of the classifier from now on. -ENOMEM, and nothing
+ * has changed.
+ */
+int acl_set_move(const struct set *set, uint32_t list);
 void acl_stop(void);
 
 /* The node's. acl_node_set() takes copies; on an error nothing has changed. */

@@ -201,8 +201,10 @@ static int apply_all(const struct config *wanted, struct edit *edit, struct erro
 	if (status < 0)
 		goto remove_interfaces;
 	status = sets_apply(&wanted->document.sets, error);
-	if (status == 0)
-		status = publish_edit(edit, error);
+	if (status < 0)
+		goto restore_addresses;
+	status = publish_edit(edit, error);
+	sets_apply_end(status == 0);
 	if (status < 0)
 		goto restore_addresses;
 	status = traffic_apply(&wanted->traffic, error); // it may refer to sets that go

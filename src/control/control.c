@@ -34,6 +34,7 @@
 #include "control/rest.h"
 #include "control/restore.h"
 #include "control/sets_journal.h"
+#include "control/sets_load.h"
 #include "control/syn_flood.h"
 #include "control/server_drain.h"
 #include "control/top.h"
@@ -299,6 +300,7 @@ stop_announce:
 stop_persist:
 	persist_stop();
 stop_traffic:
+	sets_journal_stop();
 	traffic_control_stop();
 	bfd_stop();
 stop_vpc:
@@ -327,6 +329,7 @@ void control_stop(void)
 	ipvs_door_stop();
 	rest_stop();
 	persist_stop();
+	sets_load_stop();
 	sets_journal_stop();
 	traffic_control_stop();
 	bfd_stop();

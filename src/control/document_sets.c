@@ -138,6 +138,8 @@ static int row_add(const struct set_item *item, void *arg)
 
 	if (rows->count >= SET_MAXELEM_MAX)
 		return -ENOSPC;
+	if (rows->limit > 0 && rows->count >= rows->limit)
+		return -E2BIG;
 	if (rows->count == rows->room) {
 		uint32_t room = rows->room ? 2 * rows->room : 16;
 		struct set_row *larger = realloc(rows->rows, room * sizeof(*larger));
@@ -220,6 +222,26 @@ int sets_decode_rows(const json_t *list, const struct set_settings *settings, st
 	struct decode d = {.error = error};
 
 	return rows_decode(&d, list, settings, rows);
+}
+
+int sets_decode_change(const json_t *body, const struct set_settings *settings,
+		       struct set_rows *rows, bool *force, struct error *error)
+{
+	const json_t *entries = json_object_get(body, "entries");
+	const json_t *forced = json_object_get(body, "force");
+	const char *name;
+	json_t *value;
+
+	json_object_foreach ((json_t *)body, name, value)
+		if (strcmp(name, "entries") != 0 && strcmp(name, "force") != 0)
+			return error_set(error, -EINVAL, name,
+					 "unknown field; there are: entries, force");
+	if (forced != NULL && !json_is_boolean(forced))
+		return error_set(error, -EINVAL, "force", "must be true or false");
+	if (entries == NULL)
+		return error_set(error, -EINVAL, "entries", "is missing");
+	*force = json_is_true(forced);
+	return sets_decode_rows(entries, settings, rows, error);
 }
 
 int sets_decode_row(const char *text, const struct set_settings *settings, struct set_rows *rows,

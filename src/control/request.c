@@ -130,6 +130,15 @@ static void request_reply_error(struct request *request, const struct error *err
 	request_reply(request, error_status(error->code), body);
 }
 
+/* Of a handler that may not have said what is wrong. */
+static void request_reply_failure(struct request *request, int status, struct error *error)
+{
+	if (error->code == 0)
+		error_set(error, status < 0 ? status : -EIO, "", "%s",
+			  strerror(status < 0 ? -status : EIO));
+	request_reply_error(request, error);
+}
+
 /* Routes */
 
 static int count_parts(char *path, char **pieces, int most)
@@ -362,7 +371,7 @@ static bool request_poll_once(struct request *request)
 	int status = request->poll(request, request->poll_arg, &error);
 
 	if (status < 0)
-		request_reply_error(request, &error);
+		request_reply_failure(request, status, &error);
 	if (request->response == NULL)
 		return false;
 	request_end_poll(request);
@@ -389,6 +398,16 @@ int request_poll(struct request *request,
 	return 0;
 }
 
+static int handle_again(struct request *request, void *arg, struct error *error)
+{
+	return request->route->handle(request, error);
+}
+
+int request_handle_later(struct request *request)
+{
+	return request_poll(request, handle_again, NULL, NULL);
+}
+
 /* Serve */
 
 static void request_handle(struct request *request)
@@ -398,10 +417,7 @@ static void request_handle(struct request *request)
 
 	if (status >= 0 && (request->response != NULL || request->poll != NULL))
 		return;
-	if (error.code == 0)
-		error_set(&error, status < 0 ? status : -EIO, "", "%s",
-			  strerror(status < 0 ? -status : EIO));
-	request_reply_error(request, &error);
+	request_reply_failure(request, status, &error);
 }
 
 bool request_serve(struct request *request)
@@ -528,18 +544,45 @@ int request_check_new(const struct request *request, bool exists, const char *ki
 	return error_set(error, -EEXIST, "", "%s %s exists already", kind, name);
 }
 
-json_t *request_body(const struct request *request, struct error *error)
+static bool body_is_yaml(const struct request *request)
 {
 	const char *type = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
 						       MHD_HTTP_HEADER_CONTENT_TYPE);
+
+	return type != NULL && strstr(type, "yaml") != NULL;
+}
+
+json_t *request_body(const struct request *request, struct error *error)
+{
+	const struct request_text text = {request->body, request->body_size, body_is_yaml(request)};
+
+	return request_text_parse(&text, error);
+}
+
+size_t request_body_size(const struct request *request)
+{
+	return request->body_size;
+}
+
+struct request_text request_take_body(struct request *request)
+{
+	const struct request_text text = {request->body, request->body_size, body_is_yaml(request)};
+
+	request->body = NULL;
+	request->body_size = request->body_room = 0;
+	return text;
+}
+
+json_t *request_text_parse(const struct request_text *text, struct error *error)
+{
 	json_error_t where;
 	json_t *json;
 
-	if (request->body_size == 0)
+	if (text->size == 0)
 		return json_object();
-	if (type != NULL && strstr(type, "yaml") != NULL)
-		return yaml_parse(request->body, request->body_size, error);
-	json = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, &where);
+	if (text->yaml)
+		return yaml_parse(text->bytes, text->size, error);
+	json = json_loadb(text->bytes, text->size, JSON_REJECT_DUPLICATES, &where);
 	if (json == NULL)
 		error_set(error, -EINVAL, "", "line %d, column %d: %s", where.line, where.column,
 			  where.text);

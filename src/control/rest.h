@@ -43,6 +43,15 @@ int request_number(const struct request *request, const char *name, uint64_t max
 		   uint64_t *value, struct error *error);
 /* The body as JSON, from JSON or YAML; an empty body is an empty object. NULL after an error. */
 json_t *request_body(const struct request *request, struct error *error);
+/* One that is too large for the control thread: it becomes the caller's, and is any thread's. */
+struct request_text {
+	char *bytes;
+	size_t size;
+	bool yaml;
+};
+size_t request_body_size(const struct request *request);
+struct request_text request_take_body(struct request *request);
+json_t *request_text_parse(const struct request_text *text, struct error *error);
 /* -EEXIST when a PUT that shall only make something new (If-None-Match: *) finds it there. */
 int request_check_new(const struct request *request, bool exists, const char *kind,
 		      const char *name, struct error *error);
@@ -67,6 +76,8 @@ int request_publish(struct request *request, struct edit *edit, struct error *er
 int request_poll(struct request *request,
 		 int (*poll)(struct request *request, void *arg, struct error *error), void *arg,
 		 void (*end)(void *arg));
+
+int request_handle_later(struct request *request); // the handler could not do its work yet
 
 /*
  * A reply that is produced while it is sent. `more` adds text and says what comes after it; it

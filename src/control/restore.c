@@ -146,10 +146,14 @@ static int restore_sets(const struct config *config, bool same_file, struct erro
 {
 	const struct sets_wanted *wanted = &config->document.sets;
 	unsigned int at = 0;
+	int status;
 
 	if (same_file && sets_next(&at) != NULL)
 		return 0;
-	return sets_apply(wanted, error);
+	status = sets_apply(wanted, error);
+	if (status == 0)
+		sets_apply_end(true);
+	return status;
 }
 
 /* What there is to restore: `saved` as it is, or the file applied to it. */
@@ -160,7 +164,9 @@ static int restore_any(const struct config *config, struct error *error)
 	uint64_t digest = 0;
 	int status;
 
-	sets_journal_start(config->state_dir); // what was saved refers to them
+	status = sets_journal_start(config->state_dir, error); // what was saved refers to them
+	if (status < 0)
+		return status;
 	status = persist_load(config->state_dir, &saved, &digest, &settings, error);
 
 	if (restore_sets(config, status == 0 && digest == config->digest, error) < 0)

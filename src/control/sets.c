@@ -9,6 +9,7 @@
 #include "balance/source_list.h"
 #include "base/log.h"
 #include "control/model.h"
+#include "control/set_build.h"
 #include "control/sets_journal.h"
 
 enum { SETS_MAX = 16384 };
@@ -16,6 +17,7 @@ enum { SETS_MAX = 16384 };
 static struct {
 	struct named_set *sets;
 	unsigned int count, room;
+	uint64_t contents; // how many there have been
 } named;
 
 struct named_set *sets_find_named(const char *name)
@@ -38,13 +40,11 @@ struct named_set *sets_next(unsigned int *cursor)
 	return *cursor < named.count ? &named.sets[(*cursor)++] : NULL;
 }
 
-static int sets_add(const struct set_settings *settings, uint8_t origin, struct error *error)
+/* Room for one more. */
+static int sets_room(const char *name, struct error *error)
 {
-	struct set *set;
-
-	if (sets_find(settings->name) != NULL)
-		return error_set(error, -EEXIST, "name", "there is a set \"%s\" already",
-				 settings->name);
+	if (sets_find(name) != NULL)
+		return error_set(error, -EEXIST, "name", "there is a set \"%s\" already", name);
 	if (named.count >= SETS_MAX)
 		return error_set(error, -ENOSPC, "", "there are %d sets already, the most",
 				 SETS_MAX);
@@ -57,11 +57,36 @@ static int sets_add(const struct set_settings *settings, uint8_t origin, struct 
 		named.sets = larger;
 		named.room = room;
 	}
-	set = set_new(settings);
+	return 0;
+}
+
+static void sets_enter(struct set *set, uint8_t origin)
+{
+	set->content = ++named.contents;
+	named.sets[named.count++] =
+		(struct named_set){.set = set, .origin = origin, .number = named.contents};
+}
+
+int sets_add(const struct set_settings *settings, uint8_t origin, struct error *error)
+{
+	int status = sets_room(settings->name, error);
+	struct set *set = status == 0 ? set_new(settings) : NULL;
+
+	if (status < 0)
+		return status;
 	if (set == NULL)
 		return error_set(error, -ENOMEM, "", "out of memory");
-	named.sets[named.count++] = (struct named_set){.set = set, .origin = origin};
+	sets_enter(set, origin);
 	return 0;
+}
+
+int sets_add_build(struct set_build *build, uint8_t origin, struct error *error)
+{
+	int status = sets_room(build->set->settings.name, error);
+
+	if (status == 0)
+		sets_enter(set_build_take(build), origin);
+	return status;
 }
 
 int sets_make(const struct set_settings *settings, uint8_t origin, struct error *error)
@@ -70,15 +95,20 @@ int sets_make(const struct set_settings *settings, uint8_t origin, struct error 
 
 	if (status == 0)
 		status = sets_add(settings, origin, error);
-	if (status == 0)
-		sets_journal_make(&named.sets[named.count - 1]);
-	return status;
+	if (status < 0)
+		return status;
+	sets_journal_begin();
+	sets_journal_make(&named.sets[named.count - 1]);
+	sets_journal_end();
+	return 0;
 }
 
-static void sets_drop(unsigned int place)
+/* Without a word in the journal. */
+void sets_drop(struct named_set *gone)
 {
-	sets_journal_remove(named.sets[place].set->settings.name);
-	set_free(named.sets[place].set);
+	unsigned int place = gone - named.sets;
+
+	set_retire(gone->set);
 	named.count--;
 	memmove(&named.sets[place], &named.sets[place + 1],
 		(named.count - place) * sizeof(*named.sets));
@@ -95,11 +125,14 @@ int sets_remove(const char *name, struct error *error)
 				 "set \"%s\" is referred to %u times, by access lists or "
 				 "classifiers",
 				 name, found->set->references);
-	sets_drop(found - named.sets);
+	sets_journal_begin();
+	sets_journal_remove(name);
+	sets_journal_end();
+	sets_drop(found);
 	return 0;
 }
 
-static int row_error(const struct set *set, uint32_t row, int status, struct error *error)
+int set_row_error(const struct set *set, uint32_t row, int status, struct error *error)
 {
 	char field[24];
 
@@ -186,7 +219,7 @@ static int rows_change(struct set *set, const struct set_rows *rows, bool take, 
 		status = row_change(set, &rows->rows[i], take, origin, force);
 	}
 	if (status < 0)
-		row_error(set, --i, status, error);
+		set_row_error(set, --i, status, error);
 	else if (source_commit() < 0)
 		status = error_set(error, -ENOMEM, "", "out of memory for sets");
 	if (status < 0)
@@ -202,8 +235,10 @@ int sets_put(struct set *set, const struct set_rows *rows, uint8_t origin, bool 
 {
 	int status = rows_change(set, rows, false, origin, force, error);
 
+	sets_journal_begin();
 	for (uint32_t i = 0; status == 0 && i < rows->count; i++)
 		sets_journal_put(set, &rows->rows[i], origin);
+	sets_journal_end();
 	return status;
 }
 
@@ -211,165 +246,53 @@ int sets_take(struct set *set, const struct set_rows *rows, bool force, struct e
 {
 	int status = rows_change(set, rows, true, 0, force, error);
 
+	sets_journal_begin();
 	for (uint32_t i = 0; status == 0 && i < rows->count; i++)
 		sets_journal_take(set, &rows->rows[i].item);
+	sets_journal_end();
 	return status;
 }
 
-/* Remove what is not marked with `seen`, of those that `origin` made; ORIGIN_COUNT: of all. */
-static void entries_prune(struct set *set, uint8_t seen, uint8_t origin)
+/* The change as a whole, at once. */
+static int build_now(struct set_build *build, struct set *set, struct error *error)
 {
-	struct set_entry *entry;
-	struct set_item item;
-	uint32_t cursor = 0;
+	int status = set_build_show(build, UINT32_MAX, error);
 
-	while ((entry = set_next(set, &cursor)) != NULL) {
-		uint8_t mark = set_entry_mark(entry);
-
-		if (mark & seen) {
-			set_entry_set_mark(entry, mark & ~seen);
-		} else if (origin == ORIGIN_COUNT || mark == origin) {
-			set_entry_item(set, entry, &item);
-			sets_journal_take(set, &item);
-			set_remove(set, &item);
-		}
-	}
-}
-
-/* The rows, and of what was there before what another origin made, or with ORIGIN_COUNT nothing. */
-static int entries_renew(struct set *set, const struct set_rows *rows, uint8_t origin,
-			 uint8_t prune, struct error *error)
-{
-	enum { SEEN = 0x80 };
-	int status = 0;
-
-	// Those that go may make room for those that come.
-	for (uint32_t i = 0; i < rows->count; i++) {
-		struct set_entry *entry = set_find(set, &rows->rows[i].item);
-
-		if (entry != NULL)
-			set_entry_set_mark(entry, set_entry_mark(entry) | SEEN);
-	}
-	entries_prune(set, SEEN, prune);
-	for (uint32_t i = 0; i < rows->count && status == 0; i++)
-		status = row_change(set, &rows->rows[i], false, origin, true);
 	if (status == 0)
-		status = source_commit();
-	else
-		source_commit();
-	for (uint32_t i = 0; status == 0 && i < rows->count; i++)
-		sets_journal_put(set, &rows->rows[i], origin);
-	sets_changed(set);
-	if (status < 0)
-		return error_set(error, status, "entries", "out of memory for sets");
-	return 0;
+		status = sets_place(build, set, error);
+	set_build_drop(build);
+	return status;
 }
 
-/* How many entries the rows are, each counted once. */
-static int rows_fit(const struct set *set, const struct set_rows *rows, struct error *error)
+int sets_place(struct set_build *build, struct set *set, struct error *error)
 {
-	if (rows->count <= set->settings.maxelem)
-		return 0;
-	return error_set(error, -ENOSPC, "entries", "%u entries are more than maxelem, %u",
-			 rows->count, set->settings.maxelem);
+	build->set->content = ++named.contents;
+	return set_build_place(build, set, error);
 }
 
 int sets_replace(struct set *set, const struct set_rows *rows, uint8_t origin, struct error *error)
 {
-	int status = rows_fit(set, rows, error);
+	struct set_build build = {0};
+	int status = set_build_make(&build, &set->settings, set, SET_REPLACE, rows, origin, true,
+				    error);
 
-	return status < 0 ? status : entries_renew(set, rows, origin, ORIGIN_COUNT, error);
-}
-
-void sets_flush(struct set *set)
-{
+	if (status == 0)
+		status = build_now(&build, set, error);
+	if (status < 0)
+		return status;
+	sets_journal_begin();
 	sets_journal_flush(set);
-	set_clear(set);
-	source_commit();
-	sets_changed(set);
-}
-
-/* Documents */
-
-static bool settings_equal(const struct set_settings *a, const struct set_settings *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-/* The same but for what can be changed while it is there. */
-static bool settings_fit(const struct set_settings *a, const struct set_settings *b)
-{
-	struct set_settings copy = *b;
-
-	copy.maxelem = a->maxelem;
-	copy.hashsize = a->hashsize;
-	copy.comment = a->comment;
-	return settings_equal(a, &copy);
-}
-
-int sets_check_wanted(const struct sets_wanted *wanted, struct error *error)
-{
-	char field[24];
-
-	for (unsigned int i = 0; i < wanted->count; i++) {
-		const struct set *set = sets_find(wanted->sets[i].settings.name);
-
-		if (set == NULL || settings_fit(&set->settings, &wanted->sets[i].settings))
-			continue;
-		snprintf(field, sizeof(field), "sets[%u]", i);
-		return error_set(
-			error, -EINVAL, field,
-			"set \"%s\" is there with another type, family or range: remove it "
-			"first, or choose another name",
-			set->settings.name);
-	}
+	for (uint32_t i = 0; i < rows->count; i++)
+		sets_journal_put(set, &rows->rows[i], origin);
+	sets_journal_end();
 	return 0;
 }
 
-int sets_apply(const struct sets_wanted *wanted, struct error *error)
+int sets_flush(struct set *set, struct error *error)
 {
-	for (unsigned int i = 0; i < wanted->count; i++) {
-		const struct set_wanted *one = &wanted->sets[i];
-		struct named_set *there = sets_find_named(one->settings.name);
-		int status = there ? 0 : sets_make(&one->settings, ORIGIN_FILE, error);
+	const struct set_rows none = {0};
 
-		if (status < 0)
-			return status;
-		there = sets_find_named(one->settings.name);
-		there->origin = ORIGIN_FILE;
-		there->set->settings.maxelem = one->settings.maxelem;
-		there->set->settings.hashsize = one->settings.hashsize;
-		there->set->settings.comment = one->settings.comment;
-		sets_journal_make(there);
-		status = entries_renew(there->set, &one->rows, ORIGIN_FILE, ORIGIN_FILE, error);
-		if (status < 0)
-			return status;
-	}
-	return 0;
-}
-
-static bool is_wanted(const struct sets_wanted *wanted, const char *name)
-{
-	for (unsigned int i = 0; i < wanted->count; i++)
-		if (strcmp(wanted->sets[i].settings.name, name) == 0)
-			return true;
-	return false;
-}
-
-void sets_prune(const struct sets_wanted *wanted)
-{
-	for (unsigned int i = named.count; i-- > 0;) {
-		const struct set *set = named.sets[i].set;
-
-		if (named.sets[i].origin != ORIGIN_FILE || is_wanted(wanted, set->settings.name))
-			continue;
-		if (set->references == 0)
-			sets_drop(i);
-		else
-			log_warning("set \"%s\" is not in the file any more and stays: it is "
-				    "referred to %u times",
-				    set->settings.name, set->references);
-	}
+	return sets_replace(set, &none, 0, error);
 }
 
 void set_rows_free(struct set_rows *rows)
@@ -388,6 +311,7 @@ void sets_wanted_free(struct sets_wanted *wanted)
 
 void sets_stop(void)
 {
+	set_retired_stop();
 	while (named.count > 0)
 		set_free(named.sets[--named.count].set);
 	free(named.sets);

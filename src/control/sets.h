@@ -16,6 +16,7 @@
  */
 struct named_set {
 	struct set *set;
+	uint64_t number; // grows with each that is made
 	uint8_t origin;
 };
 
@@ -29,6 +30,7 @@ struct set_row {
 struct set_rows {
 	struct set_row *rows;
 	uint32_t count, room;
+	uint32_t limit; // more are refused with -E2BIG; 0: none
 };
 
 /* A set of a document. */
@@ -59,14 +61,24 @@ int sets_put(struct set *set, const struct set_rows *rows, uint8_t origin, bool 
 int sets_take(struct set *set, const struct set_rows *rows, bool force, struct error *error);
 /* The rows in place of all that there is. */
 int sets_replace(struct set *set, const struct set_rows *rows, uint8_t origin, struct error *error);
-void sets_flush(struct set *set);
+int sets_flush(struct set *set, struct error *error);
+/* The same without a word in the journal, for those who write it themselves. */
+struct set_build;
+int sets_add(const struct set_settings *settings, uint8_t origin, struct error *error);
+int sets_add_build(struct set_build *build, uint8_t origin, struct error *error);
+int sets_place(struct set_build *build, struct set *set, struct error *error);
+void sets_drop(struct named_set *gone);
 
 /*
- * Documents. Check what is wanted against what is there; make it so, but remove nothing that may
- * still be referred to; remove what came from a document and is not wanted. -EINVAL, -ENOMEM.
+ * sets_document.c. Check what is wanted against what is there; make it so, but remove nothing that
+ * may still be referred to. What was made so waits for sets_apply_end(): it stays, and is noted in
+ * the journal, or all sets are as they were. Last, remove what came from a document and is not
+ * wanted.
+ * -EINVAL, -ENOMEM, -ENOSPC, and nothing has changed.
  */
 int sets_check_wanted(const struct sets_wanted *wanted, struct error *error);
 int sets_apply(const struct sets_wanted *wanted, struct error *error);
+void sets_apply_end(bool keep);
 void sets_prune(const struct sets_wanted *wanted);
 void sets_wanted_free(struct sets_wanted *wanted);
 void sets_stop(void);
@@ -77,6 +89,9 @@ int sets_decode_settings(const json_t *body, const char *name, struct set_settin
 			 struct error *error);
 int sets_decode_rows(const json_t *list, const struct set_settings *settings, struct set_rows *rows,
 		     struct error *error);
+/* A body {"entries": [...], "force": true}. */
+int sets_decode_change(const json_t *body, const struct set_settings *settings,
+		       struct set_rows *rows, bool *force, struct error *error);
 int sets_decode_row(const char *text, const struct set_settings *settings, struct set_rows *rows,
 		    struct error *error);
 void set_rows_free(struct set_rows *rows);

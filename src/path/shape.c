@@ -5,8 +5,8 @@
  * hand theirs over, on the rings that they use for a device with too few transmit queues. So a rate
  * is exact for the port whatever the number of workers, and a flow keeps its order.
  *
- * A packet is put into the queue that the classifiers choose, and the root is asked at once for what
- * may go now: it takes from itself and from its children in turns, and they from theirs. A child's
+ * A packet is put into the queue that classifiers choose, and the root is asked at once what may go
+ * now: it takes from itself and from its children in turns, and they from theirs. A child's
  * packet so passes its parents too, and needs their tokens. What the device does not take stays
  * here. All queues of a port hold no more than `waiting_max` packets, so that they cannot empty the
  * pool of buffers.
