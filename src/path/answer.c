@@ -346,14 +346,23 @@ static const uint8_t type_unreachable[2] = {ICMP_DEST_UNREACH, ICMP6_DST_UNREACH
 static const uint8_t type_too_big[2] = {ICMP_DEST_UNREACH, ICMP6_PACKET_TOO_BIG};
 static const uint8_t code_too_big[2] = {ICMP_FRAG_NEEDED, 0};
 
-void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu)
+void answer_too_big_as(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu,
+		       enum drop reason)
 {
 	struct pkt *p = &b->pkt[at];
 
 	if (!(p->flags & PKT_IPV6) && !(pkt_l3(p)[6] & 0x40))
-		pkt_drop(p, DROP_needs_fragmentation);
+		pkt_drop(p, reason);
 	else
-		icmp_answer(w, b, at, type_too_big, code_too_big, mtu, DROP_too_big);
+		icmp_answer(w, b, at, type_too_big, code_too_big, mtu, reason);
+}
+
+void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu)
+{
+	const struct pkt *p = &b->pkt[at];
+	bool told = (p->flags & PKT_IPV6) || (pkt_l3(p)[6] & 0x40);
+
+	answer_too_big_as(w, b, at, mtu, told ? DROP_too_big : DROP_needs_fragmentation);
 }
 
 bool answer_make_too_big(struct worker *w, struct pkt *p, uint16_t mtu)

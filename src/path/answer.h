@@ -9,6 +9,9 @@ void answer_reset(struct worker *w, struct batch *b, unsigned int at);
 void answer_reset_as(struct worker *w, struct batch *b, unsigned int at, enum drop reason);
 void answer_prohibited(struct worker *w, struct batch *b, unsigned int at, enum drop reason);
 void answer_too_big(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu);
+/* ... counted as `reason`, also where the sender forbids no fragments and can not be told. */
+void answer_too_big_as(struct worker *w, struct batch *b, unsigned int at, uint16_t mtu,
+		       enum drop reason);
 /* Make the frame end behind `length` bytes, which are in its first piece. */
 void answer_trim(struct rte_mbuf *m, unsigned int length);
 /* Of a packet that is in no batch: it becomes the error, nothing else; false: too many of late. */

@@ -101,13 +101,13 @@ static void event_shift(struct pkt *p, uint32_t shift, unsigned int direction)
 		tcp_remove_timestamp(tcp, header);
 }
 
-bool forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
-		   unsigned int room)
+bool forward_extra(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
+		   unsigned int direction, unsigned int room)
 {
 	struct session_extra *extra = table_extra(&w->table, s);
 
 	if (extra->proxy.kind && direction == 0 &&
-	    !proxy_protocol_from_client(w, p, s, extra, room))
+	    !proxy_protocol_from_client(w, b, p, s, extra, room))
 		return false;
 	if (!(s->flags & SESSION_EXTRA))
 		return true; // that was all it was for

@@ -235,7 +235,7 @@ static __attribute__((noinline)) void forward_any(struct worker *w, struct batch
 	    !forward_event(w, b, p, s, direction))
 		return;
 	if (unlikely(s->flags & SESSION_EXTRA) &&
-	    !forward_extra(w, p, s, direction, nexthop_room(nexthop, after)))
+	    !forward_extra(w, b, p, s, direction, nexthop_room(nexthop, after)))
 		return;
 	if (ipv6)
 		to4(w, p, s, direction, pkt_l3(p), p->l4, !real);
@@ -354,7 +354,7 @@ void family_fragment(struct worker *w, struct batch *b, unsigned int at, struct 
 	if (!later && ((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)) &&
 	    !forward_event(w, b, p, s, direction))
 		return;
-	if (!later && (s->flags & SESSION_EXTRA) && !forward_extra(w, p, s, direction, 0))
+	if (!later && (s->flags & SESSION_EXTRA) && !forward_extra(w, b, p, s, direction, 0))
 		return;
 	t.hop_limit--;
 	if (!family_header(p, p->l3 + p->l4, header)) {

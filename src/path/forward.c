@@ -124,7 +124,7 @@ forward_plain(struct worker *w, struct batch *b, unsigned int at, struct session
 	if (unlikely(s->flags & SESSION_EXTRA)) {
 		if (session_extra_only_splices(table_extra(&w->table, s)))
 			splice_segment(l3 + p->l4, table_extra(&w->table, s), direction);
-		else if (!forward_extra(w, p, s, direction, nexthop_room(nexthop, length)))
+		else if (!forward_extra(w, b, p, s, direction, nexthop_room(nexthop, length)))
 			return;
 		l3 = pkt_l3(p);
 	}

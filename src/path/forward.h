@@ -40,8 +40,8 @@ bool forward_event(struct worker *w, struct batch *b, struct pkt *p, struct sess
  * option that tells the server who the client is. The packet may grow by `room` bytes, and its
  * headers may move. False: its fate is settled.
  */
-bool forward_extra(struct worker *w, struct pkt *p, struct session *s, unsigned int direction,
-		   unsigned int room);
+bool forward_extra(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
+		   unsigned int direction, unsigned int room);
 
 /* By how much a packet of this length may grow on its way. */
 static inline unsigned int nexthop_room(uint16_t nexthop, unsigned int length)

@@ -265,7 +265,7 @@ bool fragment_change(struct worker *w, struct batch *b, struct pkt *p, struct se
 		if (((p->tcp_flags & TCP_EVENTS) || !(s->flags & SESSION_ACTIVE)) &&
 		    !forward_event(w, b, p, s, direction))
 			return false;
-		if ((s->flags & SESSION_EXTRA) && !forward_extra(w, p, s, direction, room))
+		if ((s->flags & SESSION_EXTRA) && !forward_extra(w, b, p, s, direction, room))
 			return false;
 		if (s->form & FORM_ECHO)
 			echo_rewrite(p, pkt_l3(p), s, direction);

@@ -10,9 +10,7 @@
 #include "path/vpc.h"
 #include "session/l4_tcp.h"
 
-/* The largest packet that goes on from this direction, 0: not known. */
-static unsigned int mss_mtu(struct worker *w, struct pkt *p, struct session *s,
-			    unsigned int direction)
+unsigned int mss_mtu(struct worker *w, struct pkt *p, struct session *s, unsigned int direction)
 {
 	uint16_t nexthop;
 

@@ -42,7 +42,8 @@
  * numbers of all that follows are shifted by the difference, which stands in the extra line for good.
  *
  * UDP has version 2 only, on every datagram: there is nobody to say that the first one has arrived, and
- * a header on a later one would be the client's own.
+ * a header on a later one would be the client's own. Of a datagram that is too big together with its
+ * header the client is told by ICMP how long they may be.
  */
 #include "path/proxy_protocol.h"
 
@@ -53,13 +54,22 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
+#include "path/answer.h"
 #include "path/client_address.h"
 #include "path/forward.h"
+#include "path/mss.h"
 #include "session/l4_tcp.h"
 #include "session/proxy_header.h"
 #include "session/segment.h"
 
-enum { AGAIN_MS = 50, TCP_FAST_OPEN = 34 };
+enum {
+	AGAIN_MS = 50,
+	TCP_FAST_OPEN = 34,
+	IPV4_HEADER = 20,
+	IPV6_HEADER = 40,
+	IPV4_MTU_MIN = 68, // of all links there are; who hears of less is told nothing
+	IPV6_MTU_MIN = 1280,
+};
 
 static uint32_t now_ms(const struct worker *w)
 {
@@ -370,7 +380,25 @@ static bool client_refuted(struct worker *w, struct pkt *p, struct session *s,
 	return true;
 }
 
-static bool client_datagram(struct worker *w, struct pkt *p, struct session *s,
+/* With its header a datagram is too big. The client is told how long one may be, IP header included. */
+static void datagram_too_big(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
+			     unsigned int length)
+{
+	bool ipv6 = p->flags & PKT_IPV6,
+	     to_ipv6 = session_key_is_ipv6(s, p->session & ENTRY_WIDE, 1);
+	unsigned int header = to_ipv6 ? IPV6_HEADER : IPV4_HEADER;
+	unsigned int mtu = mss_mtu(w, p, s, 0), least = ipv6 ? IPV6_MTU_MIN : IPV4_MTU_MIN;
+
+	if (to_ipv6 != ipv6) // the header of the other family is another one
+		mtu = RTE_MAX(mtu + p->l4, header) - header;
+	if ((p->flags & PKT_LOCAL) || mtu < length + least)
+		pkt_drop(p, DROP_proxy_too_big);
+	else
+		answer_too_big_as(w, b, p - b->pkt, RTE_MIN(mtu - length, (unsigned int)UINT16_MAX),
+				  DROP_proxy_too_big);
+}
+
+static bool client_datagram(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 			    struct session_proxy *proxy, unsigned int room)
 {
 	const uint8_t *payload = pkt_l4(p) + sizeof(struct rte_udp_hdr);
@@ -383,23 +411,27 @@ static bool client_datagram(struct worker *w, struct pkt *p, struct session *s,
 	    version == 2)
 		return true;
 	length = own_header(s, p->session & ENTRY_WIDE, proxy->kind, header);
-	if (length > room || segment_put_before(p->mbuf, p->l3, p->l3 + p->l4, p->flags & PKT_IPV6,
-						header, length) < 0) {
-		pkt_drop(p, DROP_proxy_too_big);
+	if (length > room) {
+		datagram_too_big(w, b, p, s, length);
+		return false;
+	}
+	if (segment_put_before(p->mbuf, p->l3, p->l3 + p->l4, p->flags & PKT_IPV6, header, length) <
+	    0) {
+		pkt_drop(p, DROP_no_headroom);
 		return false;
 	}
 	w->stats.proxy_headers++;
 	return true;
 }
 
-bool proxy_protocol_from_client(struct worker *w, struct pkt *p, struct session *s,
+bool proxy_protocol_from_client(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 				struct session_extra *extra, unsigned int room)
 {
 	struct session_proxy *proxy = &extra->proxy;
 	uint8_t *tcp = pkt_l4(p);
 
 	if (pkt_protocol(p) == IPPROTO_UDP)
-		return client_datagram(w, p, s, proxy, room);
+		return client_datagram(w, b, p, s, proxy, room);
 	if (proxy->sending)
 		return true;
 	if (p->tcp_flags & TCP_SYN)

@@ -27,7 +27,7 @@ static inline unsigned int proxy_protocol_length(const struct table *t, const st
  * the client before they are shifted, from the server after. Its headers may move, and it may grow
  * by `room`. False: its fate is settled.
  */
-bool proxy_protocol_from_client(struct worker *w, struct pkt *p, struct session *s,
+bool proxy_protocol_from_client(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 				struct session_extra *extra, unsigned int room);
 void proxy_protocol_from_server(struct worker *w, struct pkt *p, struct session *s,
 				struct session_extra *extra);

@@ -12,6 +12,8 @@ from lab import CLIENT, CLIENT6, HERE, LIP, VIP, VIP6, Refused, TwoArm, run, ser
 VERSIONS = pytest.mark.parametrize("version", ["v1", "v2"])
 FAMILIES = pytest.mark.parametrize("vip, client", [(VIP, CLIENT), (VIP6, CLIENT6)], ids=["ipv4", "ipv6"])
 
+IP_MTU_DISCOVER, IP_MTU, IPV6_MTU_DISCOVER, IPV6_MTU = 10, 14, 23, 24  # linux/in.h, linux/in6.h
+
 # What another proxy says, in both versions.
 CLAIM = b"PROXY TCP4 192.0.2.1 192.0.2.2 1111 2222\r\n"
 BINARY_CLAIM = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + socket.inet_aton("192.0.2.1") + socket.inet_aton("192.0.2.2")
@@ -210,6 +212,40 @@ def test_udp(lab, vip, client):
 
     told, port = lab.client.inside(inside)
     assert [line[:4] + line[6:] for line in told] == [["v2", client, str(port), vip, word] for word in ("one", "two")]
+
+
+@pytest.mark.parametrize("vip, server, mtu", [
+    (VIP, 4, 1500 - 28), (VIP6, 6, 1500 - 52), (VIP6, 4, 1520 - 52), (VIP, 6, 1480 - 28),
+], ids=["ipv4", "ipv6", "nat64", "nat46"])
+def test_udp_too_big(lab, vip, server, mtu):
+    """What does not fit together with the header is answered: the client's system learns how much does."""
+    service(lab, vip, 91, "v2", server_address6(1) if server == 6 else server_address(1), protocol="udp")
+    wide = ":" in vip
+    level, name, discover = ((socket.IPPROTO_IPV6, IPV6_MTU, IPV6_MTU_DISCOVER) if wide
+                             else (socket.IPPROTO_IP, IP_MTU, IP_MTU_DISCOVER))
+
+    def inside():
+        with socket.socket(socket.AF_INET6 if wide else socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            asker.setsockopt(level, discover, 2)  # no fragments
+            asker.settimeout(0.2)
+            asker.connect((vip, 91))
+            text, sizes = b"", []
+            for _ in range(50):  # the first may wait for a neighbour
+                try:
+                    text = b"z" * (asker.getsockopt(level, name) - (48 if wide else 28))
+                    asker.send(text)
+                    sizes.append(asker.getsockopt(level, name))
+                    if asker.recv(2000).split()[-1] == text:
+                        return sizes[0], sizes[-1]
+                except OSError:  # nothing came, or too long by now
+                    pass
+            return sizes
+
+    try:
+        assert lab.client.inside(inside) == (1500, mtu)
+    finally:
+        lab.client.run("ip", "route", "flush", "cache")
+        lab.client.run("ip", "-6", "route", "flush", "cache")
 
 
 @pytest.mark.parametrize("path, body, text", [

@@ -505,10 +505,56 @@ static void test_udp(void **state)
 	put(.from = ends4.client, .to = ends4.vip, .payload = 1445);
 	run();
 	expect_drop(proxy_too_big);
+	lab_forget(); // an answer: test_udp_too_big()
 	// Who made no checksum gets none.
 	put(.from = ends4.client, .to = ends4.vip, .payload = 3, .sum = SUM_ZERO);
 	run();
 	expect(.from = ends4.local, .to = ends4.server, BEFORE(V2U), .payload = 3, .sum = SUM_ZERO);
+}
+
+/* Too big together with the header: the client is told what it may send. */
+static void test_udp_too_big(void **state)
+{
+	static const struct {
+		const struct ends *ends;
+		unsigned int fits, mtu;
+	} rows[] = {
+		{&ends4, 1500 - 28 - 28, 1500 - 28},
+		{&ends6, 1500 - 48 - 52, 1500 - 52},
+		{&nat64, 1500 - 28 - 52, 1520 - 52},
+		{&nat46, 1500 - 48 - 28, 1480 - 28},
+	};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct ends *e = rows[i].ends;
+		struct packet in = {.from = e->client, .to = e->vip, .payload = rows[i].fits};
+		struct packet error = {.from = is_ipv6(e->vip) ? VIP6 : VIP,
+				       .to = is_ipv6(e->client) ? CLIENT6 : CLIENT,
+				       .icmp = is_ipv6(e->client) ? 2 : 3,
+				       .code = is_ipv6(e->client) ? 0 : 4,
+				       .rest = rows[i].mtu,
+				       .ttl = 64,
+				       .may_fragment = true,
+				       .quote = &in,
+				       .quoted = is_ipv6(e->client) ? 1232 : 548};
+
+		service(.vip = e->vip, .protocol = IPPROTO_UDP, .servers = {e->server},
+			.proxy = PROXY_V2, .locals = {is_ipv6(e->server) ? LOCAL6 : LOCAL});
+		lab_put(&in);
+		run();
+		assert_int_equal(lab.w->stats.proxy_headers, i + 1);
+		lab_forget();
+		in.payload++;
+		lab_put(&in);
+		run();
+		lab_expect(&error, __FILE__, __LINE__);
+		expect_drop(proxy_too_big);
+		lab_flush();
+	}
+	// Who lets it be cut wants no answer.
+	put(.from = ends4.client, .to = ends4.vip, .payload = 1460, .may_fragment = true);
+	run();
+	expect_drop(proxy_too_big);
 }
 
 static void test_udp_insecure(void **state)
@@ -574,6 +620,7 @@ int main(void)
 		lab_test(test_not_taken_out),
 		lab_test(test_only_fin),
 		lab_test(test_udp),
+		lab_test(test_udp_too_big),
 		lab_test(test_udp_insecure),
 		lab_test(test_with_port_reuse),
 	};
