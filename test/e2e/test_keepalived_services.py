@@ -7,9 +7,10 @@ import pytest
 
 from keepalived_lab import Keepalived
 from lab import CLIENT, LIP, VIP, TwoArm, server_address, wait_for
+from test_acl import admitted
 from test_services import dpvs_id, quic
 
-NEIGHBOUR = "10.0.0.21"  # of the client's network
+NEIGHBOUR, STRANGER = "10.0.0.21", "10.0.0.23"  # of the client's network
 CHECK = "TCP_CHECK {\nconnect_timeout 1\n}"
 SERVERS = [server_address(n) for n in (1, 2)]
 
@@ -21,9 +22,14 @@ def virtual(place, protocol, algorithm, port, words="", check=""):
             f"laddr_group_name lips\nretry 1\n{words}\n{servers}}}\n")
 
 
-def file(persistent=True):
+def file(persistent=True, bad=NEIGHBOUR):
+    """`bad`: whom one service denies. The other two have sets, which only weir fills."""
     words = "persistence_timeout 300\npersistence_granularity 255.255.255.0" if persistent else ""
-    return (f"local_address_group lips {{\n{LIP} dpdk1\n}}\n" +
+    return (f"local_address_group lips {{\n{LIP} dpdk1\n}}\n"
+            f"deny_address_group bad {{\n{bad}\n10.0.0.70-79\n}}\ndeny_address_group people {{\nipset:people\n}}\n"
+            f"allow_address_group good {{\n{CLIENT}\n{CLIENT}1-22\n}}\n" +
+            virtual(f"{VIP} 81", "TCP", "rr", 80, "daddr_group_name bad") +
+            virtual(f"{VIP} 82", "TCP", "rr", 80, "waddr_group_name good\ndaddr_group_name people") +
             virtual(f"{VIP} 80", "TCP", "rr", 80, words, CHECK) + virtual(f"{VIP} 5353", "UDP", "rr", 5353, "ops") +
             virtual(f"{VIP} 443", "UDP", "conhash", 5353, "hash_target qid") + virtual(f"{VIP} 4433", "UDP", "rr", 5353, "quic") +
             virtual("fwmark 7", "TCP", "rr", 80))
@@ -33,11 +39,12 @@ def file(persistent=True):
 def lab(make_lab):
     lab = make_lab(TwoArm)
     lab.keepaliveds = []
-    lab.address(lab.client, "eth0", f"{NEIGHBOUR}/24")
+    lab.address(lab.client, "eth0", f"{NEIGHBOUR}/24", f"{STRANGER}/24")
     lab.w = lab.balancer.w = lab.weir(services=[], local_addresses=[]).start()
+    lab.w.put("/v1/sets/people", {"type": "hash:net"})
     lab.keepalived = Keepalived(lab, lab.balancer).start(file())
-    wait_for(lambda: sorted(len(s["servers"]) for s in lab.w.get("/v1/services")["services"]) == [2] * 5, 20, 0.1,
-             what="five services with two servers each")
+    wait_for(lambda: sorted(len(s["servers"]) for s in lab.w.get("/v1/services")["services"]) == [2] * 7, 20, 0.1,
+             what="seven services with two servers each")
     yield lab
     lab.keepalived.stop()
 
@@ -102,6 +109,23 @@ def test_mark(lab):
     service, = [s for s in lab.w.get("/v1/services?fresh=1")["services"] if s.get("fwmark") == 7]
     assert service["connections"] == 6
     lab.w.put("/v1/marks", {"marks": []})
+
+
+def test_access(lab):
+    """Groups of denied and allowed addresses, ranges and sets of DPVS's grammar; a reload changes them."""
+    assert admitted(lab, CLIENT, port=81) and not admitted(lab, NEIGHBOUR, port=81)
+    assert admitted(lab, CLIENT, port=82) and admitted(lab, NEIGHBOUR, port=82) and not admitted(lab, STRANGER, port=82)
+    lab.w.request("POST", "/v1/sets/people/entries", {"entries": [f"{NEIGHBOUR}/32"]})
+    assert admitted(lab, CLIENT, port=82) and not admitted(lab, NEIGHBOUR, port=82)
+    shown = lab.w.get(f"/v1/services/tcp/{VIP}/82")
+    assert shown["deny"] == ["ipset:people"] and shown["allow"] == [CLIENT, NEIGHBOUR, "10.0.0.22"], shown
+    lab.keepalived.reload(file(bad=CLIENT))
+    wait_for(lambda: CLIENT in lab.w.get(f"/v1/services/tcp/{VIP}/81").get("deny", []), 20, 0.1, what="the new file")
+    assert not admitted(lab, CLIENT, port=81) and admitted(lab, NEIGHBOUR, port=81)
+    lab.keepalived.reload(file(bad="ipset:nobody"))
+    wait_for(lambda: 'there is no set "nobody"' in lab.keepalived.log_text(), 20, 0.1, what="a file that is refused")
+    assert lab.w.get(f"/v1/services/tcp/{VIP}/81")["deny"][0] == CLIENT
+    lab.w.request("POST", "/v1/sets/people/flush")
 
 
 def test_persistence(lab):
