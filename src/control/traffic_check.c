@@ -32,7 +32,7 @@ static int fail(struct error *error, const char *prefix, const char *list, unsig
 
 int traffic_check_port(const char *interface, const char *field, struct error *error)
 {
-	static const char *const kinds[] = {"", "a VLAN", "a tunnel", "a VNI"};
+	static const char *const kinds[] = {"", "", "a tunnel", "a VNI"};
 	const struct iface *iface = iface_find(interface);
 	const struct port *port = port_find(interface);
 
@@ -43,13 +43,15 @@ int traffic_check_port(const char *interface, const char *field, struct error *e
 	if (iface == NULL)
 		return error_set(error, -ENOENT, field, "there is no interface \"%.16s\"",
 				 interface);
+	if (iface->kind == IFACE_VLAN)
+		return error_set(error, -EOPNOTSUPP, field,
+				 "%s is a VLAN on %s: make a queue there, and a classifier with "
+				 "oif=%s (iif= for ingress) that leads to it",
+				 iface->name, port_get(iface->port)->config.name, iface->name);
 	if (iface->kind != IFACE_PORT)
 		return error_set(error, -EOPNOTSUPP, field,
-				 "%s is %s: traffic control is for ports and bonds%s", iface->name,
-				 kinds[iface->kind],
-				 iface->kind == IFACE_VLAN ? "; name its port, and the VLAN in the "
-							     "match of a classifier"
-							   : "");
+				 "%s is %s: traffic control is for ports and bonds", iface->name,
+				 kinds[iface->kind]);
 	return iface->port;
 }
 
@@ -124,24 +126,30 @@ static int check_queue(const struct traffic_spec *spec, unsigned int at, const c
 	return check_sizes(spec, at, root, prefix, error);
 }
 
-/* An interface that a match names: the port itself, or a VLAN on it. */
+/*
+ * An interface that a match names: the port itself, or a VLAN on it; for where a packet that leaves
+ * has come in any port, bond or VLAN.
+ */
 static int check_device(const struct traffic_spec *spec, unsigned int at, const char *name,
-			const char *field, bool fits, const char *prefix, struct error *error)
+			const char *field, uint32_t root, const char *prefix, struct error *error)
 {
 	const struct iface *iface = iface_find(name), *port = iface_find(spec->interface);
 
 	if (name[0] == '\0')
 		return 0;
-	if (!fits)
+	if (root == TRAFFIC_INGRESS && strcmp(field, "match.out") == 0)
 		return fail(error, prefix, "classifiers", at, field,
-			    strcmp(field, "match.in") == 0
-				    ? "is only for ingress: a packet that leaves does not tell "
-				      "where it came in"
-				    : "is only for egress: where a packet leaves is not known when "
-				      "it comes in");
+			    "is only for egress: where a packet leaves is not known when it comes "
+			    "in");
 	if (iface == NULL)
 		return fail(error, prefix, "classifiers", at, field,
 			    "there is no interface \"%.16s\"", name);
+	if (root == TRAFFIC_ROOT && strcmp(field, "match.in") == 0) {
+		if (iface->kind == IFACE_PORT || iface->kind == IFACE_VLAN)
+			return 0;
+		return fail(error, prefix, "classifiers", at, field, "%s is no port, bond or VLAN",
+			    iface->name);
+	}
 	if (iface != port && (iface->kind != IFACE_VLAN || iface->port != port->port))
 		return fail(error, prefix, "classifiers", at, field,
 			    "%s is neither %s nor a VLAN on it", iface->name, spec->interface);
@@ -206,11 +214,10 @@ static int check_classifier(const struct traffic_spec *spec, unsigned int at,
 			    "%s is no child of queue %s on %s",
 			    traffic_handle_format(row->target, text),
 			    traffic_handle_format(row->queue, queue), spec->interface);
-	status = check_device(spec, at, row->match.in, "match.in", root == TRAFFIC_INGRESS, prefix,
-			      error);
-	return status < 0 ? status
-			  : check_device(spec, at, row->match.out, "match.out",
-					 root == TRAFFIC_ROOT, prefix, error);
+	status = check_device(spec, at, row->match.in, "match.in", root, prefix, error);
+	return status < 0
+		       ? status
+		       : check_device(spec, at, row->match.out, "match.out", root, prefix, error);
 }
 
 int traffic_check_spec(const struct traffic_spec *spec, const struct sets_wanted *sets,

@@ -277,6 +277,8 @@ void output(struct worker *w, struct batch *b)
 
 	if (unlikely(observe_active(w)))
 		observe_fates(w, b);
+	if (unlikely(w->traffic & TRAFFIC_MARKS))
+		traffic_mark(b);
 	for (unsigned int i = 0; i < b->count; i++) {
 		struct pkt *p = &b->pkt[i];
 

@@ -167,6 +167,20 @@ void shape_transmit(struct worker *w, unsigned int port, struct transmit *t)
 	t->count = 0;
 }
 
+void traffic_mark(const struct batch *b)
+{
+	for (unsigned int i = 0; i < b->count; i++) {
+		const struct pkt *p = &b->pkt[i];
+		bool forwarded = p->fate == FATE_SEND || p->fate == FATE_PIECES;
+
+		// A frame that another worker has made ready is marked; Linux's came in nowhere.
+		if (!forwarded && (p->flags & PKT_HANDED))
+			continue;
+		for (struct rte_mbuf *m = p->mbuf; m; m = p->fate == FATE_PIECES ? m->next : NULL)
+			m->vlan_tci_outer = forwarded ? p->iface + 1 : 0;
+	}
+}
+
 void shape_forget(unsigned int port)
 {
 	rte_pktmbuf_free_bulk(shapers[port].packet, shapers[port].count);

@@ -134,7 +134,8 @@ static void rule_tags(struct traffic_rule *rule, const char *name)
 }
 
 /* The rules of a node: a higher priority first, then as they stand. */
-static void rules_add(struct traffic_tree *tree, const struct traffic_spec *spec, unsigned int at)
+static void rules_add(struct traffic_tree *tree, const struct traffic_spec *spec, unsigned int at,
+		      enum traffic_direction d)
 {
 	struct traffic_node *node = &tree->nodes[at];
 
@@ -150,8 +151,9 @@ static void rules_add(struct traffic_tree *tree, const struct traffic_spec *spec
 		rule->destination = wanted->destination;
 		rule->packets = wanted->packets;
 		rule->target = wanted->target ? node_of(tree, wanted->target) : TRAFFIC_DROP;
-		rule_tags(rule, wanted->match.in);
-		rule_tags(rule, wanted->match.out);
+		rule_tags(rule, d == TRAFFIC_IN ? wanted->match.in : wanted->match.out);
+		if (d == TRAFFIC_OUT && wanted->match.in[0] && iface_find(wanted->match.in))
+			rule->in = iface_find(wanted->match.in)->index + 1;
 		tree->rule_count++;
 		node->rule_count++;
 	}
@@ -172,7 +174,7 @@ static int tree_fill(struct traffic_tree *tree, const struct traffic_spec *spec,
 		if (children_add(tree, spec, i, d) < 0)
 			return -ENOMEM;
 	for (unsigned int i = 0; i < tree->node_count; i++)
-		rules_add(tree, spec, i);
+		rules_add(tree, spec, i, d);
 	return 0;
 }
 
@@ -241,6 +243,14 @@ static void remains_collect(struct remains *remains, struct traffic_tree *old,
 	}
 }
 
+static bool asks_for_input(const struct traffic_tree *tree)
+{
+	for (unsigned int i = 0; tree && i < tree->rule_count; i++)
+		if (tree->rules[i].in)
+			return true;
+	return false;
+}
+
 /* What each worker has to do with ports; after the trees when something is new, else before. */
 static void workers_tell(void)
 {
@@ -261,6 +271,7 @@ static void workers_tell(void)
 			if ((out && out->owner == i) || (in && in->owner == i))
 				traffic |= TRAFFIC_RUNS;
 			traffic |= in ? TRAFFIC_POLICES : 0;
+			traffic |= asks_for_input(out) ? TRAFFIC_MARKS : 0;
 			__atomic_store_n(&w->transmit_by[port], by, __ATOMIC_RELEASE);
 		}
 		__atomic_store_n(&w->traffic, traffic, __ATOMIC_RELEASE);

@@ -70,6 +70,7 @@ struct traffic_node {
 struct traffic_rule {
 	struct match match;
 	uint16_t target; // node, or TRAFFIC_DROP
+	uint16_t in;	 // on the way out: what traffic_mark() has put there, 0: any
 	uint8_t packets;
 	uint8_t tag_bytes; // the tags of the interface that the match names
 	uint8_t tags[IFACE_TAGS];
@@ -99,7 +100,7 @@ unsigned int traffic_classify(const struct traffic_tree *tree, const struct rte_
 			      unsigned int *band);
 
 /* What a worker has to do with it: bits of worker.traffic. */
-enum { TRAFFIC_POLICES = 1, TRAFFIC_RUNS = 2 };
+enum { TRAFFIC_POLICES = 1, TRAFFIC_RUNS = 2, TRAFFIC_MARKS = 4 };
 enum { TRANSMIT_SHAPED = 0xff }; // worker.transmit_by of the port's owner
 
 struct worker;
@@ -109,6 +110,11 @@ void shape_transmit(struct worker *w, unsigned int port, struct transmit *t);
 /* shape.c: what has become due, and the buckets of ingress. True: something waits. */
 bool traffic_run(struct worker *w, uint64_t tsc);
 void shape_forget(unsigned int port); // control: no worker runs
+/*
+ * shape.c: before output(), when a rule for what leaves asks where it came in: packets remember the
+ * interface, in a field that workers who only send them do not change.
+ */
+void traffic_mark(const struct batch *b);
 /* police.c: before input(): bits of those packets that are over a rate, or are not wanted. */
 uint64_t police(struct worker *w, const struct batch *b);
 /* police.c: after input(): take them out of the lanes. */

@@ -167,6 +167,8 @@ static bool rule_takes(const struct traffic_tree *tree, const struct traffic_rul
 	if (!t->is_ip || t->family != match->family ||
 	    (rule->packets == TRAFFIC_VLAN && t->tag_bytes == 0))
 		return false;
+	if (rule->in && rule->in != m->vlan_tci_outer)
+		return false;
 	if (rule->set)
 		return set_takes(tree, rule, m, t);
 	if (match->protocol && match->protocol != t->protocol)

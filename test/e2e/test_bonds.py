@@ -7,6 +7,7 @@ import pytest
 import tutorial
 from lab import BUILD, Keep, Lab, Refused, Weir, run, wait_for
 from open_vswitch import Switch
+from test_traffic_control import Shaped, tbf
 
 VIP, LOCAL = "10.0.0.100", "192.168.100.200"
 
@@ -189,3 +190,45 @@ def test_bonds_refused(make_lab):
     file.write_text(f"{ports}bonds:\n- {{name: bond0, mode: 4, members: [dpdk0]}}\nvlans:\n- {{link: dpdk0, id: 5}}\n")
     done = run(BUILD / "weir", "--check", "-c", file, check=False)
     assert 'vlans[0].link: there is no interface "dpdk0"' in done.stderr
+
+class ShapedBond(Bonded):
+    """LACP with a client and a server on VLANs of the bond; iperf3 at two ports, as above."""
+
+    def __init__(self):
+        super().__init__("lacp", 103, 104)
+        for port in (5201, 5202):
+            self.servers[0].start("iperf3", "-s", "-p", port)
+            wait_for(lambda: self.servers[0].out("ss", "-Hltn", f"sport = :{port}"), 10, what="iperf3 listens")
+        self.w = self.weir(4, bond={"xmit_policy": "layer34"}, vlans=[
+            {"link": "bond0", "id": 103, "addresses": ["10.0.0.1/24", f"{VIP}/32"]},
+            {"link": "bond0", "id": 104, "addresses": ["192.168.100.1/24"]}],
+            local_addresses=[{"address": LOCAL, "interface": "bond0.104"}],
+            services=[{"protocol": "tcp", "vip": VIP, "port": port, "scheduler": "rr", "servers": [
+                {"address": "192.168.100.2", "port": port}]} for port in (80, 5201, 5202)]).start()
+        wait_for(lambda: all(row["negotiated"] for row in members(self.w).values()), 30, what="LACP is negotiated")
+        wait_for(lambda: self.client.curl(f"http://{VIP}/", check=False).stdout, 20, what="the service answers")
+
+    def sent(self):
+        """Packets that weir has sent by each cable, as the switch has them."""
+        return [int(self.sw.out("cat", f"/sys/class/net/up{n}/statistics/rx_packets")) for n in (0, 1)]
+
+    mbit, queue, set, measure = Shaped.mbit, Shaped.queue, Shaped.set, Shaped.measure
+
+
+def test_vlan_on_a_bond(make_lab):
+    """A class for a VLAN of a bond: its rate holds over both cables together, and the other VLAN is not slowed."""
+    lab = make_lab(ShapedBond)
+    with pytest.raises(Refused, match="oif=bond0.104") as refused:
+        lab.set("bond0.104", tbf(20, 20000))
+    assert "bond0" in str(refused.value)
+    lab.set("bond0", {"handle": "root", "kind": "pfifo_fast"}, tbf(20, 20000, "1:"),
+            classifiers=[{"queue": "root", "match": "tcp,oif=bond0.104", "target": "1:"}])
+    before = lab.sent()
+
+    def both():
+        lab.measure("bond0", "1:", 20, 20000, "-P", 4)
+        return all(now > then + 100 for now, then in zip(lab.sent(), before))
+    wait_for(both, 60, what="packets on both cables")
+    passed = lab.queue("bond0", "1:")["packets"]
+    assert wait_for(lambda: lab.mbit(5201, "-R") > 25, 30, what="a rate that is not slowed")
+    assert lab.queue("bond0", "1:")["packets"] > passed  # ACKs

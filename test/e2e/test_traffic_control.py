@@ -120,6 +120,24 @@ def test_classes(lab):
     assert lab.w.drops()["traffic_refused"] > 0 and lab.mbit() > 0
 
 
+def test_input_interface(lab):
+    """What leaves by one port is told apart by where it came in; frames of Linux came in nowhere."""
+    fast = {"handle": "root", "kind": "pfifo_fast"}
+    lab.set("dpdk1", fast, {"handle": "1:", "parent": "root", "kind": "pfifo", "limit": 1000},
+            classifiers=[{"queue": "root", "match": "tcp,iif=dpdk0", "target": "1:"}])
+    assert lab.mbit() > 0
+    assert lab.queue("dpdk1", "1:")["packets"] > 100
+    lab.set("dpdk1", fast, classifiers=[{"queue": "root", "match": "tcp,to=0.0.0.0:5202,iif=dpdk0", "target": "drop"}])
+    assert lab.mbit(5202, "--connect-timeout", "500") == 0 and lab.mbit() > 0
+    lab.set("dpdk1", fast, classifiers=[{"queue": "root", "match": "tcp,iif=dpdk1", "target": "drop"}])
+    assert lab.mbit(5202) > 0
+    with pytest.raises(Refused, match=r"classifiers\[0\].match.in.*there is no interface"):
+        lab.set("dpdk1", fast, classifiers=[{"queue": "root", "match": "tcp,iif=dpdk9", "target": "drop"}])
+    with pytest.raises(Refused, match=r"classifiers\[0\].match.out.*only for egress"):
+        lab.set("dpdk1", {"handle": "ingress", "kind": "pfifo", "limit": 9},
+                classifiers=[{"queue": "ingress", "match": "tcp,oif=dpdk1", "target": "drop"}])
+
+
 def test_limit(lab):
     """A pfifo of three packets in front of a slow parent: more does not wait, and is counted."""
     lab.set("dpdk1", tbf(1, 2000), {"handle": "1:", "parent": "root", "kind": "pfifo", "limit": 3},
