@@ -77,7 +77,7 @@ static void flood(const char *name, const char *client, const char *vip, uint8_t
 
 #define play_put(play, at, ...) play_keep(play, at, &(struct packet){__VA_ARGS__})
 
-/* A session on port 81. Both sides send with times: the same bytes as those of the other session. */
+/* A session on port 81. Both sides send with times: as many bytes as those of the other session. */
 static void plain_open(struct play *in, struct play *out, unsigned int at)
 {
 	uint16_t from = (uint16_t)(FIRST_PORT + at), local;

@@ -9,8 +9,8 @@
  *
  * Above its rate a service has the proxy on; above the node's rate all of them have that are
  * watched. It is off again when the rate has been less than half of that for some seconds, so that
- * a flood in waves does not switch it to and fro. What a worker sees at once needs no rate: when its
- * share of half-open sessions is used up it answers with cookies by itself (path/syn_proxy.c).
+ * a flood in waves does not switch it to and fro. What a worker sees at once needs no rate: when
+ * its share of half-open sessions is used up it answers with cookies by itself (path/syn_proxy.c).
  */
 #include "balance/syn_guard.h"
 

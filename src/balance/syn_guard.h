@@ -32,7 +32,7 @@ int syn_guard_watch(uint32_t service, bool watched);
 void syn_guard_tick(void);
 /* Control: the rate of a service that is watched, or of all: SYN_GUARD_NODE. */
 uint32_t syn_guard_rate(uint32_t service);
-/* Control: which service has it on since, or off; false: no more of them. To be called until then. */
+/* Control: which service has it on since, or off; false: no more of them. Call it until then. */
 bool syn_guard_changed(uint32_t *service, bool *on);
 
 extern uint8_t *syn_guard_on; // by service number, and [SYN_GUARD_NODE]; control writes

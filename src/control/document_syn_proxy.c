@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The field `syn_proxy` of a service: true, false, "auto", or an object with DPVS's names for what can be
- * set. An object turns it on unless it says `enabled: false`; what it leaves out stays as it is.
+ * The field `syn_proxy` of a service: true, false, "auto", or an object with DPVS's names for what
+ * can be set. An object turns it on unless it says `enabled: false`; what it leaves out stays as it
+ * is.
  */
 #include <errno.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  *
  * A SYN (or INIT) ends that session and is the first packet of a new one. Where the SYN proxy
  * answers SYNs, anybody could have sent it: the cookie is sent and the session stays, and only who
- * acknowledges the cookie ends it. In which states that may be, the service says (conn_reuse_state);
- * in any other the packet is for the real server of the session.
+ * acknowledges the cookie ends it. In which states that may be, the service says
+ * (conn_reuse_state); in any other the packet is for the real server of the session.
  *
  * The ACK that began this session, or a copy of what came with it, proves nothing new: a session of
  * the SYN proxy knows its own cookie.

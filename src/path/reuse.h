@@ -3,7 +3,7 @@
 
 #include "path/worker.h"
 
-/* What becomes of a session that is over when a packet of its client may begin another connection. */
+/* What becomes of a session that is over when a packet of its client may begin another one. */
 enum reuse {
 	REUSE_NOT,  // nothing: the packet belongs to it
 	REUSE_ASKS, // it stays until the client has proved its address; the packet has no session

@@ -3,10 +3,10 @@
 /*
  * SYN proxy, the client's side: a SYN is answered with a cookie (session/cookie.c) and forgotten.
  *
- * Nothing is kept for a SYN, nothing is allocated and nothing is limited: the answer is written into
- * the SYN's own buffer and goes by the route. Who acknowledges the cookie has the address that it
- * says; only then is a real server chosen and a session made. The client's ACK becomes the SYN that
- * it has sent before and goes on through the path as any first SYN would (syn_proxy_server.c).
+ * Nothing is kept for a SYN, nothing is allocated and nothing is limited: the answer is written
+ * into the SYN's own buffer and goes by the route. Who acknowledges the cookie has the address that
+ * it says; only then is a real server chosen and a session made. The client's ACK becomes the SYN
+ * that it has sent before and goes on through the path as any first SYN would (syn_proxy_server.c).
  *
  * The SYN-ACK opens the window for no more than what is held while the server is asked.
  */
@@ -165,7 +165,7 @@ static uint16_t route_back(const struct pkt *p)
 				p->hash);
 }
 
-/* What the client may send in one segment: it has to fit both ways, with the option for the server. */
+/* What the client may send in one segment: that fits both ways, with the option for the server. */
 static uint16_t mss_offered(const struct service *service, bool ipv6, uint16_t nexthop)
 {
 	unsigned int mtu = nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].mtu : RTE_ETHER_MTU;

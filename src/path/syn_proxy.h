@@ -13,7 +13,8 @@ struct syn_proof {
 };
 
 /*
- * syn_proxy.c: is a TCP packet without a session, to a service that has a SYN proxy at all, for it now?
+ * syn_proxy.c: is a TCP packet without a session, to a service that has a SYN proxy at all, for it
+ * now?
  */
 bool syn_proxy_is_wanted(const struct worker *w, const struct pkt *p,
 			 const struct service *service);

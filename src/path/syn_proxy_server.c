@@ -4,14 +4,15 @@
  * SYN proxy, the server's side: a session whose client has completed its handshake, and whose real
  * server has not.
  *
- * What weir sends for one side is made as a packet of that side and put into the next batch: the SYN
- * again, the ACK of the server's SYN-ACK, the reset of a server that is silent. So all that a
+ * What weir sends for one side is made as a packet of that side and put into the next batch: the
+ * SYN again, the ACK of the server's SYN-ACK, the reset of a server that is silent. So all that a
  * session does with its packets (addresses, sequence numbers, options, the other IP version) is
  * done with these too, and there is one place for each. The SYN is told from one that the client
  * sends by its buffer.
  *
  * The server's SYN-ACK becomes the ACK that opens the client's window. From then on the session is
- * as any other, but that each of its segments is changed by constant differences (session/splice.c).
+ * as any other, but that each of its segments is changed by constant differences
+ * (session/splice.c).
  */
 #include <string.h>
 

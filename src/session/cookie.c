@@ -39,7 +39,7 @@ enum {
 	SECRETS = 4,	// of the present period, the last one, the next one; and a power of two
 };
 
-/* IPv4 and IPv6 over Ethernet, less what tunnels and options take; the smallest and jumbo frames. */
+/* IPv4 and IPv6 over Ethernet, less what tunnels and options take; the smallest, jumbo frames. */
 static const uint16_t mss_list[] = {256, 536, 1220, 1360, 1400, 1440, 1460, 8960};
 _Static_assert(sizeof(mss_list) / sizeof(*mss_list) == MSS_MASK + 1, "three bits");
 

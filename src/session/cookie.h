@@ -19,7 +19,7 @@ int cookie_rotate(void);
 /* Control, at least once in a few seconds: rotates when it is time. `now`: seconds. */
 void cookie_tick(uint64_t now);
 
-/* Workers. Of the offer: MSS (rounded down), window scale, SACK and whether there are timestamps. */
+/* Workers. Of the offer: MSS (rounded down), window scale, SACK, whether there are timestamps. */
 uint32_t cookie_make(const void *key, bool ipv6, uint32_t sequence, const struct offer *offer);
 /* False: it is none of ours, or too old. Else `offer` is what it was made of, with times 0. */
 bool cookie_check(const void *key, bool ipv6, uint32_t sequence, uint32_t cookie,

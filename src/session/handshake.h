@@ -67,7 +67,7 @@ static inline bool handshake_room(const struct handshakes *h)
 	return h->free != 0 && h->free_packet != 0;
 }
 
-/* A number, the rest zero; only where there is room. And back: returns how many packets were freed. */
+/* A number, the rest zero; only where there is room. And back: how many packets were freed. */
 uint32_t handshake_take(struct handshakes *h);
 unsigned int handshake_give(struct handshakes *h, uint32_t number);
 

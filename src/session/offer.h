@@ -19,7 +19,7 @@ struct offer {
 	uint32_t time, time_echo; // host order; only with timestamps
 };
 
-/* Of a TCP header whose options are there, `header` bytes long in all. Malformed ones end the list. */
+/* Of a TCP header, `header` bytes long with its options. Malformed ones end the list. */
 void offer_read(struct offer *offer, const uint8_t *tcp, unsigned int header);
 /* The options of a SYN or SYN-ACK; returns their length, a multiple of four. */
 unsigned int offer_write(const struct offer *offer, uint8_t *out);

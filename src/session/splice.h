@@ -30,8 +30,8 @@ struct splice_side {
 
 /*
  * The differences between what the client was told and what the server says, into the extra line.
- * `client_scale`: that of the client, by which it goes on whatever the server can do; `server_scales`:
- * the server takes part in it.
+ * `client_scale`: that of the client, by which it goes on whatever the server can do;
+ * `server_scales`: the server takes part in it.
  */
 void splice_begin(struct session_extra *extra, const struct splice_side *told,
 		  const struct splice_side *server, uint8_t client_scale, bool server_scales);

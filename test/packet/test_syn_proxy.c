@@ -402,7 +402,7 @@ static void test_refused(void **state)
 	assert_int_equal(lab.w->handshakes.used, 0);
 }
 
-/* An older connection of the server's own on this port: a reset ends it, and the SYN comes again. */
+/* An older connection of the server's own on this port: a reset ends it; the SYN comes again. */
 static void test_server_remembers(void **state)
 {
 	uint32_t cookie;
@@ -502,7 +502,6 @@ static void test_deferred(void **state)
 	proxy_asked(&ends4);
 }
 
-/* The server is told who the client is, in its own numbers. */
 /* Automatic: in peace a SYN makes a session; during a flood and at the cap it gets a cookie. */
 static void test_automatic(void **state)
 {
@@ -549,6 +548,7 @@ static void test_automatic(void **state)
 	syn_guard_watch(service, false);
 }
 
+/* The server is told who the client is, in its own numbers. */
 static void test_with_toa(void **state)
 {
 	uint32_t cookie;

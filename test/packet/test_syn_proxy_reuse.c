@@ -90,7 +90,7 @@ static void test_reuse(void **state)
 	}
 }
 
-/* Both sides have closed, the server first: it may remember this connection, and is told another. */
+/* Both sides have closed, the server first, which may remember this connection. */
 static void test_reuse_time_wait(void **state)
 {
 	static const struct ending server = {STATE_FIN_WAIT, 0, FIN | ACK};
