@@ -25,6 +25,7 @@
 #include "balance/syn_guard.h"
 #include "io/rcu.h"
 #include "tunnel/vm_table.h"
+#include "tunnel/vxlan.h"
 
 static struct rte_hash *services;
 static uint32_t *free_numbers;
@@ -180,6 +181,12 @@ static int service_build_hash(struct service *s)
 	return h->scheduler_data ? 0 : -ENOMEM;
 }
 
+/* What stands before the data of a segment to it. The host of a VM may be reached by IPv6. */
+static uint8_t headers_to(const struct server *server)
+{
+	return (server->addr.family == AF_INET6 ? 60 : 40) + (server->vm ? VXLAN_OUTER6 : 0);
+}
+
 static struct service *service_build(const struct service_spec *spec)
 {
 	struct service *s = calloc(1, sizeof(*s) + spec->server_count * sizeof(*spec->servers) +
@@ -204,6 +211,8 @@ static struct service *service_build(const struct service_spec *spec)
 			continue;
 		servers[s->server_count++] = spec->servers[i];
 		s->thresholds |= overload_is_set(spec->servers[i].server);
+		s->server_headers = RTE_MAX(s->server_headers,
+					    headers_to(&server_table[spec->servers[i].server]));
 		s->weight_gcd = gcd(s->weight_gcd, spec->servers[i].weight);
 	}
 	qsort(servers, s->server_count, sizeof(*servers), heavier_first);

@@ -21,7 +21,8 @@ struct service {
 	uint8_t unknown_tcp;
 	uint8_t hash_target;
 	bool one_packet, symmetric_return;
-	bool thresholds; // some of its servers take so many connections and no more
+	bool thresholds;	// some of its servers take so many connections and no more
+	uint8_t server_headers; // before the data of TCP to its servers: the most, with tunnels
 	uint8_t client_address;
 	uint8_t proxy_protocol;
 	struct syn_proxy syn_proxy;

@@ -176,10 +176,6 @@ int document_check_syn_proxy(const struct model_service *service, const struct m
 	if (!mode_goes_back(mode))
 		return error_set(error, -EINVAL, "syn_proxy",
 				 "needs the modes fullnat or nat: that of %s is %s", name, mode);
-	if (server->vni != 0)
-		return error_set(error, -EOPNOTSUPP, "syn_proxy",
-				 "is not available yet with real servers in a VNI, such as %s",
-				 name);
 	return 0;
 }
 
@@ -195,8 +191,6 @@ int document_judge_syn_proxy(struct decode *d, const struct model_service *servi
 		return decode_fail(d, -EINVAL, "is not for a service by match");
 	if (service->key.protocol != 0 && service->key.protocol != IPPROTO_TCP)
 		return decode_fail(d, -EINVAL, "is only for TCP");
-	if (service->key.zone != 0)
-		return decode_fail(d, -EOPNOTSUPP, "is not available yet for a service in a VNI");
 	if (!mode_goes_back(service->mode))
 		return decode_fail(d, -EINVAL, "needs the modes fullnat or nat, not %s",
 				   service->mode);

@@ -21,6 +21,7 @@
 #include "base/csum.h"
 #include "path/answer.h"
 #include "path/fragment.h"
+#include "path/vpc.h"
 #include "session/cookie.h"
 #include "session/l4_tcp.h"
 #include "session/segment.h"
@@ -145,15 +146,17 @@ static void send_symmetric(struct pkt *p)
 	p->fate = FATE_BARE;
 }
 
-static void reply_send(struct batch *b, unsigned int at, const struct service *service,
-		       const struct reply *r)
+static void reply_send(struct worker *w, struct batch *b, unsigned int at,
+		       const struct service *service, const struct reply *r)
 {
 	struct pkt *p = &b->pkt[at];
 
 	reply_write(p, r);
 	p->fate = FATE_SEND;
 	b->nexthop[at] = r->nexthop;
-	if (unlikely(service->symmetric_return))
+	if (unlikely(pkt_zone(p)))
+		vpc_answer(w, b, at);
+	else if (unlikely(service->symmetric_return))
 		send_symmetric(p);
 }
 
@@ -161,18 +164,31 @@ static uint16_t route_back(const struct pkt *p)
 {
 	bool ipv6 = p->flags & PKT_IPV6;
 
+	if (unlikely(pkt_zone(p)))
+		return NEXTHOP_NONE; // by the VM table
 	return route_of_address(ipv6 ? p->key6.source : (const uint8_t *)&p->key4.source, ipv6,
 				p->hash);
 }
 
-/* What the client may send in one segment: that fits both ways, with the option for the server. */
-static uint16_t mss_offered(const struct service *service, bool ipv6, uint16_t nexthop)
+/* The largest packet that may go back. */
+static unsigned int mtu_back(const struct pkt *p, uint16_t nexthop)
 {
-	unsigned int mtu = nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].mtu : RTE_ETHER_MTU;
-	unsigned int headers = ipv6 ? 60 : 40, mss = service->syn_proxy.mss;
+	if (unlikely(pkt_zone(p)))
+		return vpc_mtu_back(p);
+	return nexthop >= NEXTHOP_FIRST ? nexthop_table[nexthop].mtu : RTE_ETHER_MTU;
+}
+
+/*
+ * What the client may send in one segment: that fits on both sides, as far as they are alike, with
+ * the option for the server.
+ */
+static uint16_t mss_offered(const struct service *service, bool ipv6, unsigned int mtu)
+{
+	unsigned int headers = service->server_headers, mss = service->syn_proxy.mss;
 
 	if (service->client_address == CLIENT_ADDRESS_TOA)
 		headers += ipv6 ? TOA_LENGTH6 : TOA_LENGTH4;
+	headers = RTE_MAX(headers, ipv6 ? 60u : 40u);
 	if (mtu > headers)
 		mss = RTE_MIN(mss, mtu - headers);
 	return service->mss ? RTE_MIN(mss, service->mss) : mss;
@@ -212,7 +228,7 @@ static void answer_syn(struct worker *w, struct batch *b, unsigned int at,
 	offer_accept(&offer, settings);
 	r.sequence = cookie_make(&p->key4, p->flags & PKT_IPV6, isn, &offer);
 	// From here on it is weir's own offer.
-	offer.mss = mss_offered(service, p->flags & PKT_IPV6, r.nexthop);
+	offer.mss = mss_offered(service, p->flags & PKT_IPV6, mtu_back(p, r.nexthop));
 	if (offer.window_scale != OFFER_NO_SCALE)
 		offer.window_scale = settings->window_scale;
 	offer.time_echo = offer.time;
@@ -220,14 +236,14 @@ static void answer_syn(struct worker *w, struct batch *b, unsigned int at,
 	r.length = offer_write(&offer, r.options);
 	if (!settings->close_client_window)
 		r.window = window_offered(settings, offer.mss);
-	reply_send(b, at, service, &r);
+	reply_send(w, b, at, service, &r);
 	w->stats.syn_cookies_sent++;
 	w->balancer.service_counts[service->number].handshakes_begun++;
 }
 
 /* The client may send now: its data is what a server is chosen for. */
-static void answer_window(struct batch *b, unsigned int at, const struct service *service,
-			  const struct syn_proof *proof)
+static void answer_window(struct worker *w, struct batch *b, unsigned int at,
+			  const struct service *service, const struct syn_proof *proof)
 {
 	const struct syn_proxy *settings = &service->syn_proxy;
 	bool scaled = proof->offer.window_scale != OFFER_NO_SCALE;
@@ -246,7 +262,7 @@ static void answer_window(struct batch *b, unsigned int at, const struct service
 	offer.time = proof->offer.time_echo;
 	offer.time_echo = proof->offer.time;
 	r.length = offer_write_time(&offer, r.options);
-	reply_send(b, at, service, &r);
+	reply_send(w, b, at, service, &r);
 }
 
 bool syn_proxy_proves(const struct pkt *p, struct syn_proof *proof)
@@ -304,7 +320,7 @@ bool syn_proxy_first(struct worker *w, struct batch *b, unsigned int at,
 	    segment_payload(pkt_l3(p), pkt_l4(p), p->flags & PKT_IPV6) == 0 &&
 	    !(p->tcp_flags & TCP_FIN)) {
 		if (service->syn_proxy.close_client_window)
-			answer_window(b, at, service, proof);
+			answer_window(w, b, at, service, proof);
 		else
 			pkt_drop(p, DROP_syn_proxy_deferred);
 		return false;
@@ -330,7 +346,10 @@ static bool hold_data(struct worker *w, struct pkt *p, uint32_t handshake)
 
 	if (!m)
 		return false;
-	tags_strip(p);
+	tags_strip(p); // out of a VNI: and it stands on its outer header
+	if (unlikely(pkt_zone(p)))
+		p->l3 += vpc_outer_is_ipv6(p) ? VXLAN_OUTER6 : VXLAN_OUTER4;
+	m->packet_type = p->mbuf->packet_type;
 	length = p->l3 + p->l4 + FIXED + OFFER_OPTIONS_MAX;
 	memcpy(rte_pktmbuf_append(m, length), rte_pktmbuf_mtod(p->mbuf, void *),
 	       RTE_MIN(length, (unsigned int)rte_pktmbuf_data_len(p->mbuf)));

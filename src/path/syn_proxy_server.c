@@ -26,6 +26,7 @@
 #include "path/fragment.h"
 #include "path/mss.h"
 #include "path/syn_proxy.h"
+#include "path/vpc.h"
 #include "session/l4_tcp.h"
 #include "session/segment.h"
 #include "session/splice.h"
@@ -38,39 +39,43 @@ enum {
 	OWN_TTL = 64,
 };
 
-/* A segment as it would come from the client (direction 0) or from the server (1). */
-static struct rte_mbuf *segment_make(struct worker *w, const struct handshake *one,
-				     unsigned int direction, const struct rte_tcp_hdr *header,
-				     const uint8_t *options, unsigned int length)
+/*
+ * The outer headers in which a VM's packet comes, before `length` bytes of IP: those that it would
+ * get, turned round. Checksums do not mind.
+ */
+static void put_outer(const struct vm *vm, const struct vm_host *host, uint8_t *outer, bool ipv6,
+		      unsigned int length)
 {
-	bool wide = one->entry & ENTRY_WIDE;
-	struct session *s = table_session(&w->table, one->entry);
-	bool ipv6 = session_key_is_ipv6(s, wide, direction);
-	unsigned int size = ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
-	const struct key4 *k4 = session_key(s, wide, direction);
-	const struct key6 *k6 = session_key(s, wide, direction);
-	const struct iface *iface = iface_get(one->iface);
-	struct rte_mbuf *m = iface ? rte_pktmbuf_alloc(pool_get(-1)) : NULL;
-	struct rte_ether_hdr *ether;
-	struct rte_tcp_hdr *tcp;
-	struct pkt p;
+	unsigned int size = host->ipv6 ? 16 : 4, at = host->ipv6 ? 8 : 12;
+	const struct vxlan_packet packet = {.length = length,
+					    .type = ipv6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6)
+							 : RTE_BE16(RTE_ETHER_TYPE_IPV4)};
+	uint8_t *ether = outer + vxlan_overhead(host) - RTE_ETHER_HDR_LEN, kept[16];
 
-	if (!m)
-		return NULL;
-	ether = (struct rte_ether_hdr *)rte_pktmbuf_append(m,
-							   sizeof(*ether) + size + FIXED + length);
-	ether->dst_addr = iface->mac;
-	memcpy(&ether->src_addr, one->mac, sizeof(ether->src_addr));
-	ether->ether_type = ipv6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	vxlan_put(vm, host, outer, &packet);
+	memcpy(kept, outer + at, size);
+	memcpy(outer + at, outer + at + size, size);
+	memcpy(outer + at + size, kept, size);
+	memcpy(kept, ether, RTE_ETHER_ADDR_LEN);
+	memcpy(ether, ether + RTE_ETHER_ADDR_LEN, RTE_ETHER_ADDR_LEN);
+	memcpy(ether + RTE_ETHER_ADDR_LEN, kept, RTE_ETHER_ADDR_LEN);
+}
+
+/* An IP header by which weir sends in the name of whose tuple it is. */
+static void put_ip(uint8_t *l3, const void *key, bool ipv6)
+{
+	const struct key4 *k4 = key;
+	const struct key6 *k6 = key;
+
 	if (ipv6) {
-		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)(ether + 1);
+		struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)l3;
 
 		*ip = (struct rte_ipv6_hdr){.vtc_flow = RTE_BE32(6u << 28),
 					    .proto = IPPROTO_TCP,
 					    .hop_limits = OWN_TTL};
 		memcpy(ip->src_addr, k6->source, 32);
 	} else {
-		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(ether + 1);
+		struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)l3;
 
 		*ip = (struct rte_ipv4_hdr){.version_ihl = RTE_IPV4_VHL_DEF,
 					    .fragment_offset = RTE_BE16(RTE_IPV4_HDR_DF_FLAG),
@@ -80,7 +85,44 @@ static struct rte_mbuf *segment_make(struct worker *w, const struct handshake *o
 					    .dst_addr = k4->destination};
 		ip->hdr_checksum = ~csum_fold(csum_bytes(ip, sizeof(*ip)));
 	}
-	p = (struct pkt){.mbuf = m, .l3 = sizeof(*ether), .l4 = size, .flags = ipv6 ? PKT_IPV6 : 0};
+}
+
+/* A segment as it would come from the client (direction 0) or from the server (1). */
+static struct rte_mbuf *segment_make(struct worker *w, const struct handshake *one,
+				     unsigned int direction, const struct rte_tcp_hdr *header,
+				     const uint8_t *options, unsigned int length)
+{
+	bool wide = one->entry & ENTRY_WIDE;
+	struct session *s = table_session(&w->table, one->entry);
+	bool ipv6 = session_key_is_ipv6(s, wide, direction), outer6 = ipv6;
+	unsigned int size = ipv6 ? sizeof(struct rte_ipv6_hdr) : sizeof(struct rte_ipv4_hdr);
+	const struct key4 *k4 = session_key(s, wide, direction);
+	const struct key6 *k6 = session_key(s, wide, direction);
+	bool from_vm = (s->flags & SESSION_VPC) && direction != vpc_direction(s);
+	const struct vm *vm = &vm_table[from_vm ? vpc_vm(s) : 0];
+	const struct vm_host *host = from_vm ? vm_host_of(vm) : NULL;
+	const struct iface *iface = iface_get(one->iface);
+	struct rte_ether_hdr *ether;
+	struct rte_tcp_hdr *tcp;
+	struct rte_mbuf *m;
+	struct pkt p;
+
+	if (!iface || (from_vm && !host))
+		return NULL;
+	m = rte_pktmbuf_alloc(pool_get(-1));
+	if (!m)
+		return NULL;
+	p = (struct pkt){.mbuf = m, .l4 = size, .flags = ipv6 ? PKT_IPV6 : 0};
+	p.l3 = sizeof(*ether) + (host ? vxlan_overhead(host) : 0);
+	ether = (struct rte_ether_hdr *)rte_pktmbuf_append(m, p.l3 + size + FIXED + length);
+	if (host) {
+		put_outer(vm, host, (uint8_t *)(ether + 1), ipv6, size + FIXED + length);
+		outer6 = host->ipv6;
+	}
+	ether->dst_addr = iface->mac;
+	memcpy(&ether->src_addr, one->mac, sizeof(ether->src_addr));
+	ether->ether_type = outer6 ? RTE_BE16(RTE_ETHER_TYPE_IPV6) : RTE_BE16(RTE_ETHER_TYPE_IPV4);
+	put_ip(pkt_l3(&p), k4, ipv6);
 	tcp = (struct rte_tcp_hdr *)pkt_l4(&p);
 	*tcp = *header;
 	tcp->src_port = ipv6 ? k6->source_port : k4->source_port;
@@ -88,6 +130,8 @@ static struct rte_mbuf *segment_make(struct worker *w, const struct handshake *o
 	if (length > 0)
 		memcpy(tcp + 1, options, length);
 	syn_proxy_finish(&p, FIXED + length);
+	if (host && host->ipv6)
+		vxlan_checksum(m, sizeof(*ether));
 	m->port = one->iface;
 	return m;
 }

@@ -117,6 +117,18 @@ unsigned int vpc_mtu(struct worker *w, const struct pkt *p, struct session *s,
 	return mtu_by(s, direction, vpc_nexthop(w, p, s, direction));
 }
 
+unsigned int vpc_mtu_back(const struct pkt *p)
+{
+	uint32_t zone = pkt_zone(p);
+	const struct vm *vm = &vm_table[p->flags & PKT_IPV6 ? vm_find6(zone, p->key6.source)
+							    : vm_find4(zone, p->key4.source)];
+	const struct vm_host *host = vm_host_of(vm);
+	uint16_t nexthop = host ? path_nexthop(host->path, p->hash) : NEXTHOP_NONE;
+
+	return nexthop >= NEXTHOP_FIRST ? inner_mtu(vm, nexthop_table[nexthop].mtu)
+					: RTE_ETHER_MTU - VXLAN_OUTER6;
+}
+
 /*
  * Out of the VNI it may be cut as any packet. VXLAN packets are not (RFC 7348, 4.3), and cutting what
  * is inside would have the VM put together what a server should have sent in smaller pieces.

@@ -44,6 +44,8 @@ uint16_t vpc_nexthop(struct worker *w, const struct pkt *p, struct session *s,
 		     unsigned int direction);
 unsigned int vpc_mtu(struct worker *w, const struct pkt *p, struct session *s,
 		     unsigned int direction);
+/* vpc.c: the longest IP packet that may go back to the VM that this one comes from. */
+unsigned int vpc_mtu_back(const struct pkt *p);
 /* vpc.c: put the outer headers to the VM's host before an IP packet, or before `length` bytes. */
 bool vpc_encapsulate(struct worker *w, struct pkt *p, uint32_t vm);
 bool vpc_wrap(struct worker *w, struct pkt *p, uint32_t vm, uint16_t type, unsigned int length,

@@ -90,3 +90,11 @@ uint32_t proxy_connect(const struct ends *e)
 	expect_state(STATE_ESTABLISHED);
 	return cookie;
 }
+
+void proxy_tick(unsigned int seconds)
+{
+	lab.tsc += (uint64_t)seconds * LAB_HZ;
+	worker_clock(lab.w, lab.tsc);
+	syn_proxy_run(lab.w, lab.tsc);
+	run();
+}

@@ -35,3 +35,5 @@ struct answer proxy_acknowledge(const struct ends *e, uint32_t cookie);
 void proxy_agree(const struct ends *e);
 /* A connection up to where both sides may send. Returns the cookie. */
 uint32_t proxy_connect(const struct ends *e);
+/* So many seconds pass; what weir sends of its own is sent. */
+void proxy_tick(unsigned int seconds);

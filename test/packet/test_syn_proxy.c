@@ -345,14 +345,6 @@ static void test_held(void **state)
 	assert_int_equal(lab.w->handshakes.packets, 0);
 }
 
-static void tick(unsigned int seconds)
-{
-	lab.tsc += (uint64_t)seconds * LAB_HZ;
-	worker_clock(lab.w, lab.tsc);
-	syn_proxy_run(lab.w, lab.tsc);
-	run();
-}
-
 /* Asked again after one and two seconds more, then the client is reset. */
 static void test_silent(void **state)
 {
@@ -364,13 +356,13 @@ static void test_silent(void **state)
 	put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = PSH | ACK, .sequence = ISN + 1,
 	    .acknowledgement = cookie + 1, .payload = 100);
 	run();
-	tick(1);
+	proxy_tick(1);
 	proxy_asked(&ends4);
-	tick(1);
+	proxy_tick(1);
 	expect_nothing();
-	tick(1);
+	proxy_tick(1);
 	proxy_asked(&ends4);
-	tick(4);
+	proxy_tick(4);
 	expect(.from = VIP ":80", .to = CLIENT ":4000", .tcp = RST | ACK, .sequence = cookie + 1,
 	       .acknowledgement = ISN + 1, .no_window = true);
 	expect_drop(syn_proxy_abandoned);
@@ -416,7 +408,7 @@ static void test_server_remembers(void **state)
 	expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = RST, .sequence = 4711,
 	       .no_window = true, .ttl = 64, .may_fragment = true);
 	expect_drop(tcp_reset_sent);
-	tick(1);
+	proxy_tick(1);
 	proxy_asked(&ends4);
 	proxy_agree(&ends4);
 	lab_forget();

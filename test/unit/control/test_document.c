@@ -194,7 +194,6 @@ static const struct {
 	 "services[0].syn_proxy.synack_options.ttl", "1 to 255", -EINVAL},
 	{SERVICE(",'syn_proxy':true,'mode':'dr'"), "services[0].syn_proxy",
 	 "needs the modes fullnat or nat", -EINVAL},
-	{SERVICE(",'syn_proxy':true,'vni':5"), "services[0].syn_proxy", "in a VNI", -EOPNOTSUPP},
 	{SERVICE(",'quic':true"), "services[0].quic", "only for UDP", -EINVAL},
 	{SERVICE(",'quic':'ietf'"), "services[0].quic", "none, dpvs, quic-lb", -EINVAL},
 	{SERVICE(",'quic_lb':{'0':4}"), "services[0].quic_lb", "only for a service with quic",
