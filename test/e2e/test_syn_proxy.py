@@ -189,9 +189,13 @@ def test_deferred(lab):
     connection.close()
 
 
-def states(lab, vip, port):
-    return [session["state"] for session in lab.w.sessions()
-            if (session["vip"], session["client_port"]) == (vip, port)]
+def is_over(lab, vip, port, state):
+    """The session of this port is, and the client has no connection on it any more."""
+    def states():
+        return [session["state"] for session in lab.w.sessions()
+                if (session["vip"], session["client_port"]) == (vip, port)]
+    wait_for(lambda: states() == [state], what=lambda: f"the session is over: {states()}")
+    wait_for(lambda: not lab.client.out("ss", "-Htan", f"sport = :{port}"), what="the client's port is free")
 
 
 @pytest.mark.parametrize("end", ["TIME_WAIT", "CLOSE"])
@@ -210,8 +214,7 @@ def test_port_is_used_again(lab, vip, end):
             while keep.socket.recv(4096):
                 pass
             keep.close()
-        wait_for(lambda: states(lab, vip, source[1]) == [end],
-                 what=lambda: f"the session is over: {states(lab, vip, source[1])}")
+        is_over(lab, vip, source[1], end)
     rose(lab, before, "syn_cookies_accepted", 3)
     lab.w.patch(f"/v1/services/tcp/{vip}/80", {"timeouts": None})
 
