@@ -25,6 +25,20 @@ static bool same(const struct offer *a, const struct offer *b)
 	       a->timestamps == b->timestamps;
 }
 
+/* Behind four NOPs no option stands where the usual ones do: read one by one, it is the same offer. */
+static void check_walked(const struct offer *offer, const uint8_t *tcp, unsigned int header)
+{
+	uint8_t behind[HEADER_MAX + 4];
+	struct offer again;
+
+	memcpy(behind, tcp, FIXED);
+	memset(behind + FIXED, 1, 4);
+	memcpy(behind + FIXED + 4, tcp + FIXED, header - FIXED);
+	offer_read(&again, behind, header + 4);
+	fuzz_assert(same(offer, &again) && again.mss == offer->mss && again.time == offer->time &&
+		    again.time_echo == offer->time_echo);
+}
+
 /* Written, and read again: the same. */
 static void check_written(const struct offer *offer)
 {
@@ -35,6 +49,7 @@ static void check_written(const struct offer *offer)
 	fuzz_assert(length <= OFFER_OPTIONS_MAX && length % 4 == 0);
 	tcp[12] = (uint8_t)((FIXED + length) / 4 << 4);
 	offer_read(&again, tcp, FIXED + length);
+	check_walked(&again, tcp, FIXED + length);
 	fuzz_assert(same(offer, &again) && again.mss == offer->mss);
 	fuzz_assert(!offer->timestamps ||
 		    (again.time == offer->time && again.time_echo == offer->time_echo));
@@ -75,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&sequence, tcp + 4, 4);
 	offer_read(&offer, tcp, header);
 	fuzz_assert(offer.window_scale <= OFFER_NO_SCALE);
+	check_walked(&offer, tcp, header);
 	check_written(&offer);
 	memcpy(&wide, data, sizeof(wide) < TUPLE ? sizeof(wide) : TUPLE);
 	memcpy(&narrow, data, sizeof(narrow));
