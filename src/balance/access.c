@@ -134,11 +134,6 @@ uint64_t *access_worker_hits(unsigned int worker)
 
 /* Judging */
 
-static const uint8_t *source_of(const struct pkt *p)
-{
-	return p->flags & PKT_IPV6 ? p->key6.source : (const uint8_t *)&p->key4.source;
-}
-
 /* The first of these entries that the packet is on; NULL: none. */
 static const struct access_entry *entries_find(const struct access_entry *entries,
 					       unsigned int count, const struct source_class *class,
@@ -165,39 +160,34 @@ static bool none_has(const struct access *access, const struct source_class *cla
 	return !(access->mask & class->mask) && !access->asks && !source_everybody_lists();
 }
 
-bool access_denies(const struct access *access, const struct pkt *p, uint32_t number,
+bool access_denies(const struct access *access, const struct pkt *p, uint32_t class,
 		   uint64_t *counters)
 {
-	const struct source_class *class = &source_classes[number];
+	const struct source_class *source = &source_classes[class];
 	const struct access_entry *found;
 
-	if (none_has(access, class))
+	if (none_has(access, source))
 		return false;
-	found = entries_find(access->entries, access->denied, class, p);
+	found = entries_find(access->entries, access->denied, source, p);
 	if (found)
 		hit(counters, found->hits);
 	return found;
 }
 
-enum drop access_judge(uint32_t number, const struct pkt *p, uint64_t *counters)
+enum drop access_judge(uint32_t number, const struct pkt *p, uint32_t class, uint64_t *counters)
 {
 	const struct access *access = access_of(number);
-	const struct source_class *class;
+	const struct source_class *source = &source_classes[class];
 	const struct access_entry *found = NULL;
 
 	if (!access)
 		return DROP_none;
-	class = &source_classes[source_find(source_of(p), p->flags & PKT_IPV6)];
-	if (!none_has(access, class)) {
-		found = entries_find(access->entries, access->denied, class, p);
-		if (found) {
-			hit(counters, found->hits);
-			return number == ACCESS_NODE ? DROP_acl_node_denied : DROP_acl_denied;
-		}
-		found = entries_find(access->entries + access->denied, access->allowed, class, p);
-	}
+	if (access_denies(access, p, class, counters))
+		return number == ACCESS_NODE ? DROP_acl_node_denied : DROP_acl_denied;
 	if (access->allowed == 0)
 		return DROP_none;
+	if (!none_has(access, source))
+		found = entries_find(access->entries + access->denied, access->allowed, source, p);
 	hit(counters, found ? found->hits : access->missed);
 	if (found)
 		return DROP_none;

@@ -60,11 +60,11 @@ extern const struct access **access_table; // atomic, by service number
 uint64_t *access_worker_hits(unsigned int worker);
 
 /*
- * Worker: what the lists of a service (or ACCESS_NODE) say of a packet by its source; DROP_none, or
- * the reason to drop it. `counters` may be NULL.
+ * Worker: what lists say of a packet whose source is of this class; DROP_none, or the reason to drop
+ * it. `counters` may be NULL.
  */
-enum drop access_judge(uint32_t number, const struct pkt *p, uint64_t *counters);
-/* The same by those that deny alone, of a packet whose source's class is known. */
+enum drop access_judge(uint32_t number, const struct pkt *p, uint32_t class, uint64_t *counters);
+/* The same by those that deny alone. */
 bool access_denies(const struct access *access, const struct pkt *p, uint32_t class,
 		   uint64_t *counters);
 

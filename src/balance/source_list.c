@@ -42,8 +42,6 @@ enum {
 	NODE_LINES_MAX = 18,
 };
 
-#define SLOT_NODE 0x80000000u // the rest is a node's line; otherwise a class
-
 struct source_node {
 	uint64_t begins[4];		    // bit: another run than that of the value before
 	uint8_t bytes[16 - SLOT_BYTES - 1]; // of the address, from byte SLOT_BYTES on
@@ -65,7 +63,7 @@ struct source_rest {
 uint8_t *source_everybody;
 uint32_t source_everybody_count;
 
-static uint32_t *slots[2]; // IPv4, IPv6
+uint32_t *source_slots[2];
 static struct memory slot_memory[2], line_memory;
 static struct source_node *lines;
 static uint32_t lines_made, lines_live;
@@ -83,8 +81,8 @@ int source_list_start(void)
 	    memory_map(&line_memory, "source-nodes", (size_t)LINES * LINE, MEMORY_LARGE) < 0 ||
 	    source_class_start() < 0 || tree_start() < 0)
 		goto stop;
-	slots[0] = slot_memory[0].base;
-	slots[1] = slot_memory[1].base;
+	source_slots[0] = slot_memory[0].base;
+	source_slots[1] = slot_memory[1].base;
 	lines = line_memory.base;
 	lines_made = 1;
 	lists_made = 1;
@@ -126,16 +124,6 @@ size_t source_bytes(void)
 
 /* Workers */
 
-static uint32_t slot_of(const uint8_t *address)
-{
-	return (uint32_t)address[0] << 16 | (uint32_t)address[1] << 8 | address[2];
-}
-
-static uint32_t slot_load(const uint8_t *address, bool ipv6)
-{
-	return __atomic_load_n(&slots[ipv6][slot_of(address)], __ATOMIC_ACQUIRE);
-}
-
 static inline bool node_holds(const struct source_node *node, const uint8_t *address)
 {
 	for (unsigned int i = node->first; i < node->at; i++)
@@ -154,34 +142,30 @@ static inline uint32_t node_value(const struct source_node *node, uint8_t byte)
 	return node->value[run - 1];
 }
 
-uint32_t source_finish(uint32_t value, const uint8_t *address)
+static inline uint32_t node_find(const struct source_node *node, const uint8_t *address)
 {
-	while (value & SLOT_NODE) {
-		const struct source_node *node = &lines[value & ~SLOT_NODE];
-
-		if (!node_holds(node, address))
-			return node->outside;
-		value = node_value(node, address[node->at]);
-	}
-	return value;
+	return node_holds(node, address) ? node_value(node, address[node->at]) : node->outside;
 }
 
 uint32_t source_find(const uint8_t *address, bool ipv6)
 {
-	return source_finish(slot_load(address, ipv6), address);
+	uint32_t value = __atomic_load_n(source_slot(address, ipv6), __ATOMIC_ACQUIRE);
+
+	while (value & SOURCE_NODE)
+		value = node_find(&lines[value & ~SOURCE_NODE], address);
+	return value;
 }
 
-void source_prefetch(const uint8_t *address, bool ipv6)
+void source_prefetch_node(uint32_t value)
 {
-	rte_prefetch0(&slots[ipv6][slot_of(address)]);
+	rte_prefetch0(&lines[value & ~SOURCE_NODE]);
 }
 
-uint32_t source_begin(const uint8_t *address, bool ipv6)
+uint32_t source_step(uint32_t value, const uint8_t *address)
 {
-	uint32_t value = slot_load(address, ipv6);
-
-	if (value & SLOT_NODE)
-		rte_prefetch0(&lines[value & ~SLOT_NODE]);
+	value = node_find(&lines[value & ~SOURCE_NODE], address);
+	if (source_is_unknown(value))
+		source_prefetch_node(value);
 	else
 		rte_prefetch0(&source_classes[value]);
 	return value;
@@ -321,7 +305,7 @@ static uint32_t region_make(unsigned int depth, uint32_t number, uint32_t outsid
 		n = &tree_nodes[number];
 	}
 	if (!(n->flags & TREE_DIRTY) && n->handle && n->depth == depth && n->outside == outside)
-		return SLOT_NODE | n->handle;
+		return SOURCE_NODE | n->handle;
 	node_retire(n);
 	forked = n->child[0] && n->child[1];
 	at = n->len / 8 - (n->len % 8 == 0 && n->len > 8 * depth && !forked);
@@ -341,7 +325,7 @@ static uint32_t region_make(unsigned int depth, uint32_t number, uint32_t outsid
 	n->handle = line;
 	n->depth = (uint8_t)depth;
 	n->outside = outside;
-	return SLOT_NODE | line;
+	return SOURCE_NODE | line;
 }
 
 /* Commit */
@@ -368,10 +352,15 @@ static uint32_t tidy_all(uint32_t number)
 	return tidy(number);
 }
 
+static uint32_t slot_of(const uint8_t *address)
+{
+	return (uint32_t)address[0] << 16 | (uint32_t)address[1] << 8 | address[2];
+}
+
 static void slot_store(bool ipv6, uint32_t slot, uint32_t value)
 {
-	if (slots[ipv6][slot] != value)
-		__atomic_store_n(&slots[ipv6][slot], value, __ATOMIC_RELEASE);
+	if (source_slots[ipv6][slot] != value)
+		__atomic_store_n(&source_slots[ipv6][slot], value, __ATOMIC_RELEASE);
 }
 
 /* All that stands in one slot. */

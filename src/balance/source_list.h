@@ -4,6 +4,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_prefetch.h>
 
 #include "base/addr.h"
 
@@ -51,17 +55,51 @@ size_t source_bytes(void);
 
 /* Workers: one lookup; the class is good until the worker's next quiescent state. */
 uint32_t source_find(const uint8_t *address, bool ipv6);
-/*
- * The same in three steps that hide the memory's latency, for the packets of a batch: what the second
- * returns is what the third goes on from.
- */
-void source_prefetch(const uint8_t *address, bool ipv6);
-uint32_t source_begin(const uint8_t *address, bool ipv6);
-uint32_t source_finish(uint32_t begun, const uint8_t *address);
+
+#define SOURCE_NODE \
+	0x80000000u // of what workers read: the rest is a node's line; otherwise a class
+
+static inline bool source_is_unknown(uint32_t value)
+{
+	return value & SOURCE_NODE;
+}
 
 extern struct source_class *source_classes;
+extern uint32_t *source_slots[2];	// IPv4, IPv6: by the first 24 bits; atomic
 extern uint32_t source_everybody_count; // atomic: lists with any such bit
 extern uint8_t *source_everybody; // by list: bit 0: all IPv4 addresses are on it, bit 1: all IPv6
+
+/*
+ * Workers: the same in steps that hide the memory's latency, for the packets of a batch: prefetch,
+ * then begin, then step while source_is_unknown() says so. Each but the first returns what the next
+ * goes on from, in the end the class.
+ */
+uint32_t source_step(uint32_t value, const uint8_t *address);
+void source_prefetch_node(uint32_t value);
+
+static inline uint32_t *source_slot(const uint8_t *address, bool ipv6)
+{
+	uint32_t first;
+
+	memcpy(&first, address, sizeof(first));
+	return &source_slots[ipv6][rte_be_to_cpu_32(first) >> 8];
+}
+
+static inline void source_prefetch(const uint8_t *address, bool ipv6)
+{
+	rte_prefetch0(source_slot(address, ipv6));
+}
+
+static inline uint32_t source_begin(const uint8_t *address, bool ipv6)
+{
+	uint32_t value = __atomic_load_n(source_slot(address, ipv6), __ATOMIC_ACQUIRE);
+
+	if (source_is_unknown(value))
+		source_prefetch_node(value);
+	else
+		rte_prefetch0(&source_classes[value]);
+	return value;
+}
 
 /* Are there lists that have everybody on them, which no class mentions? */
 static inline bool source_everybody_lists(void)

@@ -89,6 +89,8 @@ struct batch {
 	uint16_t nexthop[BATCH]; // of packets with FATE_SEND
 	uint8_t owner[BATCH];	 // of packets with FATE_HAND: to whom,
 	uint32_t hand[BATCH];	 // and why (io/handoff.h)
+	uint64_t classified;	 // a bit for each packet whose
+	uint32_t source[BATCH];	 // class (balance/source_list.h) is known
 	uint16_t seconds;	 // the clock that sessions are stamped with
 	uint64_t tsc;		 // when the batch was received
 };

@@ -31,21 +31,51 @@ static bool node_judges(const struct pkt *p)
 	return !(p->flags & (PKT_FROM_KERNEL | PKT_ICMP_ERROR)) && pkt_zone(p) == 0;
 }
 
+/* Classes of the sources of all packets without a session. */
+static void guard_classify(struct batch *b)
+{
+	bool unknown = false;
+
+	for (unsigned int i = 0; i < b->miss.count; i++) {
+		const struct pkt *p = &b->pkt[b->miss.at[i]];
+
+		source_prefetch(pkt_source_bytes(p), p->flags & PKT_IPV6);
+	}
+	for (unsigned int i = 0; i < b->miss.count; i++) {
+		unsigned int at = b->miss.at[i];
+		const struct pkt *p = &b->pkt[at];
+
+		b->source[at] = source_begin(pkt_source_bytes(p), p->flags & PKT_IPV6);
+		b->classified |= 1ull << at;
+		unknown |= source_is_unknown(b->source[at]);
+	}
+	while (unknown) {
+		unknown = false;
+		for (unsigned int i = 0; i < b->miss.count; i++) {
+			unsigned int at = b->miss.at[i];
+
+			if (!source_is_unknown(b->source[at]))
+				continue;
+			b->source[at] = source_step(b->source[at], pkt_source_bytes(&b->pkt[at]));
+			unknown |= source_is_unknown(b->source[at]);
+		}
+	}
+}
+
 /* Those whom the node denies leave the lane of packets without a session. */
-static void guard_node(struct worker *w, struct batch *b, const struct access *node,
-		       const uint32_t *begun)
+static void guard_node(struct worker *w, struct batch *b, const struct access *node)
 {
 	uint64_t *counters = access_worker_hits(w->index);
 	unsigned int kept = 0;
 
 	for (unsigned int i = 0; i < b->miss.count; i++) {
-		struct pkt *p = &b->pkt[b->miss.at[i]];
+		unsigned int at = b->miss.at[i];
+		struct pkt *p = &b->pkt[at];
 
-		if (node_judges(p) &&
-		    access_denies(node, p, source_finish(begun[i], pkt_source_bytes(p)), counters))
+		if (node_judges(p) && access_denies(node, p, b->source[at], counters))
 			pkt_drop(p, DROP_acl_node_denied);
 		else
-			b->miss.at[kept++] = b->miss.at[i];
+			b->miss.at[kept++] = at;
 	}
 	b->miss.count = kept;
 }
@@ -53,31 +83,28 @@ static void guard_node(struct worker *w, struct batch *b, const struct access *n
 void guard_batch(struct worker *w, struct batch *b)
 {
 	const struct access *node;
-	uint32_t begun[BATCH];
 
-	if (likely(!access_in_use()))
+	b->classified = 0;
+	if (likely(!access_in_use()) || b->miss.count == 0)
 		return;
-	for (unsigned int i = 0; i < b->miss.count; i++) {
-		const struct pkt *p = &b->pkt[b->miss.at[i]];
-
-		source_prefetch(pkt_source_bytes(p), p->flags & PKT_IPV6);
-	}
-	for (unsigned int i = 0; i < b->miss.count; i++) {
-		const struct pkt *p = &b->pkt[b->miss.at[i]];
-
-		begun[i] = source_begin(pkt_source_bytes(p), p->flags & PKT_IPV6);
-	}
+	guard_classify(b);
 	node = access_of(ACCESS_NODE);
 	if (node && node->denied > 0)
-		guard_node(w, b, node, begun);
+		guard_node(w, b, node);
 }
 
 /* What the lists of the node, and then of the service, say. */
-static enum drop guard_access(const struct pkt *p, uint32_t service, uint64_t *counters)
+static enum drop guard_access(const struct pkt *p, uint32_t class, uint32_t service,
+			      uint64_t *counters)
 {
-	enum drop reason = pkt_zone(p) ? DROP_none : access_judge(ACCESS_NODE, p, counters);
+	enum drop reason = pkt_zone(p) ? DROP_none : access_judge(ACCESS_NODE, p, class, counters);
 
-	return reason != DROP_none ? reason : access_judge(service, p, counters);
+	return reason != DROP_none ? reason : access_judge(service, p, class, counters);
+}
+
+static uint32_t guard_class(const struct pkt *p)
+{
+	return source_find(pkt_source_bytes(p), p->flags & PKT_IPV6);
 }
 
 bool guard_admits(struct worker *w, struct batch *b, unsigned int at, const struct service *service)
@@ -86,7 +113,9 @@ bool guard_admits(struct worker *w, struct batch *b, unsigned int at, const stru
 	enum drop reason;
 
 	if (unlikely(access_in_use())) {
-		reason = guard_access(p, service->number, access_worker_hits(w->index));
+		// What had a session when the batch began was in no need of a class.
+		reason = guard_access(p, b->classified >> at & 1 ? b->source[at] : guard_class(p),
+				      service->number, access_worker_hits(w->index));
 		if (reason != DROP_none) {
 			pkt_drop(p, reason);
 			return false;
@@ -119,5 +148,5 @@ bool guard_ends(struct worker *w, struct session *s, bool wide)
 	} else {
 		p.key4 = *(const struct key4 *)session_key(s, wide, 0);
 	}
-	return guard_access(&p, service, NULL) != DROP_none;
+	return guard_access(&p, guard_class(&p), service, NULL) != DROP_none;
 }
