@@ -122,6 +122,12 @@
 		 "client_address",                                                                   \
 		 "how a FullNAT real server is told who the client is",                              \
 		 "toa none uoa-option uoa-header"},                                                  \
+		{"uoa-max-trail",                                                                    \
+		 0,                                                                                  \
+		 OPTION_NUMBER,                                                                      \
+		 "N",                                                                                \
+		 "uoa_max_trail",                                                                    \
+		 "datagrams of a session that carry the client's address, default 3"},               \
 		{"proxy-protocol",                                                                   \
 		 0,                                                                                  \
 		 OPTION_TEXT,                                                                        \

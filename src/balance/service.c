@@ -229,6 +229,7 @@ static struct service *service_build(const struct service_spec *spec)
 	s->one_packet = spec->one_packet;
 	s->symmetric_return = spec->symmetric_return;
 	s->client_address = spec->client_address;
+	s->uoa_max_trail = spec->uoa_max_trail;
 	s->proxy_protocol = spec->proxy_protocol;
 	s->syn_proxy = spec->syn_proxy;
 	s->limit_reaction = spec->limit_reaction;

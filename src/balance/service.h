@@ -90,6 +90,7 @@ struct service_spec {
 	bool one_packet;			      // each datagram is scheduled alone
 	bool symmetric_return;	// answers leave by the way by which the client came
 	uint8_t client_address; // enum client_address
+	uint8_t uoa_max_trail;	// datagrams of a session that carry it
 	uint8_t proxy_protocol; // enum proxy_protocol (session/proxy_header.h)
 	uint8_t limit_reaction; // enum limit_reaction
 	struct syn_proxy syn_proxy;

@@ -23,7 +23,7 @@ struct service {
 	bool one_packet, symmetric_return;
 	bool thresholds;	// some of its servers take so many connections and no more
 	uint8_t server_headers; // before the data of TCP to its servers: the most, with tunnels
-	uint8_t client_address;
+	uint8_t client_address, uoa_max_trail;
 	uint8_t proxy_protocol;
 	struct syn_proxy syn_proxy;
 	uint8_t limit_reaction; // enum limit_reaction

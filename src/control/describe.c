@@ -294,6 +294,9 @@ static void describe_sessions(struct describe *d, const char *prefix,
 		line_add(d, &d->changed, "~ %sclient_address %s -> %s", prefix,
 			 document_client_address_words[was->client_address],
 			 document_client_address_words[is->client_address]);
+	if (was->uoa_max_trail != is->uoa_max_trail)
+		line_add(d, &d->changed, "~ %suoa_max_trail %u -> %u", prefix, was->uoa_max_trail,
+			 is->uoa_max_trail);
 	if (was->proxy_protocol != is->proxy_protocol)
 		line_add(d, &d->changed, "~ %sproxy_protocol %s -> %s", prefix,
 			 document_proxy_protocol_words[was->proxy_protocol],

@@ -12,6 +12,7 @@
 #include "control/decode.h"
 #include "control/mode_check.h"
 #include "control/server_drain.h"
+#include "session/uoa.h"
 #include "tunnel/vm_table.h"
 
 /*
@@ -647,6 +648,8 @@ static const struct field service_fields[] = {
 	 .more = document_proxy_protocol_words},
 	{"client_address", decode_word, FIELD_OF(struct model_service, client_address),
 	 .more = document_client_address_words},
+	{"uoa_max_trail", decode_integer, FIELD_OF(struct model_service, uoa_max_trail),
+	 .maximum = UOA_TRAIL_MAX},
 	{"quic", document_decode_quic},
 	{"quic_lb", document_decode_quic_lb},
 	{"hash_target", decode_word, FIELD_OF(struct model_service, hash_target),

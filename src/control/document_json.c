@@ -9,6 +9,7 @@
 #include "control/server_drain.h"
 #include "control/service_key.h"
 #include "session/proxy_header.h"
+#include "session/uoa.h"
 #include "tunnel/vm_table.h"
 
 /*
@@ -220,6 +221,8 @@ static void sessions_add(json_t *object, const struct model_service *service)
 		json_object_set_new(
 			object, "client_address",
 			json_string(document_client_address_words[service->client_address]));
+	if (service->uoa_max_trail != UOA_TRAIL)
+		json_object_set_new(object, "uoa_max_trail", json_integer(service->uoa_max_trail));
 	if (service->proxy_protocol != PROXY_DISABLE)
 		json_object_set_new(
 			object, "proxy_protocol",

@@ -168,11 +168,20 @@ static int judge_interface(struct decode *d, const char *name, const char *part)
 /* What belongs to the address of a service, or to its servers, and not to a match. */
 static int judge_foreign(struct decode *d, const json_t *json)
 {
-	static const char *const foreign[] = {
-		"vip",		 "port",       "port_end",	   "protocol",
-		"fwmark",	 "family",     "local_addresses",  "check",
-		"announce",	 "one_packet", "symmetric_return", "client_address",
-		"proxy_protocol"};
+	static const char *const foreign[] = {"vip",
+					      "port",
+					      "port_end",
+					      "protocol",
+					      "fwmark",
+					      "family",
+					      "local_addresses",
+					      "check",
+					      "announce",
+					      "one_packet",
+					      "symmetric_return",
+					      "client_address",
+					      "proxy_protocol",
+					      "uoa_max_trail"};
 
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
 		const json_t *value = json_object_get(json, foreign[i]);

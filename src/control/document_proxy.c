@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The fields `proxy_protocol` and `client_address` of a service, and what does not go with them. */
+/*
+ * The fields `proxy_protocol`, `client_address` and `uoa_max_trail` of a service, and what does not go
+ * with them.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 
 #include "control/document_fields.h"
 #include "session/proxy_header.h"
+#include "session/uoa.h"
 
 const char *const document_proxy_protocol_words[] = {
 	[PROXY_DISABLE] = "disable",
@@ -37,9 +41,15 @@ int document_judge_client_address(struct decode *d, const struct model_service *
 {
 	const char *word = document_client_address_words[service->client_address];
 
-	if (service->client_address < CLIENT_ADDRESS_UOA_OPTION)
-		return 0;
 	if (service->key.protocol == IPPROTO_UDP || service->key.kind == SERVICE_MARK)
+		return 0;
+	if (service->uoa_max_trail != UOA_TRAIL) {
+		decode_enter(d, ".uoa_max_trail");
+		return decode_fail(d, -EINVAL,
+				   "is for UDP only: so many datagrams of a session carry the "
+				   "client's address");
+	}
+	if (service->client_address < CLIENT_ADDRESS_UOA_OPTION)
 		return 0;
 	decode_enter(d, ".client_address");
 	return decode_fail(d, -EINVAL, "%s is for UDP only; for TCP there is: toa, none", word);

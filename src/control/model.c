@@ -13,6 +13,7 @@
 #include "control/sets.h"
 #include "control/match_number.h"
 #include "control/service_key.h"
+#include "session/uoa.h"
 
 /*
  * The model holds what was asked for; what the workers run is made from it by publish.c. Both are
@@ -69,6 +70,7 @@ struct model_service *model_service_new(const struct service_key *key, enum orig
 	service->origin = origin;
 	service->unknown_tcp = UNKNOWN_RESET;
 	service->quorum = 1;
+	service->uoa_max_trail = UOA_TRAIL;
 	service->syn_proxy = (struct syn_proxy)SYN_PROXY_DEFAULTS;
 	strcpy(service->scheduler, "wlc");
 	strcpy(service->mode, key->kind == SERVICE_MATCH ? "snat" : "fullnat");
@@ -140,7 +142,8 @@ static bool service_differs(const struct model_service *a, const struct model_se
 	       a->persistent_bits != b->persistent_bits ||
 	       a->expire_quiescent != b->expire_quiescent ||
 	       a->symmetric_return != b->symmetric_return ||
-	       a->client_address != b->client_address || a->proxy_protocol != b->proxy_protocol ||
+	       a->client_address != b->client_address || a->uoa_max_trail != b->uoa_max_trail ||
+	       a->proxy_protocol != b->proxy_protocol ||
 	       memcmp(&a->syn_proxy, &b->syn_proxy, sizeof(a->syn_proxy)) != 0 ||
 	       strcmp(a->mode, b->mode) != 0 ||
 	       memcmp(&a->limits, &b->limits, sizeof(a->limits)) != 0 ||

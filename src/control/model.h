@@ -80,6 +80,7 @@ struct model_service {
 	uint8_t persistent_bits; // prefix length of its clients' networks; 0: whole addresses
 	bool one_packet, expire_quiescent, symmetric_return;
 	uint8_t client_address; // enum client_address
+	uint8_t uoa_max_trail;	// datagrams of a session that carry it
 	uint8_t proxy_protocol; // enum proxy_protocol
 	struct syn_proxy syn_proxy;
 	struct limit_settings limits;

@@ -393,6 +393,7 @@ static int service_show(const struct model_service *service, const struct model_
 		.one_packet = service->one_packet,
 		.symmetric_return = service->symmetric_return,
 		.client_address = service->client_address,
+		.uoa_max_trail = service->uoa_max_trail,
 		.proxy_protocol = service->proxy_protocol,
 		.syn_proxy = service->syn_proxy,
 		.limit_reaction = service->limits.reaction,

@@ -51,7 +51,8 @@ void client_address_begin(struct worker *w, const struct service *service, const
 			      ? service->client_address == CLIENT_ADDRESS_TOA &&
 					(p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN
 			      : protocol == IPPROTO_UDP &&
-					service->client_address >= CLIENT_ADDRESS_UOA_OPTION;
+					service->client_address >= CLIENT_ADDRESS_UOA_OPTION &&
+					service->uoa_max_trail > 0;
 
 	if (!wanted || service->proxy_protocol)
 		return;
@@ -62,7 +63,7 @@ void client_address_begin(struct worker *w, const struct service *service, const
 		return;
 	}
 	if (protocol == IPPROTO_UDP) {
-		extra->uoa = UOA_TRAIL + 1;
+		extra->uoa = service->uoa_max_trail + 1;
 		extra->uoa_header = service->client_address == CLIENT_ADDRESS_UOA_HEADER;
 		return;
 	}

@@ -16,7 +16,8 @@ enum {
 	UOA_PROTOCOL = 248, // of the header
 	UOA_HEADER = 4,	    // bytes of it before the address
 	UOA_KIND_COPIED = 0x9f,
-	UOA_TRAIL = 3, // datagrams of a session that carry it
+	UOA_TRAIL = 3, // datagrams of a session that carry it, unless a service says otherwise
+	UOA_TRAIL_MAX = 254, // session_extra.uoa counts them, and one more
 };
 
 /*

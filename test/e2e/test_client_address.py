@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from lab import CLIENT, CLIENT6, HERE, LIP, LIP6, VIP, VIP6, TwoArm, run, server_address, server_address6, url, \
+from lab import CLIENT, CLIENT6, HERE, LIP, LIP6, VIP, VIP6, Refused, TwoArm, run, server_address, server_address6, url, \
     wait_for
 from realserver_lab import PROGRAM, RealServers
 
@@ -158,6 +158,22 @@ def test_udp_server_sees_the_client(udp, vip, client, form):
         port, told = asked(udp, vip, 5353, 6)
         assert told == [(client, port)] * 6
     assert udp.counters(host)["datagrams"] - before == 9
+
+
+def test_udp_trail(udp):
+    """As many datagrams of a session as the service says carry it; none of them: the server sees weir."""
+    udp_service(udp, VIP, "uoa-option")
+    host = udp.servers[0]
+    for trail in (1, 5, 0):
+        udp.w.ctl("service", "set", "udp", f"{VIP}:5353", "--uoa-max-trail", str(trail))
+        assert udp.w.service("udp", VIP, 5353)["uoa_max_trail"] == trail
+        before = udp.counters(host)["datagrams"]
+        port, told = asked(udp, VIP, 5353, 6)
+        assert told == [(CLIENT, port)] * 6 if trail else {peer for peer, _ in told} == {LIP}
+        assert udp.counters(host)["datagrams"] - before == trail
+    for path, value, text in ((f"udp/{VIP}/5353", 255, "uoa_max_trail.*254"), (f"tcp/{VIP}/95", 5, "is for UDP only")):
+        with pytest.raises(Refused, match=text):
+            udp.w.put(f"/v1/services/{path}", {"scheduler": "rr", "uoa_max_trail": value, "servers": []})
 
 
 def test_udp_nat64(udp):

@@ -88,6 +88,7 @@ struct lab_service {
 	bool one_packet, symmetric, qid, toa;
 	uint8_t proxy; // enum proxy_protocol
 	uint8_t uoa;   // enum client_address
+	uint8_t trail; // of UOA, 0: UOA_TRAIL
 	struct syn_proxy syn_proxy;
 	struct limit_settings limits;
 	enum removed_action removed;

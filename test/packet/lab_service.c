@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/match.h"
 #include "io/rcu.h"
+#include "session/uoa.h"
 
 enum { SERVICES = 32, DEPARTED = 64 };
 
@@ -207,6 +208,7 @@ uint32_t lab_service(const struct lab_service *spec)
 		.client_address = spec->uoa   ? spec->uoa
 				  : spec->toa ? CLIENT_ADDRESS_TOA
 					      : CLIENT_ADDRESS_NONE,
+		.uoa_max_trail = spec->trail ? spec->trail : UOA_TRAIL,
 		.syn_proxy = spec->syn_proxy,
 		.persistent = spec->persistent,
 		.persistent_bits = spec->persistent_bits ? spec->persistent_bits

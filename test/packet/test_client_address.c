@@ -8,6 +8,7 @@
 #include "balance/service.h"
 #include "base/csum.h"
 #include "session/toa.h"
+#include "session/uoa.h"
 
 /* 10.1.0.1:4000, [2001:db8:1::1]:4000 */
 #define TOA4 "\xfe\x08\x0f\xa0\x0a\x01\x00\x01"
@@ -375,6 +376,25 @@ static void test_uoa_option(void **state)
 	       .payload = 9);
 }
 
+/* As many datagrams as the service says. */
+static void test_uoa_trail(void **state)
+{
+	static const uint8_t trails[] = {1, 2, 5, UOA_TRAIL_MAX};
+
+	for (unsigned int i = 0; i < sizeof(trails); i++) {
+		service(.vip = ends4.vip, .protocol = IPPROTO_UDP, .uoa = CLIENT_ADDRESS_UOA_OPTION,
+			.trail = trails[i]);
+		for (unsigned int k = 0; k < trails[i]; k++) {
+			put(.from = ends4.client, .to = ends4.vip, .payload = 7);
+			run();
+			expect(.from = k ? ends4.local : ends4.local_any, .to = ends4.server,
+			       OPTIONS4(UOA4), .payload = 7);
+		}
+		plain_datagram(&ends4, false, 9);
+		lab_flush();
+	}
+}
+
 static void test_uoa_option_nat64(void **state)
 {
 	uoa_begin(&nat64, CLIENT_ADDRESS_UOA_OPTION);
@@ -455,6 +475,7 @@ int main(void)
 		lab_test(test_does_not_end_untold),
 		lab_test(test_no_line),
 		lab_test(test_uoa_option),
+		lab_test(test_uoa_trail),
 		lab_test(test_uoa_option_nat64),
 		lab_test(test_uoa_header),
 		lab_test(test_uoa_header6),
