@@ -3,8 +3,8 @@
 /*
  * What it costs that real servers are told who their clients are: a packet of an established TCP
  * session after its server has been told by TOA, or by the PROXY protocol, beside one of a session
- * that tells nothing; and datagrams with and without UOA. In turns in one process (turns.h). Number:
- * sessions of each.
+ * that tells nothing; and datagrams with and without UOA. In turns in one process (turns.h).
+ * Number: sessions of each.
  */
 #include "turns.h"
 

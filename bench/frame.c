@@ -135,7 +135,9 @@ static inline uint64_t sum_addresses(const uint64_t *words, unsigned int count)
 	return sum;
 }
 
-/* What a VM's host puts before its frame; in the inner frame, how the VM is called is of no matter. */
+/*
+ * What a VM's host puts before its frame; in the inner frame, how the VM is called is of no matter.
+ */
 static void outer_write(const struct frame_shape *shape, uint8_t *out, const uint8_t *inner)
 {
 	const struct control_traffic *t = shape->traffic;

@@ -42,7 +42,10 @@ struct frame_shape {
 	struct frame_model models[FRAME_KINDS];
 };
 
-/* `family` is that of one side, `vxlan`: within VXLAN. 0, or -EINVAL when the control block asks for what is not known. */
+/*
+ * `family` is that of one side, `vxlan`: within VXLAN. 0, or -EINVAL when the control block asks
+ * for what is not known.
+ */
 int frame_shape_init(struct frame_shape *shape, const struct control_traffic *traffic,
 		     uint64_t family, bool vxlan);
 

@@ -11,8 +11,8 @@
  * not measured: that is the device's.
  *
  * Arguments: CPU of the first worker, of the second, rounds, flows, file. Into the file goes a line
- * for each round: what it was, packets, cycles of the first worker, of the second, and a probe as in
- * sample.c, of whichever CPU was slower.
+ * for each round: what it was, packets, cycles of the first worker, of the second, and a probe as
+ * in sample.c, of whichever CPU was slower.
  */
 #include "lab.h"
 
@@ -31,7 +31,7 @@
 enum {
 	FRAME = 60,
 	SLOT = 64,
-	BLOCK = 50, // rounds of a kind; after a change caches are strange to it, so the first do not count
+	BLOCK = 50,  // rounds of a kind; caches are strange to it at first, so those do not count
 	BATCHES = 8, // of a round: less than a ring between workers takes
 	PROBE_ROUNDS = 32768,
 	FIRST_PORT = 1024,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What limits cost where nothing is refused: a packet of an established session and a new connection
- * of a service with limits, of the service as a whole and of each source too, beside a service without
- * any. In turns in one process (turns.h). Number: established sessions of each; 0: new connections
- * instead, which end after each line.
+ * What limits cost where nothing is refused: a packet of an established session and a new
+ * connection of a service with limits, of the service as a whole and of each source too, beside a
+ * service without any. In turns in one process (turns.h). Number: established sessions of each; 0:
+ * new connections instead, which end after each line.
  */
 #include "turns.h"
 

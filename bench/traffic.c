@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What traffic control costs each packet of a port that has it, where no rate is reached: policing on
- * the way in, shaping on the way out, each with a class that is chosen by 5-tuple. In turns in one
- * process (turns.h). Number: established sessions.
+ * What traffic control costs each packet of a port that has it, where no rate is reached: policing
+ * on the way in, shaping on the way out, each with a class that is chosen by 5-tuple. In turns in
+ * one process (turns.h). Number: established sessions.
  */
 #include "path/traffic.h"
 

@@ -6,12 +6,13 @@
 /*
  * Measuring without device and daemon: kinds of packets in turns in one process, through one worker
  * in the lab of the packet tests (test/packet/lab.h). What disturbs one kind disturbs the others in
- * the same milliseconds, so that their differences are far steadier than between runs of the daemon.
+ * the same milliseconds, so that their differences are far steadier than between runs of the
+ * daemon.
  *
- * Measured are all stages of a batch, with traffic_run() where the loop of the daemon would call it.
- * How packets get into the batch is not: their frames are prepared and copied there before. Sending
- * is (DPDK's null device frees them), and so is the freeing of what is dropped; two more turns,
- * "ceiling" and "ceiling-drop", do these alone.
+ * Measured are all stages of a batch, with traffic_run() where the loop of the daemon would call
+ * it. How packets get into the batch is not: their frames are prepared and copied there before.
+ * Sending is (DPDK's null device frees them), and so is the freeing of what is dropped; two more
+ * turns, "ceiling" and "ceiling-drop", do these alone.
  */
 enum { TURN_SLOT = 128, TURN_PLAYS = 24 };
 
@@ -41,7 +42,8 @@ bool turns_last_has_extra(bool wide);
 /*
  * The program: NAME CPU ROUNDS FILE and `more` numbers, which are returned by turns_argument().
  * `prepare` makes services and plays. Into the file goes a line for each eight batches of a play:
- * its name, packets, cycles, and the slower of two probes as in sample.c, before and after; and a line "@NAME VALUE" for each figure.
+ * its name, packets, cycles, and the slower of two probes as in sample.c, before and after; and a
+ * line "@NAME VALUE" for each figure.
  */
 int turns_main(int argc, char **argv, const char *more, unsigned int numbers,
 	       void (*prepare)(void));

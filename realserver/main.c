@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * weir-realserver: on a real server behind FullNAT, have programs see their clients' addresses. Three
- * commands, each of which does its work and ends; the kernel keeps what was attached.
+ * weir-realserver: on a real server behind FullNAT, have programs see their clients' addresses.
+ * Three commands, each of which does its work and ends; the kernel keeps what was attached.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Loading and finding. A program that is attached to a cgroup keeps itself and its maps in the kernel
- * until it is taken off or the cgroup goes. So nothing is pinned in a file system: the cgroup is asked
- * for its programs, those with our names are ours, and their maps are found through them.
+ * Loading and finding. A program that is attached to a cgroup keeps itself and its maps in the
+ * kernel until it is taken off or the cgroup goes. So nothing is pinned in a file system: the
+ * cgroup is asked for its programs, those with our names are ours, and their maps are found through
+ * them.
  */
 #include "realserver/programs.h"
 

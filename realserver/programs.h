@@ -42,6 +42,8 @@ unsigned int programs_interfaces(char names[][IF_NAMESIZE], unsigned int most);
 /* Take all of them off. Sockets whose clients they know show local addresses again. */
 int programs_detach(struct programs *p, struct error *error);
 
-/* Of attached programs. How many prefixes were written, at most `most`; all CPUs' counts together. */
+/*
+ * Of attached programs. How many prefixes were written, at most `most`; all CPUs' counts together.
+ */
 unsigned int programs_trusted(const struct programs *p, struct prefix *trusted, unsigned int most);
 void programs_count(const struct programs *p, uint64_t counters[COUNTER_COUNT]);

@@ -3,10 +3,10 @@
 /*
  * The real server's half of TOA, in the kernel of an unmodified Linux (5.8 or newer).
  *
- * weir_toa looks at the segment that completes a handshake, and as long as none has brought an address
- * at those that follow. What it finds is kept with the socket. weir_peer4 and weir_peer6 give it to
- * whoever asks for the peer's name: accept(), getpeername() and their like. All else (ss, netfilter,
- * tcpdump) shows the director's local address, from which the packets really come.
+ * weir_toa looks at the segment that completes a handshake, and as long as none has brought an
+ * address at those that follow. What it finds is kept with the socket. weir_peer4 and weir_peer6
+ * give it to whoever asks for the peer's name: accept(), getpeername() and their like. All else
+ * (ss, netfilter, tcpdump) shows the director's local address, from which the packets really come.
  *
  * Anybody can write such an option. Only who is in weir_trusted is believed: the local addresses of
  * the directors.

@@ -5,12 +5,13 @@
  *
  * The client's address comes with the first datagrams of a session, as an IPv4 option, which
  * weir_datagram reads on its way to the socket, or in a header before that of UDP, which the kernel
- * would not take: weir_header takes it off where the interface hands packets in. Both note which client
- * stands behind which address and port of the director. weir_receive4 and weir_receive6 give that client
- * as the sender, and weir_send4 and weir_send6 send to the director what is meant for the client.
+ * would not take: weir_header takes it off where the interface hands packets in. Both note which
+ * client stands behind which address and port of the director. weir_receive4 and weir_receive6 give
+ * that client as the sender, and weir_send4 and weir_send6 send to the director what is meant for
+ * the client.
  *
- * Sender and receiver have to be of one IP version: the kernel refuses to send a datagram by the other one
- * than the socket asked for, so behind NAT64 and NAT46 the local address stays visible.
+ * Sender and receiver have to be of one IP version: the kernel refuses to send a datagram by the
+ * other one than the socket asked for, so behind NAT64 and NAT46 the local address stays visible.
  */
 enum {
 	UOA_KIND = 31,
@@ -60,7 +61,9 @@ static __always_inline int is_trusted_address(const __be32 addr[4])
 	return bpf_map_lookup_elem(&weir_trusted, &key) != 0;
 }
 
-/* A director says which client is behind its end. `address`: behind the option's kind and length. */
+/*
+ * A director says which client is behind its end. `address`: behind the option's kind and length.
+ */
 static __always_inline void udp_learn(const struct udp_end *director, const __u8 *address, int ipv6)
 {
 	struct udp_address client = {}, back = {};
@@ -83,8 +86,8 @@ static __always_inline void udp_learn(const struct udp_end *director, const __u8
 }
 
 /*
- * The IPv4 option, before the datagram is given to its socket. Only behind directors that let no such
- * option of a client's through.
+ * The IPv4 option, before the datagram is given to its socket. Only behind directors that let no
+ * such option of a client's through.
  */
 SEC("cgroup_skb/ingress")
 int weir_datagram(struct __sk_buff *skb)

@@ -3,13 +3,14 @@
 /*
  * Client address: a real server behind FullNAT sees a local address of the director. The TCP option
  * address (session/toa.c) tells it who the client is, on every segment from the third ACK of the
- * handshake until the client acknowledges something that the server has sent, or the server something
- * of the client's: by then the server has seen one of them, whichever were lost.
+ * handshake until the client acknowledges something that the server has sent, or the server
+ * something of the client's: by then the server has seen one of them, whichever were lost.
  *
- * While that lasts the session has an extra line, which says the size of the option and the sequence
- * number of the server's first byte; afterwards the session is like any other. The SYN-ACK's MSS
- * leaves room for the option; a segment that is too large all the same goes without, and so does a
- * session for which there is no extra line: a connection is worth more than its address.
+ * While that lasts the session has an extra line, which says the size of the option and the
+ * sequence number of the server's first byte; afterwards the session is like any other. The
+ * SYN-ACK's MSS leaves room for the option; a segment that is too large all the same goes without,
+ * and so does a session for which there is no extra line: a connection is worth more than its
+ * address.
  *
  * A datagram of UDP carries the address in a form of its own (session/uoa.c), the first few that
  * have room for it: nobody acknowledges any. Options of that kind which a client has written are

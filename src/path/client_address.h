@@ -16,8 +16,8 @@ void client_address_forward(struct worker *w, struct pkt *p, struct session *s,
 			    unsigned int direction, unsigned int room);
 
 /*
- * A datagram of a client whose server is still being told (session_extra.uoa is not 0), as the family
- * that it leaves in. pkt.l4 follows its transport header.
+ * A datagram of a client whose server is still being told (session_extra.uoa is not 0), as the
+ * family that it leaves in. pkt.l4 follows its transport header.
  */
 void client_address_datagram(struct worker *w, struct pkt *p, struct session *s, unsigned int room);
 

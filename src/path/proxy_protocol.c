@@ -13,37 +13,39 @@
  *	ACK seq=C+1		seq=C-H+1, the header, H bytes
  *	data seq=C+1		data seq=C+1
  *
- * Until the server has acknowledged the header, every bare acknowledgement of the client carries it,
- * beginning with the third of the handshake, which is sent without waiting for data; and before data
- * goes a segment with it, when none went just now. What if it is lost?
- *	- The server has not heard of the third ACK then, for the header is on it: it sends its SYN-ACK
- *	  again, the client acknowledges again, and the header goes again. No silence of the client and
- *	  no timer of ours matters, and a server that waits for the header is served.
+ * Until the server has acknowledged the header, every bare acknowledgement of the client carries
+ * it, beginning with the third of the handshake, which is sent without waiting for data; and before
+ * data goes a segment with it, when none went just now. What if it is lost?
+ *	- The server has not heard of the third ACK then, for the header is on it: it sends its
+ *	  SYN-ACK again, the client acknowledges again, and the header goes again. No silence of the
+ *	  client and no timer of ours matters, and a server that waits for the header is served.
  *	- The server may know the connection by data that came through. The client's data can not be
  *	  acknowledged then: it is sent again, and the header before it.
  * The server's acknowledgements of the header are clamped to C+1, its window is lowered by what is
- * still to come of the header, and its SACK blocks go: the client never sees a number of something that
- * it has not sent.
+ * still to come of the header, and its SACK blocks go: the client never sees a number of something
+ * that it has not sent.
  *
  * A client's bytes below C+1 would lie where the header belongs: they are cut off, on the SYN too,
  * whose cookie of Fast Open goes, so that no client can write the header itself. A header that its
- * first data begins with is taken out, as another proxy's is that is not believed: R bytes, by which
- * the numbers of all that follows are shifted for good.
+ * first data begins with is taken out, as another proxy's is that is not believed: R bytes, by
+ * which the numbers of all that follows are shifted for good.
  *
  *	data seq=C+1, R bytes and more		seq=C+1, more
  *
- * Until its first data has come nothing that stands behind it may pass. When the server has our header
- * and the client's first bytes were looked at, the extra line is freed, but for that shift. If they
- * come again after that, R bytes stand before what the server has acknowledged, which leaves them out.
+ * Until its first data has come nothing that stands behind it may pass. When the server has our
+ * header and the client's first bytes were looked at, the extra line is freed, but for that shift.
+ * If they come again after that, R bytes stand before what the server has acknowledged, which
+ * leaves them out.
  *
- * v1-insecure and v2-insecure believe a header that the client begins with. It takes the first data to
- * know, so the SYN is as the client's, and the header goes with that data. One of the same version
- * stays as it is. Otherwise ours is put in its place, or before the data when there is none, and the
- * numbers of all that follows are shifted by the difference, which stands in the extra line for good.
+ * v1-insecure and v2-insecure believe a header that the client begins with. It takes the first data
+ * to know, so the SYN is as the client's, and the header goes with that data. One of the same
+ * version stays as it is. Otherwise ours is put in its place, or before the data when there is
+ * none, and the numbers of all that follows are shifted by the difference, which stands in the
+ * extra line for good.
  *
- * UDP has version 2 only, on every datagram: there is nobody to say that the first one has arrived, and
- * a header on a later one would be the client's own. Of a datagram that is too big together with its
- * header the client is told by ICMP how long they may be.
+ * UDP has version 2 only, on every datagram: there is nobody to say that the first one has arrived,
+ * and a header on a later one would be the client's own. Of a datagram that is too big together
+ * with its header the client is told by ICMP how long they may be.
  */
 #include "path/proxy_protocol.h"
 
@@ -147,7 +149,9 @@ static uint32_t header_begin(const struct session_proxy *proxy)
 	return proxy->first + proxy->replaced - proxy->length;
 }
 
-/* In place of what the packet carries; it becomes an acknowledgement with nothing but the header. */
+/*
+ * In place of what the packet carries; it becomes an acknowledgement with nothing but the header.
+ */
 static bool carry(struct worker *w, struct pkt *p, struct session_proxy *proxy,
 		  const uint8_t *header)
 {
@@ -292,8 +296,8 @@ static bool client_believed(struct worker *w, struct pkt *p, struct session *s,
 }
 
 /*
- * Of a client that is not believed: the first data. False: it was dropped. What comes before it, which
- * may be in other segments later, can not be told where it belongs.
+ * Of a client that is not believed: the first data. False: it was dropped. What comes before it,
+ * which may be in other segments later, can not be told where it belongs.
  */
 static bool judge(struct pkt *p, struct session_extra *extra)
 {
@@ -380,7 +384,10 @@ static bool client_refuted(struct worker *w, struct pkt *p, struct session *s,
 	return true;
 }
 
-/* With its header a datagram is too big. The client is told how long one may be, IP header included. */
+/*
+ * With its header a datagram is too big. The client is told how long one may be, IP header
+ * included.
+ */
 static void datagram_too_big(struct worker *w, struct batch *b, struct pkt *p, struct session *s,
 			     unsigned int length)
 {

@@ -12,8 +12,8 @@ bool proxy_protocol_begin(struct worker *w, const struct service *service, struc
 			  struct session *s);
 
 /*
- * By how many bytes the client's stream is behind the server's until the server has the header: what
- * is taken off the sequence number of its SYN. 0: by none. Worker.
+ * By how many bytes the client's stream is behind the server's until the server has the header:
+ * what is taken off the sequence number of its SYN. 0: by none. Worker.
  */
 static inline unsigned int proxy_protocol_length(const struct table *t, const struct session *s)
 {

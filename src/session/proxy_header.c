@@ -4,11 +4,11 @@
  * Headers of the PROXY protocol, made and read.
  *
  *	1	PROXY TCP4 10.1.0.1 10.0.0.100 4000 80\r\n
- *	2	12 bytes of signature; 0x21; family and transport; length of what follows, big endian;
+ *	2	12 bytes of signature; 0x21; family and transport; length of the rest, big endian;
  *		source, destination, ports; type-length-values
  *
- * Of a client in a VNI, a version 2 ends with two values of the custom range: the VNI (0xe0) and the
- * VIP (0xe1), because addresses mean something only together with the network that they are in.
+ * Of a client in a VNI, a version 2 ends with two values of the custom range: the VNI (0xe0) and
+ * the VIP (0xe1), because addresses mean something only together with the network that they are in.
  */
 #include "session/proxy_header.h"
 

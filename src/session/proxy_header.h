@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /*
- * The header of the PROXY protocol (HAProxy's proxy-protocol.txt, versions 1 and 2), in which a proxy
- * tells a server who the client is, before the client's first byte.
+ * The header of the PROXY protocol (HAProxy's proxy-protocol.txt, versions 1 and 2), in which a
+ * proxy tells a server who the client is, before the client's first byte.
  */
 enum proxy_protocol {
 	PROXY_DISABLE,
@@ -49,8 +49,8 @@ unsigned int proxy_header_make(uint8_t header[static PROXY_HEADER_MAX], unsigned
 			       const struct proxy_ends *ends);
 
 /*
- * Read one at the beginning of what a client sends. Its length, with `ends` and `version` filled in;
- * 0: it begins otherwise; -EBADMSG: it begins as one, but is malformed or not all there.
+ * Read one at the beginning of what a client sends. Its length, with `ends` and `version` filled
+ * in; 0: it begins otherwise; -EBADMSG: it begins as one, but is malformed or not all there.
  */
 int proxy_header_read(const uint8_t *data, unsigned int length, struct proxy_ends *ends,
 		      unsigned int *version);

@@ -21,13 +21,15 @@ void segment_grow(uint8_t *l3, uint8_t *tcp, bool ipv6, int grown);
 /* Bytes behind the TCP header, by the length in the IP header. */
 unsigned int segment_payload(const uint8_t *l3, const uint8_t *tcp, bool ipv6);
 
-/* Other bytes in place of all that a TCP segment carries. -ENOBUFS: they do not fit, nothing done. */
+/*
+ * Other bytes in place of all that a TCP segment carries. -ENOBUFS: they do not fit, nothing done.
+ */
 int segment_carry(struct rte_mbuf *m, unsigned int l3, unsigned int l4, bool ipv6,
 		  const uint8_t *payload, unsigned int length);
 
 /*
- * Take the first bytes out of what a TCP segment carries; the sequence number stays. -EINVAL: they are
- * not there in the first piece.
+ * Take the first bytes out of what a TCP segment carries; the sequence number stays. -EINVAL: they
+ * are not there in the first piece.
  */
 int segment_strip(struct rte_mbuf *m, unsigned int l3, unsigned int l4, bool ipv6,
 		  unsigned int length);

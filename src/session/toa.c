@@ -2,8 +2,8 @@
 
 /*
  * TOA: the client's address as an option of its first segments to the real server, which sees a
- * local address of the director otherwise. The headers in front of the options are moved towards the
- * headroom by as much as the options grow; the payload stays where it is.
+ * local address of the director otherwise. The headers in front of the options are moved towards
+ * the headroom by as much as the options grow; the payload stays where it is.
  */
 #include "session/toa.h"
 

@@ -6,7 +6,9 @@
 
 #include <rte_mbuf.h>
 
-/* The TCP option address: kind 254, length, port, address of the client; DPVS's and others' layout. */
+/*
+ * The TCP option address: kind 254, length, port, address of the client; DPVS's and others' layout.
+ */
 enum {
 	TOA_KIND = 254,
 	TOA_LENGTH4 = 8,
@@ -27,8 +29,8 @@ void toa_make(struct toa *toa, bool ipv6, const void *addr, uint16_t port);
  * afterwards too. A TOA of the client's own making is taken out. What does not fit beside it goes,
  * timestamps last.
  *
- * -EMSGSIZE: the packet would grow by more than `room` bytes. -ENOBUFS: no headroom. Either leaves the
- * packet as it is.
+ * -EMSGSIZE: the packet would grow by more than `room` bytes. -ENOBUFS: no headroom. Either leaves
+ * the packet as it is.
  */
 int toa_insert(struct rte_mbuf *m, unsigned int l3, unsigned int l4, bool ipv6,
 	       const struct toa *toa, unsigned int room);

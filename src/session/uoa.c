@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The address stands right behind the fixed IPv4 header, as its first option, or behind all of the IP
- * header in a header of 4 bytes and the address:
+ * The address stands right behind the fixed IPv4 header, as its first option, or behind all of the
+ * IP header in a header of 4 bytes and the address:
  *
  *	version (1: IPv4 client, 2: IPv6) << 4; next protocol; length, big endian; address
  *
@@ -22,7 +22,9 @@
 
 enum { IP4_FIXED = sizeof(struct rte_ipv4_hdr), IP4_MAX = 60 };
 
-/* Make `length` bytes of room at `at`, an offset in the frame; the first byte of the packet moves. */
+/*
+ * Make `length` bytes of room at `at`, an offset in the frame; the first byte of the packet moves.
+ */
 static uint8_t *open_at(struct rte_mbuf *m, unsigned int at, unsigned int length)
 {
 	uint8_t *start = rte_pktmbuf_mtod(m, uint8_t *);

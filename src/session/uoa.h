@@ -7,9 +7,9 @@
 #include "session/toa.h"
 
 /*
- * UOA, the client's address in UDP datagrams, in DPVS's two forms: as an IPv4 option, or in a header
- * with a protocol number of its own between the IP header and that of UDP. Both hold what the TCP
- * option does, with another kind.
+ * UOA, the client's address in UDP datagrams, in DPVS's two forms: as an IPv4 option, or in a
+ * header with a protocol number of its own between the IP header and that of UDP. Both hold what
+ * the TCP option does, with another kind.
  */
 enum {
 	UOA_KIND = 31,	    // 0x1f; some write 0x9f, the same with the bit for "copy to fragments"
@@ -21,8 +21,8 @@ enum {
 };
 
 /*
- * Put it in. `l4` is the offset of the UDP header from the IP header, and moves. -EMSGSIZE: no room in
- * the packet, -ENOBUFS: no headroom, -EINVAL: the form can not be; then nothing was done.
+ * Put it in. `l4` is the offset of the UDP header from the IP header, and moves. -EMSGSIZE: no room
+ * in the packet, -ENOBUFS: no headroom, -EINVAL: the form can not be; then nothing was done.
  */
 int uoa_insert(struct rte_mbuf *m, unsigned int l3, uint8_t *l4, bool ipv6, const struct toa *toa,
 	       bool header, unsigned int room);

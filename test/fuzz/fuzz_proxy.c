@@ -2,8 +2,8 @@
 
 /*
  * Headers of the PROXY protocol, as clients send them. Whatever is read can be written in either
- * version, and reads the same then; what is cut off anywhere is never taken for a whole one, and what
- * follows one changes nothing.
+ * version, and reads the same then; what is cut off anywhere is never taken for a whole one, and
+ * what follows one changes nothing.
  */
 #include "fuzz.h"
 

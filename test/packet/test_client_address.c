@@ -217,7 +217,9 @@ static void test_reset_is_bare(void **state)
 	client(&ends4, .flags = RST | ACK, .sequence = 1001, .acknowledgement = 7001);
 }
 
-/* Segments that a device has put into two pieces of memory, and IP options before the TCP header. */
+/*
+ * Segments that a device has put into two pieces of memory, and IP options before the TCP header.
+ */
 static void test_shapes(void **state)
 {
 	handshake(&ends4);
@@ -233,7 +235,9 @@ static void test_shapes(void **state)
 	       .payload = 9, OPTIONS4("\1\1\1\0"), OPTIONS(TOA4));
 }
 
-/* The server keeps TIME_WAIT: the next connection's sequence numbers are shifted, before and after. */
+/*
+ * The server keeps TIME_WAIT: the next connection's sequence numbers are shifted, before and after.
+ */
 static void test_with_shifted_sequence(void **state)
 {
 	const uint32_t end = 5000, first = end + UINT16_MAX;

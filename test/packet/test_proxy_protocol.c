@@ -78,7 +78,9 @@ static void begin(const struct ends *e, enum proxy_protocol version)
 		.locals = {is_ipv6(e->server) ? LOCAL6 : LOCAL});
 }
 
-/* The SYN goes with a number that is smaller by the header's length; the client sees nothing of it. */
+/*
+ * The SYN goes with a number that is smaller by the header's length; the client sees nothing of it.
+ */
 static void handshake(const struct ends *e, enum proxy_protocol version, unsigned int length)
 {
 	begin(e, version);
