@@ -7,6 +7,7 @@
 
 #include "balance/counts.h"
 #include "balance/credits.h"
+#include "balance/limit_mail.h"
 #include "balance/service.h"
 #include "base/memory.h"
 #include "io/rcu.h"
@@ -17,6 +18,7 @@
  * keeps what it has paid.
  */
 enum { DEPTH_PART = 10, RATE_MIN_BITS = 1000 };
+enum { SOURCE_PARTS = 10, FRAME_BITS = 8 * 1514 };
 
 struct leased {
 	uint32_t service;
@@ -39,8 +41,14 @@ int limit_start(void)
 	int result = memory_map(&table_memory, "limits", SERVICE_MAX * sizeof(*limit_table),
 				MEMORY_SMALL);
 
-	if (result == 0)
-		limit_table = table_memory.base;
+	if (result < 0)
+		return result;
+	limit_table = table_memory.base;
+	result = limit_mail_start(counts_workers());
+	if (result < 0) {
+		memory_unmap(&table_memory);
+		limit_table = NULL;
+	}
 	return result;
 }
 
@@ -62,6 +70,7 @@ void limit_stop(void)
 	leased = NULL;
 	leased_count = leased_room = 0;
 	moving = false;
+	limit_mail_stop();
 	memory_unmap(&table_memory);
 	limit_table = NULL;
 }
@@ -149,18 +158,19 @@ void limit_tick(void)
 	moves_begin();
 }
 
-/*
- * A source's flows come to any worker. Each worker gives it an even part, at least 1, so that the
- * workers together never give more than the limit where that is at least their number.
- */
-static void sources_divide(struct limit *limit)
+/* What a source's home gives to another worker at once: a packet or connection at least. */
+static void sources_prepare(struct limit *limit)
 {
-	for (unsigned int kind = 0; kind < LIMIT_KINDS; kind++) {
-		uint64_t all = limit->settings.source[kind], share = all / counts_workers();
+	static const uint64_t least[LIMIT_KINDS] = {
+		[LIMIT_NEW] = 1, [LIMIT_PACKETS] = 1, [LIMIT_BITS] = FRAME_BITS};
 
-		limit->source_share[kind] = all && share == 0 ? 1 : share;
-		limit->source_cost[kind] = all ? cost_of(limit->source_share[kind], kind) : 0;
-		limit->by_source |= all != 0;
+	for (unsigned int kind = 0; kind < LIMIT_KINDS; kind++) {
+		uint64_t rate = limit->settings.source[kind], part = rate / SOURCE_PARTS;
+
+		limit->source_cost[kind] = rate ? cost_of(rate, kind) : 0;
+		limit->source_part[kind] = part > least[kind] ? part : least[kind];
+		limit->by_source |= rate != 0;
+		limit->tracked |= rate != 0 && kind != LIMIT_NEW;
 	}
 }
 
@@ -173,7 +183,7 @@ static struct limit *limit_make(const struct limit_settings *settings)
 		return NULL;
 	memset(limit, 0, size);
 	limit->settings = *settings;
-	sources_divide(limit);
+	sources_prepare(limit);
 	limit->metered = settings->service[LIMIT_PACKETS] || settings->service[LIMIT_BITS] ||
 			 settings->source[LIMIT_PACKETS] || settings->source[LIMIT_BITS];
 	return limit;

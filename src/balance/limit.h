@@ -42,10 +42,11 @@ enum { LIMIT_SHIFT = 16 };
 /* Settings do not change: others are another object. */
 struct limit {
 	struct limit_settings settings;
-	uint64_t source_share[LIMIT_KINDS]; // of one source at one worker
 	uint64_t source_cost[LIMIT_KINDS];
+	int64_t source_part[LIMIT_KINDS]; // of its rate, that its home gives a worker at once
 	bool metered;		    // packets or bits are limited, of the service or of sources
 	bool by_source;		    // anything is limited of sources
+	bool tracked;		    // ... other than new connections: sessions are counted for them
 	struct limit_share share[]; // by worker
 };
 

@@ -10,7 +10,7 @@
 /*
  * Why a packet was handed over, in its mbuf's hash.usr, some with an argument in the lower bits. The
  * home of a persistent client's template is asked for a real server, and hands the packet back with
- * it.
+ * it; that of a source, whether it may have another connection.
  */
 enum hand {
 	HAND_OWNER,
@@ -21,8 +21,10 @@ enum hand {
 	HAND_LEARNED,  // a packet of a VM that this worker has held until the VM was learned
 	HAND_LENT,     // and how often before
 	HAND_ARGUMENT = (1 << 24) - 1,
-	HAND_ASK = 1 << 24,    // to the home of a template; argument: the worker that asks
-	HAND_CHOSEN = 1 << 25, // back; argument: the number of the server, 0: there is none
+	HAND_ASK = 1 << 24,	 // to the home of a template; argument: the worker that asks
+	HAND_CHOSEN = 1 << 25,	 // back; argument: the number of the server, 0: there is none
+	HAND_SOURCE = 1 << 26,	 // to the home of a source that is limited,
+	HAND_ANSWERED = 1 << 27, // ... and back; the argument of both is path/limit.c's
 };
 
 /* Of a packet that was handed over: its owner need not parse it. */

@@ -326,6 +326,8 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	uint32_t number, chosen, handshake = 0;
 	bool handed;
 
+	if (!limit_prepare(w, b, at, service))
+		return;
 	chosen = server_choose(w, b, at, service, chooser, &handed);
 	if (handed)
 		return;
@@ -370,6 +372,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	reason = mode->bind(balancer, service, server, p, s);
 	if (unlikely(reason == DROP_no_local_port) && wide == ipv6 && pkt_zone(p) == 0 && !proof &&
 	    lend_begin(w, p, s)) {
+		limit_leave(w, p, service);
 		session_begin(w, b, at, s, wide, number);
 		return;
 	}
@@ -413,6 +416,7 @@ static void balance_service(struct worker *w, struct batch *b, unsigned int at,
 	return;
 
 give_handshake:
+	limit_leave(w, p, service);
 	if (handshake)
 		w->drops[DROP_syn_proxy_abandoned] += handshake_give(&w->handshakes, handshake);
 }
@@ -569,6 +573,8 @@ void balance_first(struct worker *w, struct batch *b, unsigned int at)
 		balance_no_service(w, b, at);
 		return;
 	}
+	if (unlikely(p->flags & PKT_HANDED) && limit_answers(w, b, at, service))
+		return;
 	if (!guard_admits(w, b, at, service))
 		return;
 	if (unlikely(service->syn_proxy.mode) && pkt_protocol(p) == IPPROTO_TCP &&

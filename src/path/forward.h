@@ -56,5 +56,6 @@ void forward_local(struct worker *w, struct batch *b, struct pkt *p, struct sess
 		   unsigned int direction);
 void forward_form(struct worker *w, struct batch *b, unsigned int at, struct session *s,
 		  uint16_t nexthop, unsigned int length);
-/* lend.c: a packet of a session that another worker has. */
+/* lend.c: how often a packet has been passed on; a packet of a session that another worker has. */
+unsigned int lend_hops(const struct pkt *p);
 void lend_forward(struct worker *w, struct batch *b, unsigned int at, struct session *s);

@@ -14,13 +14,16 @@
  * through all workers it is refused.
  */
 #include "path/forward.h"
+#include "path/limit.h"
 #include "path/room.h"
 #include "session/l4_sctp.h"
 #include "session/l4_tcp.h"
 
 /* How often it has been passed on. */
-static unsigned int lend_hops(const struct pkt *p)
+unsigned int lend_hops(const struct pkt *p)
 {
+	if (p->flags & PKT_HANDED && p->mbuf->hash.usr & (HAND_SOURCE | HAND_ANSWERED))
+		return limit_hops(p->mbuf->hash.usr);
 	if (!(p->flags & PKT_HANDED) || p->mbuf->hash.usr < HAND_LENT ||
 	    p->mbuf->hash.usr >= HAND_ASK)
 		return 0;

@@ -10,6 +10,21 @@
  * that all others pay nothing.
  */
 
+/*
+ * Before a server is chosen for what may begin a session: false when the packet goes to the home of
+ * its source first (balance/limit_source.c), or may not begin anything; its fate is settled.
+ */
+bool limit_prepare(struct worker *w, struct batch *b, unsigned int at,
+		   const struct service *service);
+/* A packet that was handed over: true when it was to ask this worker, and goes back. */
+bool limit_answers(struct worker *w, struct batch *b, unsigned int at,
+		   const struct service *service);
+/* How often a packet that went to a source's home had been lent before (lend.c). */
+unsigned int limit_hops(uint32_t why);
+/* There is no session after all, or it will be another worker's: give back what was given for it. */
+void limit_leave(struct worker *w, const struct pkt *p, const struct service *service);
+/* Letters from other workers, and credits that nobody used; between batches. */
+void limit_run(struct worker *w);
 /* May another session of the service begin? Asked once, by the worker that will own it. */
 bool limit_admits(struct worker *w, struct batch *b, unsigned int at,
 		  const struct service *service);

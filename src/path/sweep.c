@@ -11,6 +11,7 @@
 
 #include "base/csum.h"
 #include "path/guard.h"
+#include "path/limit.h"
 #include "path/odd.h"
 #include "path/vpc.h"
 #include "path/worker.h"
@@ -142,6 +143,8 @@ void sweep(struct worker *w, uint64_t tsc)
 	bool hurry = __atomic_load_n(&w->pass_wanted, __ATOMIC_RELAXED) > w->pass;
 	uint64_t due, done;
 
+	if (w->count > 1)
+		limit_run(w);
 	// Never more than a pass is owed: a worker that sleeps falls behind and need not catch up.
 	w->sweep_debt += RTE_MIN(tsc - w->last_sweep, w->hz) * RTE_MAX(all, 1u);
 	w->sweep_debt = RTE_MIN(w->sweep_debt, w->hz * RTE_MAX(all, 1u));

@@ -266,7 +266,7 @@ int worker_prepare(struct worker *w, unsigned int index, const struct workers_co
 	if (result == 0)
 		result = frag_create(&w->frag, index);
 	if (result == 0)
-		result = limit_sources_create(&w->sources, index);
+		result = limit_sources_create(&w->sources, index, config->count);
 	if (result == 0)
 		result = handshakes_create(&w->handshakes, index);
 	if (result == 0)

@@ -41,11 +41,12 @@ struct session_extra {
 	uint8_t uoa;	 // datagrams that still carry the address, and one more; 0: none does
 	bool uoa_header; // ... in a header of its own
 	bool spliced;	 // TCP: what follows holds (session/splice.h)
-	int8_t window_shift[2]; // of the window, by direction; above 0: to the left
-	uint32_t server_shift;	// added to the server's sequence numbers,
-	uint32_t time_shift;	// and to its times
-	uint32_t handshake;	// while the server is asked (session/handshake.h)
-	uint8_t limited;	// what its packets and its source are counted for (path/limit.c)
+	int8_t window_shift[2];	 // of the window, by direction; above 0: to the left
+	uint32_t server_shift;	 // added to the server's sequence numbers,
+	uint32_t time_shift;	 // and to its times
+	uint32_t handshake;	 // while the server is asked (session/handshake.h)
+	uint8_t limited;	 // what its packets and its source are counted for (path/limit.c),
+	uint8_t limited_bits[2]; // ... by which length of its prefix: at its service, at all
 	struct session_proxy proxy;
 };
 

@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from lab import BUILD, LIP, VIP, VIP6, Keep, Refused, run, server_address, server_address6, wait_for
+from lab import BUILD, LIP, VIP, VIP6, Keep, Refused, TwoArm, run, server_address, server_address6, wait_for
 
 FAMILIES = pytest.mark.parametrize("vip, address", [(VIP, server_address), (VIP6, server_address6)],
                                    ids=["ipv4", "ipv6"])
@@ -183,6 +183,57 @@ def test_connections_of_a_source(two_arm, limited):
         Keep(two_arm.client, VIP, 8090).abort()
     finally:
         two_arm.client.ip("address", "del", f"{other}/24", "dev", "eth0")
+
+
+@pytest.fixture(scope="module")
+def two_workers(make_lab):
+    """A service on port 8090 of a weir with two workers; call with its limits."""
+    lab = make_lab(TwoArm, queues=2)
+    lab.w = lab.weir(workers=2).start()
+    path = f"/v1/services/tcp/{VIP}/8090"
+
+    def make(**limits):
+        lab.w.put(path, {"scheduler": "rr", "timeouts": {"close": 1, "syn_recv": 2}, "limits": limits,
+                         "servers": [{"address": server_address(n), "port": 80} for n in (1, 2)]})
+        return lab
+
+    return make
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_connections_of_a_source_at_two_workers(two_workers, most):
+    """Whichever worker its connections come to, each source has all of its limit, and none has more."""
+    lab = two_workers(per_source={"connections": most})
+    others = [f"10.0.0.{n}" for n in range(71, 75)]
+    for other in others:
+        lab.client.ip("address", "add", f"{other}/24", "dev", "eth0")
+    try:
+        for _ in range(2):
+            kept = [Keep(lab.client, VIP, 8090, source=(other, 0)) for other in others for _ in range(most)]
+            for other in others:
+                with pytest.raises(OSError):
+                    lab.client.connect(VIP, 8090, timeout=0.2, source=(other, 0))
+            assert all(keep.ask() == keep.name for keep in kept)
+            close_all(kept, lab.w, VIP, 8090)
+        assert lab.w.drops()["source_connections"] >= 2 * len(others)
+        workers = lab.w.table("worker")
+        assert sum(worker["handed_over"] for worker in workers) > 0, workers
+    finally:
+        for other in others:
+            lab.client.ip("address", "del", f"{other}/24", "dev", "eth0")
+
+
+def test_bits_of_a_source_at_two_workers(two_workers):
+    """A source's download at its rate arrives whole, wherever its account is kept."""
+    lab = two_workers(per_source={"bits": 8_000_000})
+    for host in lab.servers:
+        (lab.folder / f"nginx-{host.role}" / "megabyte").write_bytes(b"x" * 1_000_000)
+    begun = time.monotonic()
+    size = len(lab.client.curl("-s", f"http://{VIP}:8090/file/megabyte", timeout=30).stdout)
+    took = time.monotonic() - begun
+    # 8,000,000 bits and headers; less 0.1 s of burst, and as much that the other worker was given.
+    assert size == 1_000_000 and took > 0.75, (size, took)
+    assert lab.w.drops()["source_bits"] > 0
 
 
 def test_rate_of_new_connections(two_arm, limited):

@@ -8,6 +8,8 @@
 
 #include "balance/overload.h"
 #include "io/rcu.h"
+#include "lab_parts.h"
+#include "path/limit.h"
 
 static const char *const servers[3] = {"192.168.1.1:80", "192.168.1.2:80", "192.168.1.3:80"};
 
@@ -335,20 +337,25 @@ static void test_node(void **state)
 	assert_int_equal(limit_set(0, &(struct limit_settings){0}), 0);
 }
 
-/* More sources than there is room for: no session is lost, and who has connections is kept. */
+/*
+ * More sources than there is room for: who has connections is never forgotten, and where all of a
+ * set have, a newcomer is refused.
+ */
 static void test_sources_full(void **state)
 {
-	struct limit_source_key key = {.family = AF_INET, .service = 9};
+	struct limit_source_key key = {.family = AF_INET, .service = 9, .bits = 32};
 	struct limit_sources *sources = &lab.w->sources;
-	unsigned int kept = 0;
+	unsigned int kept = 0, refused = 0;
 
+	limit_sources_clock(sources, lab.tsc, 1);
 	for (uint32_t i = 0; i < 200; i++) {
 		memcpy(key.prefix, &i, 4);
-		limit_source_get(sources, &key, 1)->connections = 5;
+		assert_true(limit_source_begin(sources, &key));
 	}
 	for (uint32_t i = 1000; i < 4 * LIMIT_SOURCES; i++) {
 		memcpy(key.prefix, &i, 4);
-		limit_source_get(sources, &key, 2 + i % 7);
+		limit_sources_clock(sources, lab.tsc, 2 + i % 7);
+		assert_non_null(limit_source_get(sources, &key));
 	}
 	assert_true(sources->used <= LIMIT_SOURCES);
 	for (uint32_t i = 0; i < 200; i++) {
@@ -356,7 +363,203 @@ static void test_sources_full(void **state)
 		kept += limit_source_find(sources, &key) != NULL;
 	}
 	assert_int_equal(kept, 200);
-	assert_int_equal(sources->forgotten, 0);
+	assert_int_equal(sources->full, 0);
+	for (uint32_t i = 1000; i < 1000 + 2 * LIMIT_SOURCES; i++) {
+		memcpy(key.prefix, &i, 4);
+		refused += !limit_source_begin(sources, &key);
+	}
+	assert_int_equal(sources->full, refused);
+	assert_true(refused >= LIMIT_SOURCES);
+	assert_int_equal(sources->used, LIMIT_SOURCES);
+}
+
+/* Everybody does what it has to do, until nobody has anything more. */
+static void workers_settle(void)
+{
+	for (unsigned int round = 0; round < 6; round++) {
+		for (unsigned int i = 0; i < lab.workers; i++) {
+			lab.w = &lab.worker[i];
+			limit_run(lab.w);
+			lab_take_over(i);
+		}
+	}
+	lab.w = &lab.worker[0];
+	lab_forget();
+}
+
+/* SYNs of one client that this worker owns; returns how many sessions it has begun. */
+static unsigned int syns_at(unsigned int worker, const char *client, unsigned int count,
+			    uint16_t port)
+{
+	uint64_t before = lab.worker[worker].stats.sessions;
+
+	for (unsigned int i = 0; i < count; i++) {
+		lab.w = &lab.worker[worker];
+		put(.from = client, .from_port = port + i, .to = VIP ":80", .tcp = SYN,
+		    .handed = true);
+		run();
+		workers_settle();
+	}
+	return lab.worker[worker].stats.sessions - before;
+}
+
+static void sessions_end_at(unsigned int worker)
+{
+	lab_sessions_visit(&lab.worker[worker], session_end);
+	lab.worker[worker].ended = false;
+	workers_settle();
+}
+
+/* So many were dropped at both workers since somebody asked. */
+#define expect_drops_at_all(name, count)                                                          \
+	do {                                                                                      \
+		unsigned int all = 0;                                                             \
+		for (unsigned int i = 0; i < lab.workers; i++) {                                  \
+			all += lab.worker[i].drops[DROP_##name] - lab.drops_seen[i][DROP_##name]; \
+			lab.drops_seen[i][DROP_##name] = lab.worker[i].drops[DROP_##name];        \
+		}                                                                                 \
+		assert_int_equal(all, count);                                                     \
+	} while (0)
+
+/*
+ * Two workers: a source has its limit at whichever its connections come to, and never more; below
+ * the number of workers too. Some of the clients have their home at the one, some at the other.
+ */
+static void test_sources_of_workers(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	for (unsigned int most = 1; most < 5; most++) {
+		service(.vip = VIP ":80",
+			.limits = {.source = {[LIMIT_CONNECTIONS] = most}, .prefix4 = 32});
+		for (unsigned int i = 1; i < 12; i++) {
+			char client[20];
+
+			snprintf(client, sizeof(client), "10.1.0.%u", i);
+			for (unsigned int worker = 0; worker < 2; worker++) {
+				assert_int_equal(syns_at(worker, client, most + 2, 1000), most);
+				assert_int_equal(syns_at(1 - worker, client, 1, 2000), 0);
+				expect_drops_at_all(source_connections, 3);
+				sessions_end_at(worker);
+			}
+			assert_int_equal(syns_at(0, client, 1, 1000), 1);
+			assert_int_equal(syns_at(1, client, most, 2000), most - 1);
+			expect_drops_at_all(source_connections, 1);
+			sessions_end_at(0);
+			sessions_end_at(1);
+		}
+		assert_int_equal(lab.worker[0].sources.surplus, 0);
+		assert_int_equal(lab.worker[1].sources.surplus, 0);
+	}
+}
+
+/* A SYN that comes twice while it is asked for is one connection, and its credit is not lost. */
+static void test_sources_repeated(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80", .limits = {.source = {[LIMIT_CONNECTIONS] = 2}, .prefix4 = 32});
+	for (unsigned int i = 1; i < 12; i++) {
+		char client[20];
+
+		snprintf(client, sizeof(client), "10.1.0.%u", i);
+		for (unsigned int worker = 0; worker < 2; worker++) {
+			lab.w = &lab.worker[worker];
+			for (unsigned int k = 0; k < 2; k++) {
+				put(.from = client, .from_port = 1000, .to = VIP ":80", .tcp = SYN,
+				    .handed = true);
+				run();
+			}
+			workers_settle();
+			assert_int_equal(lab_sessions(), 1);
+			assert_int_equal(syns_at(worker, client, 3, 2000), 1);
+			sessions_end_at(worker);
+			lab_advance(3);
+			expect_drops_at_all(source_connections, 2);
+			assert_int_equal(lab.worker[worker].sources.surplus, 0);
+		}
+	}
+}
+
+/* Limits of the node and of the service, by prefixes of other lengths, so with other homes. */
+static void test_sources_at_two_levels(void **state)
+{
+	const struct limit_settings node = {
+		.source = {[LIMIT_CONNECTIONS] = 4}, .prefix4 = 24, .prefix6 = 64};
+
+	lab_resize(2, 1000, 1000, 0);
+	assert_int_equal(limit_set(0, &node), 0);
+	service(.vip = VIP ":80", .limits = {.source = {[LIMIT_CONNECTIONS] = 3}, .prefix4 = 32});
+	for (unsigned int i = 1; i < 12; i++) {
+		char client[2][20];
+
+		snprintf(client[0], sizeof(client[0]), "10.1.%u.1", i);
+		snprintf(client[1], sizeof(client[1]), "10.1.%u.2", i);
+		assert_int_equal(syns_at(0, client[0], 4, 1000), 3);
+		assert_int_equal(syns_at(1, client[1], 4, 1000), 1);
+		expect_drops_at_all(source_connections, 4);
+	}
+	lab_flush();
+	workers_settle();
+	assert_int_equal(limit_set(0, &(struct limit_settings){0}), 0);
+}
+
+/* Of a persistent service the packet goes to the home of its template as well. */
+static void test_sources_persistent(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80", .persistent = 300,
+		.limits = {.source = {[LIMIT_CONNECTIONS] = 3}, .prefix4 = 32});
+	for (unsigned int i = 1; i < 12; i++) {
+		char client[20];
+
+		snprintf(client, sizeof(client), "10.1.0.%u", i);
+		assert_int_equal(syns_at(i % 2, client, 5, 1000), 3);
+		expect_drops_at_all(source_connections, 2);
+	}
+}
+
+/* Packets of a source that come to both workers: the rate, and what its home gave in advance. */
+static void test_source_rates_of_workers(void **state)
+{
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80", .limits = {.source = {[LIMIT_PACKETS] = 400}, .prefix4 = 32});
+	for (unsigned int i = 1; i < 8; i++) {
+		unsigned int sent = 0, length;
+		char client[20];
+
+		snprintf(client, sizeof(client), "10.1.0.%u", i);
+		assert_int_equal(syns_at(0, client, 1, 1000) + syns_at(1, client, 1, 2000), 2);
+		for (unsigned int k = 0; k < 2000; k++) { // in one second
+			lab.tsc += LAB_HZ / 2000;
+			for (unsigned int worker = 0; worker < 2; worker++) {
+				worker_clock(&lab.worker[worker], lab.tsc);
+				limit_run(&lab.worker[worker]);
+			}
+			lab.w = &lab.worker[k % 3 == 0];
+			put(.from = client, .from_port = k % 3 ? 1000 : 2000, .to = VIP ":80",
+			    .tcp = ACK, .handed = true);
+			run();
+			while (lab_next_sent(1, &length))
+				sent++;
+		}
+		// 400 and a tenth of a second's; of the other worker as much, and one packet.
+		assert_in_range(sent, 380, 440 + 40 + 1);
+		expect_drops_at_all(source_packets, 2000 - sent);
+	}
+}
+
+/* New connections of a source at two workers: one bucket. */
+static void test_source_new_of_workers(void **state)
+{
+	unsigned int begun = 0;
+
+	lab_resize(2, 1000, 1000, 0);
+	service(.vip = VIP ":80", .limits = {.source = {[LIMIT_NEW] = 20}, .prefix4 = 32});
+	for (unsigned int k = 0; k < 100; k++) {
+		lab.tsc += LAB_HZ / 100;
+		begun += syns_at(k % 2, CLIENT, 1, 1000 + k);
+	}
+	assert_in_range(begun, 19, 23);
+	expect_drops_at_all(source_new_connections, 100 - begun);
 }
 
 /*
@@ -430,6 +633,12 @@ int main(void)
 		lab_test(test_source_rates),
 		lab_test(test_node),
 		lab_test(test_sources_full),
+		lab_test(test_sources_of_workers),
+		lab_test(test_sources_repeated),
+		lab_test(test_sources_at_two_levels),
+		lab_test(test_sources_persistent),
+		lab_test(test_source_rates_of_workers),
+		lab_test(test_source_new_of_workers),
 		lab_test(test_udp_flood),
 		lab_test(test_reactions),
 	};
