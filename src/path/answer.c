@@ -3,7 +3,8 @@
 /*
  * Answers that a worker makes itself, in the buffer of the packet that asked for them: a TCP reset
  * (RFC 9293, 3.10.7.1) and ICMP errors (RFC 792, 1191, 4443). All of them are limited to
- * ANSWERS_PER_SECOND for each worker, so that nobody can make weir flood a third party.
+ * ANSWERS_PER_SECOND for each worker, so that nobody can make weir flood a third party; and a
+ * quarter more for prefixes that have had few, so that a flood from one does not take them all.
  */
 #include "path/answer.h"
 
@@ -24,12 +25,16 @@
 enum {
 	ANSWERS_PER_SECOND = 10000,
 	ANSWERS_BURST = 1000,
+	SHARE_PART = 10, // of a second is a window of source_share.h
+	SHARE_FEW = 16,
+	SHARE_RESERVE = ANSWERS_PER_SECOND / SHARE_PART / 4,
 	ANSWER_TTL = 64,
 	QUOTE4 = 548,  // so that the whole is at most 576 bytes
 	QUOTE6 = 1232, // so that the whole is at most 1280 bytes
 };
 
-static bool answer_allowed(struct worker *w, uint64_t tsc)
+/* Of what is there for all. */
+static bool answer_token(struct worker *w, uint64_t tsc)
 {
 	struct bucket_tokens *t = &w->answers;
 	uint64_t gained;
@@ -42,6 +47,15 @@ static bool answer_allowed(struct worker *w, uint64_t tsc)
 	if (t->tokens == 0)
 		return false;
 	t->tokens--;
+	return true;
+}
+
+static bool answer_allowed(struct worker *w, const struct pkt *p, uint64_t tsc)
+{
+	if (!answer_token(w, tsc))
+		return source_share_take(&w->answer_share, p, tsc, w->hz / SHARE_PART, SHARE_FEW,
+					 SHARE_RESERVE);
+	source_share_count(&w->answer_share, p, tsc, w->hz / SHARE_PART);
 	return true;
 }
 
@@ -135,7 +149,7 @@ static void reset_answer(struct worker *w, struct batch *b, unsigned int at, enu
 	struct rte_tcp_hdr reset;
 	uint64_t pseudo;
 
-	if ((p->tcp_flags & TCP_RST) || !answer_allowed(w, b->tsc)) {
+	if ((p->tcp_flags & TCP_RST) || !answer_allowed(w, p, b->tsc)) {
 		pkt_drop(p, dropped);
 		return;
 	}
@@ -234,7 +248,7 @@ void answer_reset_other(struct worker *w, struct batch *b, const struct pkt *p, 
 	// What the packet would have been, with nothing of it but its place in the stream.
 	struct rte_tcp_hdr reset = {.sent_seq = seen->sent_seq, .tcp_flags = TCP_RST};
 
-	if (!session_is_two_way(s) || !answer_allowed(w, b->tsc))
+	if (!session_is_two_way(s) || !answer_allowed(w, p, b->tsc))
 		return;
 	if (s->flags & SESSION_EXTRA) {
 		const struct session_extra *extra = table_extra(&w->table, s);
@@ -251,7 +265,7 @@ bool answer_probe(struct worker *w, struct session *s, bool wide)
 	static const struct rte_tcp_hdr probe = {.tcp_flags = TCP_ACK};
 
 	// Half of the room is left to those who wait for a neighbour.
-	if (w->parked_count >= PARKED / 2 || !answer_allowed(w, w->batch.tsc))
+	if (w->parked_count >= PARKED / 2 || !answer_token(w, w->batch.tsc))
 		return false;
 	return segment_park(w, pool_get(-1), s, wide, 0, &probe);
 }
@@ -288,7 +302,7 @@ static uint8_t *icmp_wrap(struct worker *w, uint64_t tsc, struct pkt *p)
 	uint8_t *l3;
 
 	quote = RTE_MIN(quote, (unsigned int)rte_pktmbuf_data_len(p->mbuf) - p->l3);
-	if (!answer_allowed(w, tsc))
+	if (!answer_allowed(w, p, tsc))
 		return NULL;
 	answer_trim(p->mbuf, p->l3 + quote);
 	if (!rte_pktmbuf_prepend(p->mbuf, header))

@@ -19,7 +19,7 @@
 #include "path/tunnelled.h"
 #include "path/worker.h"
 
-enum { PARK_SECONDS = 1, PARK_LOOKS = 200 /* a second */ };
+enum { PARK_SECONDS = 1, PARK_LOOKS = 200 /* a second */, PARKED_FEW = 4 };
 
 static void output_drop(struct worker *w, struct rte_mbuf *m, enum drop reason)
 {
@@ -162,7 +162,11 @@ void output_datagram(struct worker *w, struct rte_mbuf *m, bool ipv6, const stru
 
 static void output_park(struct worker *w, struct batch *b, struct pkt *p)
 {
-	if (w->parked_count == PARKED) {
+	if (w->parked_count < PARKED) {
+		source_share_count(&w->parked_share, p, b->tsc, PARK_SECONDS * w->hz);
+	} else if (w->parked_count == PARKED + PARKED_RESERVE ||
+		   !source_share_take(&w->parked_share, p, b->tsc, PARK_SECONDS * w->hz, PARKED_FEW,
+				      PARKED_RESERVE)) {
 		output_drop(w, p->mbuf, DROP_neighbour_queue_full);
 		return;
 	}

@@ -15,6 +15,7 @@
 #include "io/thread.h"
 #include "net/iface.h"
 #include "net/nexthop.h"
+#include "path/source_share.h"
 #include "path/workers.h"
 #include "session/frag.h"
 #include "session/half_open.h"
@@ -31,6 +32,7 @@
 enum {
 	TRANSMIT = 2 * BATCH, // packets gathered for one port before they are sent
 	PARKED = 256,	      // packets that wait for a neighbour to answer
+	PARKED_RESERVE = 64,  // and more of prefixes that have few there (source_share.h)
 	EXPIRED = 32,	      // sessions that are ended together
 };
 /* Packets gathered for one port, or for one other worker. */
@@ -59,9 +61,6 @@ struct iface_count {
 	uint64_t packets[2], bytes[2]; // in, out; frames without tags and outer headers
 };
 
-struct observer;
-struct record;
-
 struct worker {
 	unsigned int index;	// start
 	unsigned int count;	// start: how many workers there are
@@ -89,20 +88,21 @@ struct worker {
 	struct balancer balancer;	    // w
 	struct transmit hand[WORKERS_MAX];  // w: by the worker they go to
 	struct transmit transmit[PORT_MAX]; // w: by port index
-	struct parked parked[PARKED];	    // w
-	unsigned int parked_count;	    // w
-	struct rte_mbuf *opened[BATCH];	    // w: out of tunnels, for the next batch
-	unsigned int opened_count;	    // w
-	struct limit_sources sources;	    // w
-	struct frag_table frag;		    // w: datagrams that come in fragments
-	struct handshakes handshakes;	    // w: with servers, of clients of the SYN proxy
-	uint64_t parked_look;		    // w: TSC at which they are looked at again
-	uint8_t epoch;			    // w: route_epoch as of this batch
-	uint16_t packet_id;		    // w: of the next IPv4 packet that was one of IPv6
+	struct parked parked[PARKED + PARKED_RESERVE]; // w
+	unsigned int parked_count;		       // w
+	struct rte_mbuf *opened[BATCH];		       // w: out of tunnels, for the next batch
+	unsigned int opened_count;		       // w
+	struct limit_sources sources;		       // w
+	struct frag_table frag;			       // w: datagrams that come in fragments
+	struct handshakes handshakes; // w: with servers, of clients of the SYN proxy
+	uint64_t parked_look;	      // w: TSC at which they are looked at again
+	uint8_t epoch;		      // w: route_epoch as of this batch
+	uint16_t packet_id;	      // w: of the next IPv4 packet that was one of IPv6
 	bool made, ended; // w: a session was, in this batch: what lookup() found may be gone
-	struct bucket_tokens answers;	 // w
-	uint16_t tunnel_id;		 // w: counts outer IPv4 headers
-	struct path_mtu_reports reports; // w, c: what routers say of tunnels
+	struct bucket_tokens answers;			// w
+	struct source_share answer_share, parked_share; // w
+	uint16_t tunnel_id;				// w: counts outer IPv4 headers
+	struct path_mtu_reports reports;		// w, c: what routers say of tunnels
 
 	struct vm_learner learner;	    // w, c: VMs that the table does not have yet
 	struct memory service_state_memory; // start

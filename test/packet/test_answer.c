@@ -205,6 +205,52 @@ static void test_rate(void **state)
 	expect_drops(tcp_not_syn, 24);
 }
 
+/*
+ * A flood of one prefix has used up what is there for all: others still get answers, a few each, and
+ * as many as the reserve has. By chance one or two may share the flood's cell.
+ */
+static void test_rate_of_others(void **state)
+{
+	unsigned int answered;
+
+	service(.vip = VIP ":80");
+	for (unsigned int i = 0; i < 1024; i++) {
+		put(.from = CLIENT ":4000", .to = VIP ":80", .tcp = ACK);
+		if (i % 64 == 63) {
+			run();
+			lab_forget();
+		}
+	}
+	expect_drops(tcp_reset_sent, 1000);
+	expect_drops(tcp_not_syn, 24);
+	for (unsigned int i = 0; i < 8; i++) {
+		char client[20];
+
+		snprintf(client, sizeof(client), "10.1.%u.1", 100 + i);
+		for (unsigned int k = 0; k < 20; k++)
+			put(.from = client, .from_port = 4000, .to = VIP ":80", .tcp = ACK);
+		run();
+		lab_forget();
+	}
+	answered = lab.w->stats.answered - 1000;
+	assert_in_range(answered, 4 * 16, 8 * 16);
+	expect_drops(tcp_reset_sent, answered);
+	expect_drops(tcp_not_syn, 160 - answered);
+	// All of them together have no more than the reserve.
+	for (unsigned int i = 0; i < 200; i++) {
+		char client[20];
+
+		snprintf(client, sizeof(client), "10.1.%u.1", i);
+		for (unsigned int k = 0; k < 20; k++)
+			put(.from = client, .from_port = 4000, .to = VIP ":80", .tcp = ACK);
+		run();
+		lab_forget();
+	}
+	assert_int_equal(lab.w->stats.answered, 1000 + 250);
+	expect_drops(tcp_reset_sent, 250 - answered);
+	expect_drops(tcp_not_syn, 4000 - (250 - answered));
+}
+
 /* An answer goes where routing says, and waits for the neighbour as every packet does. */
 static void test_answer_waits(void **state)
 {
@@ -236,6 +282,7 @@ int main(void)
 		lab_test(test_reset_without_options),
 		lab_test(test_unknown_is_dropped),
 		lab_test(test_rate),
+		lab_test(test_rate_of_others),
 		lab_test(test_answer_waits),
 	};
 

@@ -3,6 +3,7 @@
 /* Next hops: known, unknown, changing, and none. */
 #include "lab.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { OTHER_NEXTHOP = 18 };
@@ -45,6 +46,37 @@ static void test_parked(void **state)
 	assert_int_equal(lab.w->parked_count, 0);
 	expect(.from = LOCAL ":*", .to = SERVER ":80", .tcp = SYN, .sequence = 1);
 	expect(.from = LOCAL ":@", .to = SERVER ":80", .tcp = SYN, .sequence = 2);
+}
+
+/* One prefix fills what waits for all; a few packets of others wait as well. */
+static void test_parked_of_others(void **state)
+{
+	unsigned int waiting;
+
+	service(.vip = VIP ":80");
+	servers_unresolved();
+	for (unsigned int i = 0; i < 300; i++) {
+		put(.from = CLIENT, .from_port = 1000 + i, .to = VIP ":80", .tcp = SYN);
+		if (i % 50 == 49)
+			run();
+	}
+	assert_int_equal(lab.w->parked_count, PARKED);
+	expect_drops(neighbour_queue_full, 300 - PARKED);
+	for (unsigned int i = 0; i < 8; i++) {
+		char client[20];
+
+		snprintf(client, sizeof(client), "10.1.%u.1", 100 + i);
+		for (unsigned int k = 0; k < 6; k++)
+			put(.from = client, .from_port = 4000 + k, .to = VIP ":80", .tcp = SYN);
+		run();
+	}
+	waiting = lab.w->parked_count - PARKED;
+	assert_in_range(waiting, 4 * 4, 8 * 4); // one or two may share the first one's cell
+	expect_drops(neighbour_queue_full, 48 - waiting);
+	servers_resolved();
+	look();
+	assert_int_equal(lab.w->parked_count, 0);
+	lab_forget();
 }
 
 /* How much the next hop takes is known only when it has answered. */
@@ -276,11 +308,17 @@ static void test_transmit_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		lab_test(test_parked),		lab_test(test_parked_too_big),
-		lab_test(test_parked_too_long), lab_test(test_parked_asks_seldom),
-		lab_test(test_parked_too_many), lab_test(test_client_is_asked_for),
-		lab_test(test_epoch),		lab_test(test_sweep_repairs),
-		lab_test(test_no_nexthop),	lab_test(test_vlan_nexthop),
+		lab_test(test_parked),
+		lab_test(test_parked_of_others),
+		lab_test(test_parked_too_big),
+		lab_test(test_parked_too_long),
+		lab_test(test_parked_asks_seldom),
+		lab_test(test_parked_too_many),
+		lab_test(test_client_is_asked_for),
+		lab_test(test_epoch),
+		lab_test(test_sweep_repairs),
+		lab_test(test_no_nexthop),
+		lab_test(test_vlan_nexthop),
 		lab_test(test_transmit_full),
 	};
 
