@@ -263,15 +263,20 @@ int limit_set(uint32_t service, const struct limit_settings *settings)
 	return 0;
 }
 
-void limit_refusals(uint32_t service, uint64_t refused[LIMIT_KINDS])
+void limit_refusals(uint32_t service, uint64_t refused[LIMIT_KINDS],
+		    uint64_t of_sources[LIMIT_KINDS])
 {
 	const struct limit *limit = limit_of(service);
 
 	memset(refused, 0, LIMIT_KINDS * sizeof(*refused));
-	for (unsigned int i = 0; limit && i < counts_workers(); i++)
-		for (unsigned int kind = 0; kind < LIMIT_KINDS; kind++)
-			refused[kind] += __atomic_load_n(&limit->share[i].refused[kind],
-							 __ATOMIC_RELAXED) +
-					 __atomic_load_n(&limit->share[i].source_refused[kind],
-							 __ATOMIC_RELAXED);
+	memset(of_sources, 0, LIMIT_KINDS * sizeof(*of_sources));
+	for (unsigned int i = 0; limit && i < counts_workers(); i++) {
+		const struct limit_share *share = &limit->share[i];
+
+		for (unsigned int kind = 0; kind < LIMIT_KINDS; kind++) {
+			refused[kind] += __atomic_load_n(&share->refused[kind], __ATOMIC_RELAXED);
+			of_sources[kind] += __atomic_load_n(&share->source_refused[kind],
+							    __ATOMIC_RELAXED);
+		}
+	}
 }

@@ -64,8 +64,9 @@ int limit_set(uint32_t service, const struct limit_settings *settings);
 bool limit_is_any(const struct limit_settings *settings);
 /* Control, about ten times a second: move leases. */
 void limit_tick(void);
-/* Control: how often each was refused, sources and the service together. */
-void limit_refusals(uint32_t service, uint64_t refused[LIMIT_KINDS]);
+/* Control: how often each has refused since the settings are these, of the service and of sources. */
+void limit_refusals(uint32_t service, uint64_t refused[LIMIT_KINDS],
+		    uint64_t of_sources[LIMIT_KINDS]);
 
 /* Worker. */
 static inline struct limit *limit_of(uint32_t service)

@@ -240,12 +240,12 @@ static void sessions_add(json_t *object, const struct model_service *service)
 static json_t *refused_json(uint32_t service)
 {
 	json_t *object = json_object();
-	uint64_t refused[LIMIT_KINDS];
+	uint64_t refused[LIMIT_KINDS], of_sources[LIMIT_KINDS];
 
-	limit_refusals(service, refused);
+	limit_refusals(service, refused, of_sources);
 	for (unsigned int kind = 0; kind < LIMIT_KINDS; kind++)
 		json_object_set_new(object, document_limit_kinds[kind],
-				    json_integer((json_int_t)refused[kind]));
+				    json_integer((json_int_t)(refused[kind] + of_sources[kind])));
 	return object;
 }
 

@@ -5,11 +5,13 @@
 #include <rte_version.h>
 
 #include "balance/access.h"
+#include "balance/limit.h"
 #include "base/drops.h"
 #include "base/protocol.h"
 #include "control/announce.h"
 #include "control/claim.h"
 #include "control/degraded.h"
+#include "control/document_fields.h"
 #include "control/interface.h"
 #include "control/loop.h"
 #include "control/model.h"
@@ -356,6 +358,41 @@ static void acl_add(struct text *text)
 			acl_hits_add(text, service, service->number);
 }
 
+static void limit_refusals_add(struct text *text, const struct model_service *service,
+			       uint32_t number)
+{
+	uint64_t refused[LIMIT_KINDS], of_sources[LIMIT_KINDS];
+
+	limit_refusals(number, refused, of_sources);
+	for (unsigned int by_source = 0; by_source < 2; by_source++) {
+		for (unsigned int kind = 0; kind < LIMIT_KINDS; kind++) {
+			if (service == NULL && !by_source)
+				continue; // the node limits sources only
+			text_add(text, "weir_limit_refused_total{");
+			if (service != NULL)
+				service_labels(text, service);
+			text_add(text, "%sof=\"%s\",limit=\"%s\"} %llu\n", service ? "," : "",
+				 by_source ? "source" : "service", document_limit_kinds[kind],
+				 (unsigned long long)(by_source ? of_sources : refused)[kind]);
+		}
+	}
+}
+
+/* Of services that have limits; those of the node have no labels of a service. */
+static void limits_add(struct text *text)
+{
+	const struct model_service *service;
+	uint32_t cursor = 0;
+
+	family_add(text, "weir_limit_refused_total", "counter",
+		   "connections and packets that a limit of the service or of a source refused");
+	if (limit_of(0) != NULL)
+		limit_refusals_add(text, NULL, 0);
+	while ((service = model_next(&cursor)) != NULL)
+		if (limit_is_any(&service->limits))
+			limit_refusals_add(text, service, service->number);
+}
+
 static void service_add(struct text *text, const struct model_service *service,
 			const struct traffic_family *family)
 {
@@ -426,6 +463,7 @@ static enum stream_next metrics_more(void *arg, struct text *text)
 		workers_add(text);
 		drops_add(text);
 		acl_add(text);
+		limits_add(text);
 	} else if (family <= TRAFFIC_FAMILIES) {
 		complete = traffic_add(metrics, text, "service", &traffic_families[family - 1],
 				       service_add);

@@ -158,6 +158,9 @@ def test_connections_of_a_service(two_arm, limited):
     shown = two_arm.w.get(f"/v1/services/tcp/{VIP}/8090")
     assert shown["limits"] == {"connections": 4, "reaction": "reset"}
     assert shown["limits_refused"]["connections"] == 1 and two_arm.w.drops()["limit_connections"] == 1
+    metrics = two_arm.w.request("GET", "/metrics")
+    assert f'weir_limit_refused_total{{protocol="tcp",vip="{VIP}",port="8090",of="service",limit="connections"}} 1' in metrics
+    assert f'weir_limit_refused_total{{protocol="tcp",vip="{VIP}",port="8090",of="source",limit="connections"}} 0' in metrics
     two_arm.w.ctl("service", "set", "tcp", f"{VIP}:8090", "-l", "connections=5", "-l", "reaction=prohibited",
                   "-l", "per_source.connections=9")
     assert two_arm.w.get(f"/v1/services/tcp/{VIP}/8090")["limits"]["per_source"] == {

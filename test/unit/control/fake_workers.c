@@ -38,9 +38,14 @@ bool limit_is_any(const struct limit_settings *settings)
 	       memcmp(settings->source, none.source, sizeof(none.source)) != 0;
 }
 
-void limit_refusals(uint32_t service, uint64_t refused[LIMIT_KINDS])
+static struct limit *no_limits[SERVICE_MAX];
+struct limit **limit_table = no_limits;
+
+void limit_refusals(uint32_t service, uint64_t refused[LIMIT_KINDS],
+		    uint64_t of_sources[LIMIT_KINDS])
 {
 	memset(refused, 0, LIMIT_KINDS * sizeof(*refused));
+	memset(of_sources, 0, LIMIT_KINDS * sizeof(*of_sources));
 }
 
 bool overload_is_on(uint32_t server)
