@@ -28,6 +28,7 @@ struct leased {
 };
 
 struct limit **limit_table;
+uint32_t limit_epoch;
 uint64_t limit_depth;
 static uint64_t limit_hz;
 static struct memory table_memory;
@@ -257,6 +258,8 @@ int limit_set(uint32_t service, const struct limit_settings *settings)
 		memset(l->asked[kind], 0, counts_workers() * sizeof(*l->asked[kind]));
 	leased_move(l);
 	__atomic_store_n(&limit_table[service], limit, __ATOMIC_RELEASE);
+	if (limit->metered)
+		__atomic_store_n(&limit_epoch, limit_epoch + 1, __ATOMIC_RELEASE);
 	if (old)
 		rcu_defer(free, old);
 	moves_begin();

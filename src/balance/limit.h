@@ -55,6 +55,8 @@ extern struct limit **limit_table;
 
 int limit_start(void);
 void limit_stop(void);
+/* Atomic: raised when limits of packets or bits are set, which sessions that go on have to know. */
+extern uint32_t limit_epoch;
 /* Of all workers: cycles of the TSC in a second, and a bucket's depth. */
 void limit_clock(uint64_t hz);
 extern uint64_t limit_depth;

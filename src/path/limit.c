@@ -344,6 +344,27 @@ bool limit_begin(struct worker *w, const struct service *service, struct session
 	return false;
 }
 
+void limit_pass(struct worker *w)
+{
+	uint32_t epoch = __atomic_load_n(&limit_epoch, __ATOMIC_ACQUIRE);
+
+	w->limit_pass = epoch != w->limit_seen;
+	w->limit_seen = epoch;
+}
+
+void limit_join(struct worker *w, struct session *s)
+{
+	const struct limit *own = limit_of(server_table[s->server].service), *node = limit_of(0);
+	struct session_extra *extra;
+
+	if ((s->flags & SESSION_LOCAL) || !((own && own->metered) || (node && node->metered)))
+		return;
+	extra = s->flags & SESSION_EXTRA ? table_extra(&w->table, s)
+					 : table_extra_allocate(&w->table, s);
+	if (extra)
+		extra->limited |= LIMITED_PACKETS;
+}
+
 void limit_end(struct worker *w, struct session *s, bool wide)
 {
 	struct session_extra *extra = table_extra(&w->table, s);

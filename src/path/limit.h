@@ -30,6 +30,12 @@ bool limit_admits(struct worker *w, struct batch *b, unsigned int at,
 		  const struct service *service);
 /* It begins. False: there is no room to remember what it is counted for, and it must not. */
 bool limit_begin(struct worker *w, const struct service *service, struct session *s, bool wide);
+/*
+ * Sweep: a pass begins; and in one that follows new limits, a session that is there already: its
+ * packets are counted from now on, if there is room to remember that.
+ */
+void limit_pass(struct worker *w);
+void limit_join(struct worker *w, struct session *s);
 /* A session with an extra line ends. */
 void limit_end(struct worker *w, struct session *s, bool wide);
 /* A packet of a session with an extra line: may it pass? False: it has been dropped. */

@@ -73,6 +73,8 @@ static inline void sweep_one(struct worker *w, uint32_t entry)
 		sweep_end(w, entry);
 		return;
 	}
+	if (unlikely(w->limit_pass))
+		limit_join(w, s);
 	if (s->flags & SESSION_VPC)
 		vm_learn_spoke(&w->learner, vpc_vm(s), w->batch.seconds);
 	if (s->packets[0] | s->packets[1])
@@ -134,6 +136,7 @@ static void sweep_pass_over(struct worker *w)
 {
 	w->sweep_at[0] = w->sweep_at[1] = 1;
 	guard_pass(w);
+	limit_pass(w);
 	__atomic_store_n(&w->pass, w->pass + 1, __ATOMIC_RELEASE);
 }
 

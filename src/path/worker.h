@@ -124,10 +124,11 @@ struct worker {
 
 	// w: first packets whose hash was compared with the device's, by port; and that differed
 	uint64_t rss_seen[PORT_MAX], rss_wrong[PORT_MAX];
-	struct worker_stats stats;  // w
-	uint64_t drops[DROP_COUNT]; // w
-	uint32_t access_seen;	    // w: access_epoch as of this pass over all sessions,
-	bool access_pass;	    // w: ... in which access lists judge them once more
+	struct worker_stats stats;	  // w
+	uint64_t drops[DROP_COUNT];	  // w
+	uint32_t access_seen, limit_seen; // w: epochs as of this pass over all sessions,
+	bool access_pass,
+		limit_pass; // w: ... in which lists judge them, or limits count them, anew
 } __attribute__((aligned(64)));
 
 struct worker *worker_get(unsigned int index);

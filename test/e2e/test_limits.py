@@ -265,6 +265,21 @@ def test_packets_and_bits(two_arm, limited):
     assert len(two_arm.client.curl("-s", f"http://{VIP}/file/megabyte").stdout) == 1_000_000
 
 
+def test_bits_of_a_download_that_runs(two_arm, limited):
+    """A limit that is set while a download runs slows this download, and it arrives whole."""
+    for host in two_arm.servers:
+        (two_arm.folder / f"nginx-{host.role}" / "many").write_bytes(b"x" * 10_000_000)
+    limited()
+    curl = two_arm.client.start("curl", "-s", "-o", "/dev/null", "-w", "%{size_download}", "--limit-rate", "2M",
+                                f"http://{VIP}:8090/file/many", stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: two_arm.w.sessions(vip=f"{VIP}:8090"), what="the download has begun")
+    before = two_arm.w.drops().get("limit_bits", 0)
+    limited(bits=8_000_000)
+    wait_for(lambda: two_arm.w.drops().get("limit_bits", 0) > before, 15, what="the download is limited")
+    limited()
+    assert curl.communicate(timeout=40)[0] == "10000000"
+
+
 def test_bad_limits(two_arm):
     path = f"/v1/services/tcp/{VIP}/80"
     for limits, field, says in (({"bits": 10}, "limits.bits", "8000 to 1000000000000, or 0"),

@@ -264,6 +264,29 @@ static void test_packets(void **state)
 	assert_int_equal(lab.w->table.extra_pool.used, 1);
 }
 
+/* Sessions that were there before are limited within two passes of the sweep. */
+static void test_packets_of_old_sessions(void **state)
+{
+	static const struct limit_settings settings = {
+		.service = {[LIMIT_PACKETS] = 100}, .prefix4 = 32, .prefix6 = 128};
+	uint32_t number = service(.vip = VIP ":80");
+	unsigned int sent = 0, length;
+
+	lab_connect(&ends4);
+	assert_int_equal(lab.w->table.extra_pool.used, 0);
+	assert_int_equal(limit_set(number, &settings), 0);
+	lab_advance(3);
+	assert_int_equal(lab.w->table.extra_pool.used, 1);
+	for (unsigned int i = 0; i < 20; i++) {
+		put(.from = SERVER ":80", .to = LOCAL ":@", .tcp = ACK);
+		run();
+	}
+	while (lab_next_sent(0, &length))
+		sent++;
+	assert_int_equal(sent, 10); // a tenth of a second's worth
+	expect_drops(limit_packets, 10);
+}
+
 static void test_bits(void **state)
 {
 	unsigned int sent = 0, length;
@@ -628,6 +651,7 @@ int main(void)
 		lab_test(test_service_connections),
 		lab_test(test_new_connections),
 		lab_test(test_packets),
+		lab_test(test_packets_of_old_sessions),
 		lab_test(test_bits),
 		lab_test(test_sources),
 		lab_test(test_source_rates),
