@@ -94,6 +94,7 @@ class Turns:
             "mpps": round(self.tsc_hz / mine["median"] / 1e6, 2),
             "spread": round(mine["spread"], 3), "samples": mine["count"],
             "quiet": self.undisturbed(kind.name, kind.ceiling), "tsc_hz": self.tsc_hz,
+            "dropped": kind.ceiling == DROPPED,
         }
         if kind.base:
             more, apart, quiet = self.more(kind.name, kind.base)
@@ -109,7 +110,10 @@ def bounds(row):
         yield f"allowed {allowed:+.0f}", row["more_cycles"] <= allowed
     fewest = figures.MPPS.get((row["case"], row["kind"]))
     if fewest is not None:
-        yield f"at least {fewest:.0f} Mpps", row["net_mpps"] >= fewest
+        # Freeing what is dropped is weir's own work, sending what goes on is not.
+        found = row["mpps"] if row["dropped"] else row["net_mpps"]
+        yield f"at least {fewest:.0f} Mpps{' with freeing' if row['dropped'] else ''}", \
+            found >= fewest
 
 
 def print_rows(title, rows):
@@ -119,7 +123,8 @@ def print_rows(title, rows):
     print(f"\n{title}, in turns in one process, TSC of {rows[0]['tsc_hz'] / 1e9:.2f} GHz "
           "(net of sending, or of freeing what is dropped):")
     for row in rows:
-        text = f"  {row['what']:44} {row['net_cycles']:7.1f} net cycles, {row['net_mpps']:5.1f} Mpps"
+        shown = row["mpps"] if row["dropped"] else row["net_mpps"]
+        text = f"  {row['what']:44} {row['net_cycles']:7.1f} net cycles, {shown:5.1f} Mpps"
         if "against" in row:
             text += f", {row['more_cycles']:+6.1f} (+-{row['more_spread'] / 2:.1f})"
         for bound, kept in bounds(row):
