@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Persistence, one-packet scheduling, firewall marks and QUIC's connection ID under Debian's keepalived."""
+"""Persistence, one-packet scheduling, firewall marks, access lists, thresholds and QUIC's connection ID under Debian's keepalived."""
 
 import socket
 
 import pytest
 
 from keepalived_lab import Keepalived
-from lab import CLIENT, LIP, VIP, TwoArm, server_address, wait_for
+from lab import CLIENT, LIP, VIP, Keep, TwoArm, server_address, wait_for
 from test_acl import admitted
+from test_limits import close_all, refused
 from test_services import dpvs_id, quic
 
 NEIGHBOUR, STRANGER = "10.0.0.21", "10.0.0.23"  # of the client's network
@@ -30,6 +31,7 @@ def file(persistent=True, bad=NEIGHBOUR):
             f"allow_address_group good {{\n{CLIENT}\n{CLIENT}1-22\n}}\n" +
             virtual(f"{VIP} 81", "TCP", "rr", 80, "daddr_group_name bad") +
             virtual(f"{VIP} 82", "TCP", "rr", 80, "waddr_group_name good\ndaddr_group_name people") +
+            virtual(f"{VIP} 83", "TCP", "rr", 80, check="uthreshold 2\nlthreshold 1") +
             virtual(f"{VIP} 80", "TCP", "rr", 80, words, CHECK) + virtual(f"{VIP} 5353", "UDP", "rr", 5353, "ops") +
             virtual(f"{VIP} 443", "UDP", "conhash", 5353, "hash_target qid") + virtual(f"{VIP} 4433", "UDP", "rr", 5353, "quic") +
             virtual("fwmark 7", "TCP", "rr", 80))
@@ -43,8 +45,8 @@ def lab(make_lab):
     lab.w = lab.balancer.w = lab.weir(services=[], local_addresses=[]).start()
     lab.w.put("/v1/sets/people", {"type": "hash:net"})
     lab.keepalived = Keepalived(lab, lab.balancer).start(file())
-    wait_for(lambda: sorted(len(s["servers"]) for s in lab.w.get("/v1/services")["services"]) == [2] * 7, 20, 0.1,
-             what="seven services with two servers each")
+    wait_for(lambda: sorted(len(s["servers"]) for s in lab.w.get("/v1/services")["services"]) == [2] * 8, 20, 0.1,
+             what="eight services with two servers each")
     yield lab
     lab.keepalived.stop()
 
@@ -126,6 +128,20 @@ def test_access(lab):
     wait_for(lambda: 'there is no set "nobody"' in lab.keepalived.log_text(), 20, 0.1, what="a file that is refused")
     assert lab.w.get(f"/v1/services/tcp/{VIP}/81")["deny"][0] == CLIENT
     lab.w.request("POST", "/v1/sets/people/flush")
+
+
+def test_thresholds(lab):
+    """Of each server so many connections and no more; one that was full waits until it is below the lower one."""
+    lab.w.patch(f"/v1/services/tcp/{VIP}/83", {"timeouts": {"close": 1}})
+    kept = [Keep(lab.client, VIP, 83) for _ in range(4)]
+    assert sorted(keep.name for keep in kept) == ["s1", "s1", "s2", "s2"]
+    refused(lab, VIP, 83)
+    for server in lab.w.get(f"/v1/services/tcp/{VIP}/83")["servers"]:
+        assert (server["upper_threshold"], server["lower_threshold"], server["overloaded"]) == (2, 1, True), server
+    close_all(kept, lab.w, VIP, 83)
+    kept = [Keep(lab.client, VIP, 83) for _ in range(4)]
+    assert sorted(keep.name for keep in kept) == ["s1", "s1", "s2", "s2"]
+    close_all(kept, lab.w, VIP, 83)
 
 
 def test_persistence(lab):

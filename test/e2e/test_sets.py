@@ -146,3 +146,25 @@ def test_killed(lab):
     lab.w.start()
     wait_for(lambda: [one["entry"] for one in entries(lab, "large")] == ["1.1.1.1"], what="what was whole")
     assert "small" not in [one["name"] for one in lab.w.get("/v1/sets")["sets"]]
+
+
+def test_journal_written_anew(lab):
+    """A journal that has grown is written anew while changes go on, and a weir that is killed then reads the same."""
+    path, size, shrunk = lab.w.folder / "state" / "sets.journal", 0, 0
+    lab.w.put("/v1/sets/kept", {"type": "hash:ip", "entries": [f"50.1.{i // 256}.{i % 256}" for i in range(5_000)]})
+    lab.w.put("/v1/sets/noted", {"type": "hash:ip", "family": "inet6", "comment": True})
+    for turn in range(2_000):
+        rows = [{"entry": f"2001:db8:1111:2222:3333:4444:5555:{i + 0x1000:x}", "comment": f"{turn:031}"} for i in range(500)]
+        lab.w.request("POST", "/v1/sets/noted/entries", {"entries": rows, "force": True})
+        lab.w.request("POST", "/v1/sets/kept/entries", {"entries": [f"70.0.{turn // 250}.{turn % 250}"]})
+        lab.w.request("POST", "/v1/sets/kept/delete", {"entries": [f"50.1.{turn // 256}.{turn % 256}"]})
+        before, size = size, path.stat().st_size
+        shrunk += size < before
+        if shrunk:
+            break
+    assert shrunk and size < 20_000_000 < before, (turn, before, size)
+    kept, noted = entries(lab, "kept"), entries(lab, "noted")
+    assert len(kept) == 5_000 and {one["comment"] for one in noted} == {f"{turn:031}"}
+    lab.w.kill()
+    lab.w.start()
+    assert entries(lab, "kept") == kept and entries(lab, "noted") == noted
