@@ -82,23 +82,34 @@ static inline const struct service *classify_remembered(struct balancer *b, cons
 	return memo->service;
 }
 
-static const struct service *classify_mark(struct balancer *b, const struct pkt *p)
+static const struct service *classify_mark(uint64_t *hits, const struct pkt *p)
 {
 	struct service_key key = {
 		.kind = SERVICE_MARK,
 		.vip.family = p->flags & PKT_IPV6 ? AF_INET6 : AF_INET,
-		.mark = mark_of_packet(b->mark_hits, p),
+		.mark = mark_of_packet(hits, p),
 	};
 
 	return key.mark ? service_find(&key) : NULL;
 }
 
-const struct service *service_classify(struct balancer *b, const struct pkt *p)
+static inline const struct service *classify(struct balancer *b, uint64_t *hits,
+					     const struct pkt *p)
 {
 	const struct service *service = classify_remembered(b, p);
 
 	// Marks are about the underlay: out of a VNI there is nothing but what a match lets out.
 	if (!service && !pkt_zone(p))
-		service = classify_mark(b, p);
+		service = classify_mark(hits, p);
 	return service ? service : matches_find(p);
+}
+
+const struct service *service_classify(struct balancer *b, const struct pkt *p)
+{
+	return classify(b, b->mark_hits, p);
+}
+
+const struct service *service_classify_again(struct balancer *b, const struct pkt *p)
+{
+	return classify(b, NULL, p);
 }

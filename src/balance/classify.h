@@ -13,3 +13,5 @@ void service_classify_begin(struct balancer *b);
  * worker's next quiescent state.
  */
 const struct service *service_classify(struct balancer *b, const struct pkt *p);
+/* The same of a packet that may belong to a session: no rule has been hit by it. */
+const struct service *service_classify_again(struct balancer *b, const struct pkt *p);

@@ -45,7 +45,7 @@ static bool prefix_fits(const struct prefix *prefix, const struct addr *addr)
 	return prefix->addr.family == AF_UNSPEC || prefix_contains(prefix, addr);
 }
 
-uint32_t mark_of_packet(uint64_t hits[MARK_RULES_MAX], const struct pkt *p)
+uint32_t mark_of_packet(uint64_t *hits, const struct pkt *p)
 {
 	const struct mark_list *list = __atomic_load_n(&marks, __ATOMIC_ACQUIRE);
 	bool ipv6 = p->flags & PKT_IPV6;
@@ -65,7 +65,8 @@ uint32_t mark_of_packet(uint64_t hits[MARK_RULES_MAX], const struct pkt *p)
 		    !prefix_fits(&rule->destination, &destination) ||
 		    !prefix_fits(&rule->source, &source))
 			continue;
-		hits[rule->counter]++;
+		if (hits)
+			hits[rule->counter]++;
 		return rule->mark;
 	}
 	return 0;

@@ -26,5 +26,5 @@ struct mark_rule {
 int mark_publish(const struct mark_rule *rules, unsigned int count);
 void mark_stop(void);
 
-/* Worker: the mark of a first packet, 0: none; counts the rule. */
-uint32_t mark_of_packet(uint64_t hits[MARK_RULES_MAX], const struct pkt *p);
+/* Worker: the mark of a packet, 0: none; counts the rule, if there are `hits` by counter. */
+uint32_t mark_of_packet(uint64_t *hits, const struct pkt *p);

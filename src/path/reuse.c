@@ -48,7 +48,7 @@ static enum reuse judge_ack(struct worker *w, const struct pkt *p, const struct 
 	if ((p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK ||
 	    !tcp_state_is_over(s->state) || (p->flags & (PKT_FROM_KERNEL | PKT_LOCAL)))
 		return REUSE_NOT;
-	service = service_classify(&w->balancer, p);
+	service = service_classify_again(&w->balancer, p);
 	if (!service || !service->syn_proxy.mode || !may_be_reused(service, s) ||
 	    !syn_proxy_proves(p, &proof) || is_own_cookie(w, s, &proof))
 		return REUSE_NOT;
@@ -67,7 +67,7 @@ enum reuse reuse_judge(struct worker *w, const struct pkt *p, struct session *s)
 		return judge_ack(w, p, s);
 	if (pkt_protocol(p) != IPPROTO_TCP || (p->flags & PKT_FROM_KERNEL))
 		return REUSE_ENDS;
-	service = service_classify(&w->balancer, p);
+	service = service_classify_again(&w->balancer, p);
 	if (!service || !service->syn_proxy.mode || !syn_proxy_is_wanted(w, p, service))
 		return REUSE_ENDS;
 	return may_be_reused(service, s) ? REUSE_ASKS : REUSE_NOT;
