@@ -88,15 +88,20 @@ static inline void punt_count(uint64_t *counter)
 	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
 }
 
-bool punt_to_kernel(unsigned int worker, uint16_t iface, enum punt_class class,
-		    struct rte_mbuf *packet, uint64_t now_tsc)
+bool punt_allows(unsigned int worker, enum punt_class class, uint64_t now_tsc)
+{
+	return policer_take(&punt_lanes[worker].policers[class], now_tsc);
+}
+
+void punt_refused(unsigned int worker, enum punt_class class)
+{
+	punt_count(&punt_lanes[worker].policed[class]);
+}
+
+bool punt_queue(unsigned int worker, uint16_t iface, enum punt_class class, struct rte_mbuf *packet)
 {
 	struct punt_lane *lane = &punt_lanes[worker];
 
-	if (!policer_take(&lane->policers[class], now_tsc)) {
-		punt_count(&lane->policed[class]);
-		return false;
-	}
 	packet->port = iface;
 	if (rte_ring_sp_enqueue(class <= PUNT_ROUTING ? lane->urgent : lane->rest, packet) < 0) {
 		punt_count(&lane->ring_full[class]);
@@ -105,6 +110,15 @@ bool punt_to_kernel(unsigned int worker, uint16_t iface, enum punt_class class,
 	punt_count(&lane->queued[class]);
 	lane->gave = true;
 	return true;
+}
+
+bool punt_to_kernel(unsigned int worker, uint16_t iface, enum punt_class class,
+		    struct rte_mbuf *packet, uint64_t now_tsc)
+{
+	if (punt_allows(worker, class, now_tsc))
+		return punt_queue(worker, iface, class, packet);
+	punt_refused(worker, class);
+	return false;
 }
 
 unsigned int punt_from_kernel(unsigned int worker, struct rte_mbuf **packets, unsigned int max)

@@ -37,6 +37,14 @@ void punt_stop(void);
  */
 bool punt_to_kernel(unsigned int worker, uint16_t iface, enum punt_class class,
 		    struct rte_mbuf *packet, uint64_t now_tsc);
+/*
+ * The same in two steps, for who may pass beyond the policer's rate: is there something left of it,
+ * and the packet whatever was said. What does not pass is counted by punt_refused().
+ */
+bool punt_allows(unsigned int worker, enum punt_class class, uint64_t now_tsc);
+void punt_refused(unsigned int worker, enum punt_class class);
+bool punt_queue(unsigned int worker, uint16_t iface, enum punt_class class,
+		struct rte_mbuf *packet);
 /* Worker side: take up to `max` packets that Linux sent; packet->port is the iface's index. */
 unsigned int punt_from_kernel(unsigned int worker, struct rte_mbuf **packets, unsigned int max);
 /* Worker side, before it sleeps: has Linux sent something? */

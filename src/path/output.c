@@ -244,7 +244,7 @@ void output_parked(struct worker *w, uint64_t tsc)
 static void output_punt(struct worker *w, struct batch *b, struct pkt *p)
 {
 	tags_strip(p);
-	if (punt_to_kernel(w->index, p->iface, punt_class_of(p), p->mbuf, b->tsc))
+	if (punt_give(w, b, p))
 		w->stats.punted++;
 	else
 		output_drop(w, p->mbuf, DROP_punt_policed);

@@ -5,6 +5,12 @@
 #include <netinet/in.h>
 #include <string.h>
 
+enum {
+	SHARE_PART = 10, // of a second is a window
+	SHARE_FEW = 16,
+	SHARE_RESERVE = 128,
+};
+
 /* What kind of traffic is it, for the policers? */
 enum punt_class punt_class_of(const struct pkt *p)
 {
@@ -43,4 +49,25 @@ enum punt_class punt_class_of(const struct pkt *p)
 			return PUNT_ROUTING;
 	}
 	return PUNT_REST;
+}
+
+static bool reserve_allows(struct worker *w, const struct batch *b, const struct pkt *p)
+{
+	// ARP and the like have no source that says anything.
+	return p->l4 != 0 && source_share_take(&w->punt_share, p, b->tsc, w->hz / SHARE_PART,
+					       SHARE_FEW, SHARE_RESERVE);
+}
+
+bool punt_give(struct worker *w, const struct batch *b, const struct pkt *p)
+{
+	enum punt_class class = punt_class_of(p);
+
+	if (punt_allows(w->index, class, b->tsc)) {
+		if (p->l4 != 0)
+			source_share_count(&w->punt_share, p, b->tsc, w->hz / SHARE_PART);
+	} else if (!reserve_allows(w, b, p)) {
+		punt_refused(w->index, class);
+		return false;
+	}
+	return punt_queue(w->index, p->iface, class, p->mbuf);
 }

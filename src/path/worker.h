@@ -99,10 +99,10 @@ struct worker {
 	uint8_t epoch;		      // w: route_epoch as of this batch
 	uint16_t packet_id;	      // w: of the next IPv4 packet that was one of IPv6
 	bool made, ended; // w: a session was, in this batch: what lookup() found may be gone
-	struct bucket_tokens answers;			// w
-	struct source_share answer_share, parked_share; // w
-	uint16_t tunnel_id;				// w: counts outer IPv4 headers
-	struct path_mtu_reports reports;		// w, c: what routers say of tunnels
+	struct bucket_tokens answers;				    // w
+	struct source_share answer_share, parked_share, punt_share; // w
+	uint16_t tunnel_id;					    // w: counts outer IPv4 headers
+	struct path_mtu_reports reports; // w, c: what routers say of tunnels
 
 	struct vm_learner learner;	    // w, c: VMs that the table does not have yet
 	struct memory service_state_memory; // start
@@ -127,8 +127,7 @@ struct worker {
 	struct worker_stats stats;	  // w
 	uint64_t drops[DROP_COUNT];	  // w
 	uint32_t access_seen, limit_seen; // w: epochs as of this pass over all sessions,
-	bool access_pass,
-		limit_pass; // w: ... in which lists judge them, or limits count them, anew
+	bool access_pass, limit_pass;	  // w: ... in which it judges, or counts, them anew
 } __attribute__((aligned(64)));
 
 struct worker *worker_get(unsigned int index);

@@ -219,12 +219,25 @@ bool frag_is_over(const struct frag *f)
 	       f->range[0].end == f->total && f->held == 0 && f->released == 0;
 }
 
+/* Of the prefix that a datagram comes from: packets that are held. */
+static uint16_t *share_of(struct frag_table *t, const struct frag_key *key)
+{
+	uint64_t words[2] = {0, key->ipv6};
+
+	memcpy(words, key->source, key->ipv6 ? 6 : 3);
+	return &t->held_share[(uint64_t)hash_two(words) * FRAG_SHARES >> 32];
+}
+
 bool frag_hold(struct frag_table *t, struct frag *f, struct rte_mbuf *m)
 {
 	uint32_t number = t->held_free;
+	uint16_t *share = share_of(t, &f->key);
 
 	if (number == 0 || t->custody == FRAG_HELD || f->held_count == FRAG_HELD_EACH)
 		return false;
+	if (t->custody >= FRAG_HELD / 2 && *share >= FRAG_HELD_FEW)
+		return false;
+	(*share)++;
 	t->held_free = t->held[number].next;
 	t->held[number] = (struct frag_held){.mbuf = m, .next = f->held};
 	f->held = number;
@@ -241,6 +254,7 @@ struct rte_mbuf *frag_take_held(struct frag_table *t, struct frag *f)
 		return NULL;
 	f->held = t->held[number].next;
 	f->held_count--;
+	(*share_of(t, &f->key))--;
 	t->held[number].next = t->held_free;
 	t->held_free = number;
 	t->custody--;

@@ -18,6 +18,8 @@ enum {
 	FRAG_DATAGRAMS = 4096, // of one worker
 	FRAG_HELD = 512,       // packets of one worker that wait for the first
 	FRAG_HELD_EACH = 64,   // of one datagram: 64 kB in fragments of an Ethernet
+	FRAG_HELD_FEW = 64,    // of one prefix (/24, /48), once half of the room is used
+	FRAG_SHARES = 256,     // prefixes are told apart by a hash
 	FRAG_RANGES = 8,       // pieces of a datagram with gaps between them
 	FRAG_HOLD_SECONDS = 1,
 	FRAG_KNOWN_SECONDS = 30,
@@ -75,6 +77,7 @@ struct frag_table {
 	uint32_t custody;	  // packets held or ready
 	struct frag_list list[2]; // that wait for the first; that are known
 	uint32_t counter[FRAG_COUNTERS];
+	uint16_t held_share[FRAG_SHARES]; // packets held, by prefix
 	struct memory memory;
 };
 

@@ -31,6 +31,7 @@ unsigned int fake_neigh_requests;
 struct addr fake_neigh_last;
 void (*fake_neigh_hook)(void);
 bool (*fake_punt)(uint16_t iface, enum punt_class class, struct rte_mbuf *packet);
+unsigned int fake_punt_rate;
 void (*punt_worker_wake)(unsigned int worker);
 unsigned int (*punt_worker_choose)(const struct rte_mbuf *packet);
 
@@ -61,6 +62,7 @@ void fake_start(void)
 	route_count = NO_ROUTE + 1;
 	fake_neigh_requests = 0;
 	fake_neigh_hook = NULL;
+	fake_punt_rate = 0;
 }
 
 void fake_iface_up(unsigned int index, const char *name, uint16_t port, uint8_t last_of_mac)
@@ -258,10 +260,24 @@ void fake_neighbour(uint16_t number, uint16_t iface, uint8_t last_of_mac, const 
 	fake_route(prefix, number, 0);
 }
 
+bool punt_allows(unsigned int worker, enum punt_class class, uint64_t now)
+{
+	return fake_punt_rate == 0 || (fake_punt_rate > 1 && fake_punt_rate-- > 0);
+}
+
+void punt_refused(unsigned int worker, enum punt_class class)
+{
+}
+
+bool punt_queue(unsigned int worker, uint16_t iface, enum punt_class class, struct rte_mbuf *packet)
+{
+	return fake_punt(iface, class, packet);
+}
+
 bool punt_to_kernel(unsigned int worker, uint16_t iface, enum punt_class class,
 		    struct rte_mbuf *packet, uint64_t now)
 {
-	return fake_punt(iface, class, packet);
+	return punt_queue(worker, iface, class, packet);
 }
 
 unsigned int punt_from_kernel(unsigned int worker, struct rte_mbuf **packets, unsigned int max)

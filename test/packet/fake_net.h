@@ -43,5 +43,6 @@ extern void (*fake_neigh_hook)(void);
 
 /* Takes the packet and returns true, or refuses it as the policers do. */
 extern bool (*fake_punt)(uint16_t iface, enum punt_class class, struct rte_mbuf *packet);
+extern unsigned int fake_punt_rate; // above 0: so many less one pass the policers, and then none
 
 unsigned int fake_paths(void); // how many are watched

@@ -487,6 +487,34 @@ static void test_flood(void **state)
 	memcpy(lab.drops_seen[0], lab.w->drops, sizeof(lab.drops_seen[0]));
 }
 
+/* One prefix may hold half of what waits for first fragments: the rest is for others. */
+static void test_held_of_others(void **state)
+{
+	struct packet flood = {.from = "10.1.77.9:1", .to = VIP ":80", .payload = 2000};
+	struct packet ask = {.from = CLIENT ":4000", .to = VIP ":80", .payload = 2000};
+	unsigned int sent = 0, length;
+
+	service(.vip = VIP ":80", .protocol = IPPROTO_UDP);
+	build(&flood, 0);
+	for (unsigned int i = 0; i < FRAG_HELD; i++) {
+		put_piece(CLIENTS, &pieces[1], i);
+		if (i % 32 == 31)
+			run();
+	}
+	assert_int_equal(lab.w->frag.custody, FRAG_HELD / 2);
+	expect_drops(fragment_table_full, FRAG_HELD / 2);
+	build(&ask, 0);
+	for (unsigned int i = 3; i > 0; i--)
+		put_piece(CLIENTS, &pieces[i - 1], FRAG_HELD);
+	run();
+	while (lab_next_sent(1, &length))
+		sent++;
+	assert_int_equal(sent, 3);
+	lab_advance(2);
+	expect_drops(fragment_expired, FRAG_HELD / 2);
+	assert_int_equal(lab.w->frag.used, 0);
+}
+
 /* What may be cut is cut for a narrow way; options go with it as RFC 791 says; segments. */
 static void test_cut(void **state)
 {
@@ -612,11 +640,22 @@ static void test_workers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		lab_test(test_ipv4),	lab_test(test_ipv6),	 lab_test(test_ids),
-		lab_test(test_nat64),	lab_test(test_nat46),	 lab_test(test_nat46_cut),
-		lab_test(test_echoes4), lab_test(test_echoes6),	 lab_test(test_echoes_for_linux),
-		lab_test(test_refused), lab_test(test_verdicts), lab_test(test_flood),
-		lab_test(test_cut),	lab_test(test_cut_echo), lab_test(test_cut_options),
+		lab_test(test_ipv4),
+		lab_test(test_ipv6),
+		lab_test(test_ids),
+		lab_test(test_nat64),
+		lab_test(test_nat46),
+		lab_test(test_nat46_cut),
+		lab_test(test_echoes4),
+		lab_test(test_echoes6),
+		lab_test(test_echoes_for_linux),
+		lab_test(test_refused),
+		lab_test(test_verdicts),
+		lab_test(test_flood),
+		lab_test(test_held_of_others),
+		lab_test(test_cut),
+		lab_test(test_cut_echo),
+		lab_test(test_cut_options),
 		lab_test(test_workers),
 	};
 

@@ -249,14 +249,35 @@ static void test_kernel_icmp(void **state)
 		    .ttl = 63);
 }
 
+/* One prefix has used up what the policer lets through: a few packets of others pass still. */
+static void test_flood_of_one(void **state)
+{
+	fake_route("10.0.0.99/32", NEXTHOP_LOCAL, 0);
+	fake_punt_rate = 100 + 1;
+	for (unsigned int i = 0; i < 200; i++) {
+		put(.from = "10.1.77.9", .from_port = 1000 + i, .to = "10.0.0.99:22", .tcp = SYN);
+		if (i % 50 == 49)
+			run();
+	}
+	assert_int_equal(lab.w->stats.punted, 100);
+	expect_drops(punt_policed, 100);
+	for (unsigned int i = 0; i < 20; i++)
+		put(.from = CLIENT, .from_port = 4000 + i, .to = "10.0.0.99:22", .tcp = SYN);
+	run();
+	assert_int_equal(lab.w->stats.punted, 100 + 16);
+	expect_drops(punt_policed, 4);
+	lab_forget_punted();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		lab_test(test_classes),		 lab_test(test_multicast_frame),
-		lab_test(test_nobodys),		 lab_test(test_kernel_bare),
-		lab_test(test_kernel_connects4), lab_test(test_kernel_connects6),
-		lab_test(test_kernel_idle),	 lab_test(test_kernel_port_taken),
-		lab_test(test_kernel_udp),	 lab_test(test_kernel_icmp),
+		lab_test(test_flood_of_one),	  lab_test(test_classes),
+		lab_test(test_multicast_frame),	  lab_test(test_nobodys),
+		lab_test(test_kernel_bare),	  lab_test(test_kernel_connects4),
+		lab_test(test_kernel_connects6),  lab_test(test_kernel_idle),
+		lab_test(test_kernel_port_taken), lab_test(test_kernel_udp),
+		lab_test(test_kernel_icmp),
 	};
 
 	return cmocka_run_group_tests_name("local", tests, lab_start, lab_stop);
