@@ -64,7 +64,7 @@ def counter(lab, name):
     return sum(map(int, found))
 
 
-def talk(lab, vip, port, send=b"", first=b""):
+def talk(lab, vip, port, send=b"", first=b"", source=None):
     """(the server's first line, our port, what it says of what it got). Nothing is sent before that line."""
     def inside():
         with socket.create_connection((vip, port), 10) as connection:
@@ -74,7 +74,7 @@ def talk(lab, vip, port, send=b"", first=b""):
             connection.sendall(send)
             connection.shutdown(socket.SHUT_WR)
             return line, connection.getsockname()[1], answer.readline().decode().strip()
-    return lab.client.inside(inside)
+    return (source or lab.client).inside(inside)
 
 
 def idle(lab):

@@ -4,10 +4,14 @@
 The lab is that of test_vpc.py, with a client in the data centre. The VMs of both VNIs have the same addresses.
 """
 
+import hashlib
+import socket
+
 import pytest
 
-from lab import BUILD, Keep, Refused, Weir, server_address, server_address6, wait_for
-from test_vpc import HOSTS, MACS, VM, VM6, VpcLab
+from lab import BUILD, HERE, Keep, Refused, Weir, server_address, server_address6, wait_for
+from test_proxy_protocol import talk
+from test_vpc import HOSTS, MACS, VIP, VIP6, VM, VM6, VpcLab
 
 DC, DC6 = "192.168.100.50", "fd00:b::50"
 DC_VIP, DC_VIP6 = "10.0.0.100", "fd00:a::100"
@@ -54,6 +58,13 @@ def dc(make_lab, big_files):
     return lab
 
 
+@pytest.fixture(scope="module")
+def proxy_servers(dc):
+    for host in (dc.vms[96], dc.hosts["s1"]):
+        host.start("/usr/bin/python3", HERE / "proxy_server.py", 91)
+        wait_for(lambda: host.out("ss", "-Hltn", "sport = :91"), 10, what="port 91 listens")
+
+
 @pytest.mark.parametrize("vip", [DC_VIP, DC_VIP6], ids=["ipv4", "ipv6"])
 def test_answers_do_not_mix(dc, vip):
     for vni, port in PORTS.items():
@@ -87,6 +98,31 @@ def test_transfer(dc, vip):
     after = dc.w.drops()
     for reason in ("too_big", "needs_fragmentation"):
         assert after.get(reason, 0) == before.get(reason, 0)
+
+
+@pytest.mark.parametrize("syn_proxy", [False, True], ids=["", "syn-proxy"])
+@pytest.mark.parametrize("vip, client, server", [(DC_VIP, DC, VM), (DC_VIP6, DC6, VM6)], ids=["ipv4", "ipv6"])
+def test_proxy_protocol(dc, proxy_servers, vip, client, server, syn_proxy):
+    """A VM that speaks first learns the client from the header, and what the client sends arrives whole."""
+    dc.w.put(f"/v1/services/tcp/{vip}/91", {"scheduler": "rr", "proxy_protocol": "v2", "syn_proxy": syn_proxy,
+                                            "servers": [{"address": server, "port": 91, "vni": 96}]})
+    sent = bytes(range(256)) * 4000
+    line, port, digest = talk(dc, vip, 91, sent)
+    assert line == ["v2", client, str(port), vip, "91", "-"] and digest == hashlib.sha256(sent).hexdigest()
+    dc.w.delete(f"/v1/services/tcp/{vip}/91")
+
+
+@pytest.mark.parametrize("vip, client, s1", [(VIP, VM, server_address(1)), (VIP6, VM6, server_address6(1))],
+                         ids=["ipv4", "ipv6"])
+def test_proxy_protocol_of_vms(dc, proxy_servers, vip, client, s1):
+    """A server learns in which VNI its client is, and which VIP it asked there: both have clients with this address."""
+    for vni in HOSTS:
+        path = f"/v1/services/tcp/{vip}@{vni}/91"
+        dc.w.put(path, {"scheduler": "rr", "proxy_protocol": "v2", "servers": [{"address": s1, "port": 91}]})
+        line, port, _ = talk(dc, vip, 91, source=dc.vms[vni])
+        packed = socket.inet_pton(socket.AF_INET6 if ":" in vip else socket.AF_INET, vip)
+        assert line == ["v2", client, str(port), vip, "91", f"e0={vni:08x},e1={packed.hex()}"]
+        dc.w.delete(path)
 
 
 def test_move(dc):
