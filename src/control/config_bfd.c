@@ -82,6 +82,7 @@ static int decode_auth(struct decode *d, const json_t *value, const struct field
 {
 	struct row *row = target;
 	unsigned int most;
+	size_t length;
 	int status;
 
 	row->auth = BFD_AUTH_NONE;
@@ -91,13 +92,13 @@ static int decode_auth(struct decode *d, const json_t *value, const struct field
 	if (status < 0 || row->auth == BFD_AUTH_NONE)
 		return status;
 	most = row->auth >= BFD_AUTH_SHA1 ? BFD_SECRET_MAX : 16;
-	decode_enter(d, ".secret");
+	length = decode_enter(d, ".secret");
 	if (row->secret[0] == '\0')
 		return decode_fail(d, -EINVAL, "is missing");
 	if (strlen(row->secret) > most)
 		return decode_fail(d, -EINVAL, "has at most %u bytes with %s", most,
 				   auth_words[row->auth]);
-	decode_leave(d, strlen(d->path) - strlen(".secret"));
+	decode_leave(d, length);
 	return 0;
 }
 

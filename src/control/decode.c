@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/decode.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ size_t decode_enter(struct decode *d, const char *format, ...)
 
 void decode_leave(struct decode *d, size_t length)
 {
+	assert(length <= strlen(d->path));
 	d->path[length] = '\0';
 }
 

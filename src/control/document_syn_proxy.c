@@ -182,11 +182,12 @@ int document_check_syn_proxy(const struct model_service *service, const struct m
 int document_judge_syn_proxy(struct decode *d, const struct model_service *service)
 {
 	struct error inner;
+	size_t length;
 	int status;
 
 	if (service->syn_proxy.mode == SYN_PROXY_OFF)
 		return 0;
-	decode_enter(d, ".syn_proxy");
+	length = decode_enter(d, ".syn_proxy");
 	if (service->key.kind == SERVICE_MATCH)
 		return decode_fail(d, -EINVAL, "is not for a service by match");
 	if (service->key.protocol != 0 && service->key.protocol != IPPROTO_TCP)
@@ -203,6 +204,6 @@ int document_judge_syn_proxy(struct decode *d, const struct model_service *servi
 		if (status < 0)
 			return decode_fail(d, status, "%s", inner.text);
 	}
-	decode_leave(d, strlen(d->path) - strlen(".syn_proxy"));
+	decode_leave(d, length);
 	return 0;
 }

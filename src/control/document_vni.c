@@ -103,9 +103,9 @@ int document_judge_vni(struct decode *d, const struct model_service *service)
 	}
 	for (unsigned int i = 0; i < service->server_count; i++) {
 		const struct model_server *server = &service->servers[i];
+		size_t length = decode_enter(d, ".servers");
 
 		addr_format(&server->addr, text);
-		decode_enter(d, ".servers");
 		if (strcmp(model_server_mode(service, server), "fullnat") != 0)
 			return decode_fail(d, -EINVAL,
 					   "the mode of %s is %s, but a service in a VNI has "
@@ -116,7 +116,7 @@ int document_judge_vni(struct decode *d, const struct model_service *service)
 					   "%s is not of the VIP's family: that is not available "
 					   "yet for a service in a VNI",
 					   text);
-		decode_leave(d, strlen(d->path) - strlen(".servers"));
+		decode_leave(d, length);
 	}
 	return 0;
 }

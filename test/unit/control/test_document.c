@@ -443,6 +443,10 @@ static void test_bodies(void **state)
 	body = json_of("{'mss':1000}");
 	assert_int_equal(document_patch_service(body, ORIGIN_REST, service, &error), 0);
 	json_decref(body);
+	// Fields that are judged once all are there, where nothing stands before their names.
+	body = json_of("{'syn_proxy':true}");
+	assert_int_equal(document_patch_service(body, ORIGIN_REST, service, &error), 0);
+	json_decref(body);
 	body = json_of("{'timeouts':{'close':5,'fin_wait':6}}");
 	assert_int_equal(document_patch_service(body, ORIGIN_REST, service, &error), 0);
 	json_decref(body);
@@ -455,6 +459,10 @@ static void test_bodies(void **state)
 	assert_int_equal(service->mss, 1000);
 	assert_string_equal(service->scheduler, "rr");
 	assert_int_equal(service->server_count, 1);
+	body = json_of("{'syn_proxy':true,'unknown_tcp':'hash'}");
+	assert_int_equal(document_patch_service(body, ORIGIN_REST, service, &error), -EINVAL);
+	assert_string_equal(error.field, "syn_proxy");
+	json_decref(body);
 	model_service_free(service);
 	// An address of the path is checked like one of a body.
 	addr_parse("224.0.0.1", &key.vip);
