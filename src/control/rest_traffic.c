@@ -12,7 +12,7 @@
  * a copy of the whole, which then takes its place.
  */
 
-enum { AUTOMATIC = 0x8001 }; // the first handle that is chosen for somebody
+#define AUTOMATIC (0x8001u << 16) // the first handle that is chosen for somebody
 
 /* A copy of what the port of the path has, for free(). */
 static struct traffic_spec *spec_copy(const struct request *request, int *port, struct error *error)
@@ -162,7 +162,7 @@ static uint32_t handle_of(const struct request *request,
 	uint32_t handle = traffic_handle_parse(text);
 
 	if (strcmp(text, "auto") == 0)
-		for (handle = AUTOMATIC << 16; used(spec, handle); handle += 1 << 16)
+		for (handle = AUTOMATIC; used(spec, handle); handle += 1u << 16)
 			;
 	if (handle == 0)
 		error_set(error, -EINVAL, "handle",
